@@ -1,1 +1,25 @@
-//! placeholder
+//! The words everybody in Forewarn shares: ids, time, readings, units, conditions, severities, profiles and the wire format.
+//! No clock, no I/O, no global: everything here is a value or a pure function.
+
+pub mod checked;
+pub mod condition;
+pub mod ids;
+pub mod profile;
+pub mod prognosis;
+pub mod reading;
+pub mod registry;
+pub mod risk;
+pub mod text;
+pub mod time;
+pub mod wire;
+
+pub use condition::{ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};
+pub use ids::{
+    AlarmId, Boot, DeviceIndex, DeviceKey, DeviceName, FailureModeId, IdError, MetricIndex, MetricName, ModeIndex, Names, RuleId,
+    SensorName, SiteName, TicketId,
+};
+pub use profile::Profile;
+pub use prognosis::{Health, Prognosis, RemainingLife};
+pub use reading::{Quality, Reading, Sample, Sequence};
+pub use risk::{Impact, Probability, RiskLevel};
+pub use time::{Millis, Timestamp};
