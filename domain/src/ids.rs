@@ -41,9 +41,15 @@ fn check_name(kind: &'static str, text: &str) -> Result<(), IdError> {
         return Err(IdError::Empty { kind });
     }
     if text.len() > MAX_NAME_BYTES {
-        return Err(IdError::TooLong { kind, length: text.len() });
+        return Err(IdError::TooLong {
+            kind,
+            length: text.len(),
+        });
     }
-    match text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
+    match text
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
+    {
         Some(found) => Err(IdError::Character { kind, found }),
         None => Ok(()),
     }
@@ -140,7 +146,10 @@ pub struct DeviceKey {
 impl DeviceKey {
     /// Checks both parts.
     pub fn new(site: &str, device: &str) -> Result<Self, IdError> {
-        Ok(Self { site: SiteName::new(site)?, device: DeviceName::new(device)? })
+        Ok(Self {
+            site: SiteName::new(site)?,
+            device: DeviceName::new(device)?,
+        })
     }
 }
 
@@ -192,7 +201,9 @@ impl Boot {
             return Boot(u64::from_le_bytes(short));
         }
         // FNV-1a, 64 bit (Fowler, Noll, Vo); the top bit sets it apart from short names.
-        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3)
+        });
         Boot(hash | 1 << 63)
     }
 }

@@ -76,7 +76,9 @@ impl Timestamp {
 
     /// Reads RFC 3339 text such as `2026-01-31T12:00:00Z`.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|t| Timestamp(t.as_millisecond()))
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|t| Timestamp(t.as_millisecond()))
     }
 }
 
