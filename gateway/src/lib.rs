@@ -1,1 +1,7 @@
-//! placeholder
+//! Every effect of Forewarn: MQTT, database, HTTP, clock. The crates below decide, this one acts.
+
+pub mod clock;
+pub mod failpoint;
+pub mod intake;
+pub mod ledger;
+pub mod store;
