@@ -1,1 +1,8 @@
-//! placeholder
+//! Simulated machines that wear out.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod catalogue;
+pub mod fault;
+pub mod machine;
+pub mod noise;
+pub mod waveform;
