@@ -3,6 +3,10 @@
 
 pub mod catalogue;
 pub mod fault;
+pub mod fleet;
 pub mod machine;
 pub mod noise;
+pub mod spec;
+pub mod truth;
 pub mod waveform;
+pub mod wire;
