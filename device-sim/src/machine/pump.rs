@@ -29,7 +29,7 @@ impl Pump {
             head_factor: rng.random_range(0.985..1.015),
             current_factor: rng.random_range(0.97..1.03),
             demand: Drift::new(rng, 0.02, 1_800.0),
-            surge: Drift::new(rng, 1.0, 6.0),
+            surge: Drift::new(rng, 1.0, 4.0),
             room: Drift::new(rng, 0.7, 7_200.0),
             // A bearing housing of a few kilograms of cast iron.
             bearing: Lag::new(900.0),
@@ -55,7 +55,7 @@ impl Pump {
 
         // 1 + (e^2.2 - 1)·damage: the growth law of the fault makes this grow exponentially to x9.
         let vibration_mm_s = self.vibration_mm_s * (0.85 + 0.2 * load) * (1.0 + 2.2f64.exp_m1() * wear)
-            + cavitation * (3.5 + 0.35 * surge)
+            + cavitation * (4.0 + 0.3 * surge)
             + gauss(rng, 0.025);
         let heat_c = 14.0 + 14.0 * load + 25.0 * wear + 4.0 * cavitation + 3.0 * leak;
         let bearing_c = self.bearing.step(room_c + heat_c, dt_s) + gauss(rng, 0.12);
@@ -64,9 +64,13 @@ impl Pump {
             * (1.0 + 0.05 * wear + 0.06 * leak + 0.02 * cavitation * surge)
             + gauss(rng, 0.12);
         // Bubbles form and collapse: the curve is lower and does not hold still.
-        let unsteady = 1.0 - 0.2 * cavitation + 0.12 * cavitation * surge;
-        let pressure_bar = (5.3 - 1.4 * load * load) * self.head_factor * unsteady * (1.0 - 0.35 * leak) + gauss(rng, 0.015);
-        let flow_m3_h = 65.0 * load * unsteady * (1.0 - 0.3 * leak) + gauss(rng, 0.3);
+        let unsteady = 0.06 * cavitation * surge;
+        let pressure_bar = (4.4 - 0.55 * load * load)
+            * self.head_factor
+            * (1.0 - 0.45 * cavitation + unsteady)
+            * (1.0 - 0.35 * leak)
+            + gauss(rng, 0.015);
+        let flow_m3_h = 65.0 * load * (1.0 - 0.2 * cavitation + unsteady) * (1.0 - 0.3 * leak) + gauss(rng, 0.3);
         let rpm = 1494.0 - 14.0 * load - 3.0 * wear + gauss(rng, 0.4);
         [
             vibration_mm_s.max(0.0),
