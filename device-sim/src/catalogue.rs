@@ -36,40 +36,126 @@ pub struct MetricSpec {
 }
 
 const fn metric(name: &'static str, unit: &'static str, low: f64, high: f64, meaning: &'static str) -> MetricSpec {
-    MetricSpec { name, unit, low, high, is_held: false, meaning }
+    MetricSpec {
+        name,
+        unit,
+        low,
+        high,
+        is_held: false,
+        meaning,
+    }
 }
 
 const fn held(name: &'static str, unit: &'static str, low: f64, high: f64, meaning: &'static str) -> MetricSpec {
-    MetricSpec { name, unit, low, high, is_held: true, meaning }
+    MetricSpec {
+        name,
+        unit,
+        low,
+        high,
+        is_held: true,
+        meaning,
+    }
 }
 
 const PUMP_METRICS: [MetricSpec; 7] = [
-    metric("vibration_rms_mm_s", "mm/s", 0.5, 1.4, "bearing housing velocity, 10-1000 Hz"),
+    metric(
+        "vibration_rms_mm_s",
+        "mm/s",
+        0.5,
+        1.4,
+        "bearing housing velocity, 10-1000 Hz",
+    ),
     metric("bearing_temperature_c", "°C", 25.0, 65.0, "drive-end bearing"),
     metric("motor_current_a", "A", 18.0, 32.0, "one phase"),
-    metric("discharge_pressure_bar", "bar", 3.6, 4.4, "gauge pressure after the pump, duty point 4.0"),
-    metric("flow_m3_h", "m³/h", 28.0, 72.0, "volume flow, follows the demand of the day"),
+    metric(
+        "discharge_pressure_bar",
+        "bar",
+        3.6,
+        4.4,
+        "gauge pressure after the pump, duty point 4.0",
+    ),
+    metric(
+        "flow_m3_h",
+        "m³/h",
+        28.0,
+        72.0,
+        "volume flow, follows the demand of the day",
+    ),
     metric("rpm", "1/min", 1468.0, 1492.0, "shaft speed"),
-    metric("runtime_hours", "h", 0.0, 100_000.0, "running hours, counts only while it turns"),
+    metric(
+        "runtime_hours",
+        "h",
+        0.0,
+        100_000.0,
+        "running hours, counts only while it turns",
+    ),
 ];
 
 const ELEVATOR_METRICS: [MetricSpec; 7] = [
-    held("vibration_peak_mg", "mg", 6.0, 15.0, "largest horizontal peak-to-peak of the car in the last ride (ISO 18738)"),
-    held("door_close_time_s", "s", 2.4, 3.3, "closing time of the car door before the last ride"),
-    held("motor_current_a", "A", 13.5, 21.5, "mean motor current of the last ride at constant speed"),
+    held(
+        "vibration_peak_mg",
+        "mg",
+        6.0,
+        15.0,
+        "largest horizontal peak-to-peak of the car in the last ride (ISO 18738)",
+    ),
+    held(
+        "door_close_time_s",
+        "s",
+        2.4,
+        3.3,
+        "closing time of the car door before the last ride",
+    ),
+    held(
+        "motor_current_a",
+        "A",
+        13.5,
+        21.5,
+        "mean motor current of the last ride at constant speed",
+    ),
     metric("motor_temperature_c", "°C", 18.0, 62.0, "motor winding"),
     metric("car_speed_m_s", "m/s", 0.0, 1.65, "car speed now; 0 while standing"),
     held("trips_total", "1", 0.0, 10_000_000.0, "rides since installation"),
-    held("runtime_hours", "h", 0.0, 100_000.0, "running hours, counts only while the car moves"),
+    held(
+        "runtime_hours",
+        "h",
+        0.0,
+        100_000.0,
+        "running hours, counts only while the car moves",
+    ),
 ];
 
 const AIR_CONDITIONER_METRICS: [MetricSpec; 7] = [
     metric("supply_air_temperature_c", "°C", 10.5, 15.5, "air leaving the coil"),
-    metric("return_air_temperature_c", "°C", 22.0, 26.0, "air coming back from the room"),
-    metric("suction_pressure_bar", "bar", 7.6, 9.6, "refrigerant before the compressor"),
-    metric("discharge_pressure_bar", "bar", 18.0, 34.0, "refrigerant after the compressor, follows the weather"),
+    metric(
+        "return_air_temperature_c",
+        "°C",
+        22.0,
+        26.0,
+        "air coming back from the room",
+    ),
+    metric(
+        "suction_pressure_bar",
+        "bar",
+        7.6,
+        9.6,
+        "refrigerant before the compressor",
+    ),
+    metric(
+        "discharge_pressure_bar",
+        "bar",
+        18.0,
+        34.0,
+        "refrigerant after the compressor, follows the weather",
+    ),
     metric("compressor_current_a", "A", 6.5, 14.5, "one phase"),
-    metric("vibration_rms_mm_s", "mm/s", 0.6, 1.7, "compressor housing velocity, 10-1000 Hz"),
+    metric(
+        "vibration_rms_mm_s",
+        "mm/s",
+        0.6,
+        1.7,
+        "compressor housing velocity, 10-1000 Hz",
+    ),
     metric("runtime_hours", "h", 0.0, 100_000.0, "running hours of the compressor"),
 ];
 
@@ -139,7 +225,9 @@ impl MachineKind {
     /// The kind with this id, or with this device prefix.
     #[must_use]
     pub fn parse(text: &str) -> Option<MachineKind> {
-        MachineKind::ALL.into_iter().find(|kind| kind.id() == text || kind.device_prefix() == text)
+        MachineKind::ALL
+            .into_iter()
+            .find(|kind| kind.id() == text || kind.device_prefix() == text)
     }
 }
 
@@ -322,7 +410,11 @@ mod tests {
             for fault in kind.faults() {
                 assert_eq!(fault.machine(), kind);
                 let leading = fault.spec().leading_metric;
-                assert!(kind.metrics().iter().any(|metric| metric.name == leading), "{}: {leading}", fault.id());
+                assert!(
+                    kind.metrics().iter().any(|metric| metric.name == leading),
+                    "{}: {leading}",
+                    fault.id()
+                );
             }
         }
         let listed: usize = MachineKind::ALL.iter().map(|kind| kind.faults().len()).sum();

@@ -14,7 +14,11 @@ impl SimClock {
     /// A clock that shows `start_ms` now and runs at `speed` machine seconds per second.
     #[must_use]
     pub fn start(start_ms: i64, speed: f64) -> SimClock {
-        SimClock { start_ms, origin: Instant::now(), speed }
+        SimClock {
+            start_ms,
+            origin: Instant::now(),
+            speed,
+        }
     }
 
     /// Machine time, ms since 1970.
@@ -33,14 +37,18 @@ impl SimClock {
     #[must_use]
     pub fn real_until(&self, at_ms: i64) -> Duration {
         let real_s = (at_ms - self.start_ms) as f64 / 1000.0 / self.speed;
-        Duration::try_from_secs_f64(real_s).unwrap_or(Duration::ZERO).saturating_sub(self.origin.elapsed())
+        Duration::try_from_secs_f64(real_s)
+            .unwrap_or(Duration::ZERO)
+            .saturating_sub(self.origin.elapsed())
     }
 }
 
 /// The computer's time, ms since 1970.
 #[must_use]
 pub fn wall_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
 }
 
 #[cfg(test)]

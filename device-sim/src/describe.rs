@@ -14,7 +14,10 @@ pub fn list() -> String {
         push(&mut text, format_args!("{:<16} {}", kind.id(), kind.summary()));
         for fault in kind.faults() {
             let safety = if fault.spec().is_safety { " (safety)" } else { "" };
-            push(&mut text, format_args!("  {:<18} {}{safety}", fault.id(), fault.spec().symptoms));
+            push(
+                &mut text,
+                format_args!("  {:<18} {}{safety}", fault.id(), fault.spec().symptoms),
+            );
         }
     }
     text
@@ -25,19 +28,33 @@ pub fn list() -> String {
 pub fn describe(kind: MachineKind) -> String {
     let mut text = String::new();
     push(&mut text, format_args!("{}: {}", kind.id(), kind.summary()));
-    push(&mut text, format_args!("devices {}-001, …; telemetry each {} s", kind.device_prefix(), kind.default_interval_s()));
+    push(
+        &mut text,
+        format_args!(
+            "devices {}-001, …; telemetry each {} s",
+            kind.device_prefix(),
+            kind.default_interval_s()
+        ),
+    );
     push(&mut text, format_args!("\nMetrics (range of a healthy machine)"));
     for metric in kind.metrics() {
-        let held = if metric.is_held { "; repeats until the next ride" } else { "" };
+        let held = if metric.is_held {
+            "; repeats until the next ride"
+        } else {
+            ""
+        };
         let range = format!("{} … {} {}", metric.low, metric.high, metric.unit);
-        push(&mut text, format_args!("  {:<26} {range:<22} {}{held}", metric.name, metric.meaning));
+        push(
+            &mut text,
+            format_args!("  {:<26} {range:<22} {}{held}", metric.name, metric.meaning),
+        );
     }
     push(&mut text, format_args!("\nFaults"));
     for fault in kind.faults() {
         describe_fault(&mut text, *fault);
     }
     push(&mut text, format_args!("\nSample payload"));
-    for (topic, payload) in sample(kind) {
+    if let Some((topic, payload)) = sample(kind) {
         push(&mut text, format_args!("  {topic}\n  {payload}"));
     }
     text
@@ -48,8 +65,18 @@ fn describe_fault(text: &mut String, fault: Fault) {
     let safety = if spec.is_safety { ", safety relevant" } else { "" };
     push(text, format_args!("  {}{safety}", fault.id()));
     push(text, format_args!("    symptoms at failure: {}", spec.symptoms));
-    push(text, format_args!("    seen first in {}; growth {}", spec.leading_metric, spec.growth.describe()));
-    push(text, format_args!("    then the machine stops and raises {} \"{}\"", spec.code, spec.text));
+    push(
+        text,
+        format_args!(
+            "    seen first in {}; growth {}",
+            spec.leading_metric,
+            spec.growth.describe()
+        ),
+    );
+    push(
+        text,
+        format_args!("    then the machine stops and raises {} \"{}\"", spec.code, spec.text),
+    );
 }
 
 /// The first telemetry of such a machine.
@@ -66,7 +93,10 @@ fn sample(kind: MachineKind) -> Option<(String, String)> {
     let mut out = Vec::new();
     fleet.step_until(start_ms + 60_000, &mut out);
     let message = out.into_iter().find(|message| message.topic.ends_with("telemetry"))?;
-    Some((message.topic.to_string(), String::from_utf8_lossy(&message.payload).into_owned()))
+    Some((
+        message.topic.to_string(),
+        String::from_utf8_lossy(&message.payload).into_owned(),
+    ))
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -112,11 +112,16 @@ pub async fn run(
     let started = tokio::time::Instant::now();
     let counters = options.counters.clone();
     let devices = fleet.devices().len();
-    let connections = options.connections.unwrap_or(OWN_CONNECTIONS_MAX).clamp(1, devices.max(1));
+    let connections = options
+        .connections
+        .unwrap_or(OWN_CONNECTIONS_MAX)
+        .clamp(1, devices.max(1));
     let (mut links, senders) = connect(&fleet, target, &options, connections);
     let mut stop = std::pin::pin!(stop);
 
-    let end_ms = options.duration_ms.map_or(i64::MAX, |duration_ms| fleet.start_ms().saturating_add(duration_ms));
+    let end_ms = options
+        .duration_ms
+        .map_or(i64::MAX, |duration_ms| fleet.start_ms().saturating_add(duration_ms));
     let mut position_ms = fleet.start_ms();
     let mut pending = VecDeque::new();
     let outcome = tokio::select! {
@@ -130,7 +135,10 @@ pub async fn run(
         let mut farewells = Vec::new();
         fleet.say_goodbye(position_ms, &mut farewells);
         pending.extend(farewells);
-        if tokio::time::timeout(options.drain, hand_over(&mut pending, &senders)).await.is_err() {
+        if tokio::time::timeout(options.drain, hand_over(&mut pending, &senders))
+            .await
+            .is_err()
+        {
             tracing::warn!("the broker does not take the farewells");
         }
         unconfirmed += pending.len() as u64;
@@ -182,7 +190,9 @@ async fn advance(
             return Ok(());
         }
         let wait = match pace {
-            Pace::Clock(clock) => fleet.next_due_ms().map_or(Duration::ZERO, |due_ms| clock.real_until(due_ms)),
+            Pace::Clock(clock) => fleet
+                .next_due_ms()
+                .map_or(Duration::ZERO, |due_ms| clock.real_until(due_ms)),
             Pace::Max => Duration::ZERO,
         };
         tokio::time::sleep(wait.clamp(Duration::from_millis(2), Duration::from_millis(200))).await;
@@ -193,7 +203,9 @@ async fn advance(
 async fn hand_over(pending: &mut VecDeque<Outgoing>, senders: &[mpsc::Sender<Outgoing>]) {
     while let Some(device) = pending.front().map(|message| message.device) {
         // A closed link has failed, which is seen elsewhere: wait there.
-        let Ok(permit) = senders[device % senders.len()].reserve().await else { std::future::pending().await };
+        let Ok(permit) = senders[device % senders.len()].reserve().await else {
+            std::future::pending().await
+        };
         if let Some(message) = pending.pop_front() {
             permit.send(message);
         }
@@ -218,7 +230,13 @@ fn connect(
     let mut senders = Vec::with_capacity(connections);
     let is_own = connections == fleet.devices().len();
     for number in 0..connections {
-        let carried: Vec<(usize, &DeviceName)> = fleet.devices().iter().enumerate().skip(number).step_by(connections).collect();
+        let carried: Vec<(usize, &DeviceName)> = fleet
+            .devices()
+            .iter()
+            .enumerate()
+            .skip(number)
+            .step_by(connections)
+            .collect();
         let first = carried[0].1;
         let greetings = carried.iter().map(|(index, name)| Outgoing {
             device: *index,
@@ -227,8 +245,15 @@ fn connect(
             retain: true,
         });
         let config = LinkConfig {
-            client_id: if is_own { format!("{}.{}", first.site, first.id) } else { format!("device-sim-{}-{number}", first.site) },
-            user: target.user.as_ref().map(|user| user.replace("{site}", &first.site).replace("{device}", &first.id)),
+            client_id: if is_own {
+                format!("{}.{}", first.site, first.id)
+            } else {
+                format!("device-sim-{}-{number}", first.site)
+            },
+            user: target
+                .user
+                .as_ref()
+                .map(|user| user.replace("{site}", &first.site).replace("{device}", &first.id)),
             will: is_own.then(|| (Topics::new(&first.site, &first.id).status, wire::status(None, false))),
             // A shared connection has no will, so there is nothing to undo.
             greetings: if is_own { greetings.collect() } else { Vec::new() },

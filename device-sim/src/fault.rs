@@ -81,7 +81,9 @@ impl FaultPlan {
             return Stage::Failed;
         }
         let way = (now_ms - self.onset_ms) as f64 / (self.failure_ms - self.onset_ms) as f64;
-        Stage::Growing { damage: self.fault.spec().growth.damage(way) }
+        Stage::Growing {
+            damage: self.fault.spec().growth.damage(way),
+        }
     }
 }
 
@@ -110,13 +112,20 @@ impl Condition {
     /// Condition with one fault at this damage.
     #[must_use]
     pub fn with(fault: Fault, damage: f64) -> Condition {
-        Condition { damages: vec![(fault, damage)], failed: None }
+        Condition {
+            damages: vec![(fault, damage)],
+            failed: None,
+        }
     }
 
     /// Damage 0..1 of one fault.
     #[must_use]
     pub fn damage(&self, fault: Fault) -> f64 {
-        self.damages.iter().filter(|(present, _)| *present == fault).map(|(_, damage)| *damage).fold(0.0, f64::max)
+        self.damages
+            .iter()
+            .filter(|(present, _)| *present == fault)
+            .map(|(_, damage)| *damage)
+            .fold(0.0, f64::max)
     }
 
     /// The fault that stopped the machine, if it is stopped.
@@ -143,7 +152,12 @@ mod tests {
 
     #[test]
     fn a_plan_is_absent_then_growing_then_failed_then_repaired() {
-        let plan = FaultPlan { fault: Fault::SealLeak, onset_ms: 100, failure_ms: 200, repaired_ms: Some(300) };
+        let plan = FaultPlan {
+            fault: Fault::SealLeak,
+            onset_ms: 100,
+            failure_ms: 200,
+            repaired_ms: Some(300),
+        };
         assert_eq!(plan.stage(99), Stage::Absent);
         assert_eq!(plan.stage(100), Stage::Growing { damage: 0.0 });
         assert_eq!(plan.stage(150), Stage::Growing { damage: 0.25 });

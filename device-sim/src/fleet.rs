@@ -87,7 +87,13 @@ impl Fleet {
         let names: Vec<DeviceName> = spec
             .sites
             .iter()
-            .flat_map(|site| site.devices().map(|(id, kind)| DeviceName { site: site.name.clone(), id, kind }))
+            .flat_map(|site| {
+                site.devices().map(|(id, kind)| DeviceName {
+                    site: site.name.clone(),
+                    id,
+                    kind,
+                })
+            })
             .collect();
         let plans = plan_faults(spec, start_ms, &names);
         let boot = format!("{:08x}", fnv1a(format!("{}/{start_ms}", spec.seed).as_bytes()) as u32);
@@ -176,7 +182,12 @@ impl Fleet {
         }
         for (index, device) in self.devices.iter().enumerate() {
             let payload = wire::status(Some(now_ms), false);
-            out.push(Outgoing { device: index, topic: device.topics.status.clone(), payload, retain: true });
+            out.push(Outgoing {
+                device: index,
+                topic: device.topics.status.clone(),
+                payload,
+                retain: true,
+            });
         }
     }
 
@@ -209,8 +220,12 @@ impl Fleet {
         let dt_s = device.interval_ms as f64 / 1000.0;
         let values = device.machine.step(at_ms, dt_s, &condition, &mut device.machine_rng);
         let kind = device.machine.kind();
-        let metrics: Vec<(&str, f64)> =
-            kind.metrics().iter().zip(values).map(|(metric, value)| (metric.name, round3(value))).collect();
+        let metrics: Vec<(&str, f64)> = kind
+            .metrics()
+            .iter()
+            .zip(values)
+            .map(|(metric, value)| (metric.name, round3(value)))
+            .collect();
         let telemetry = wire::telemetry(at_ms, device.seq, &self.boot, &metrics);
         device.seq += 1;
 
@@ -261,7 +276,13 @@ impl Fleet {
             send_ms += rng.random_range(1..=delay_ms_max);
         }
         let repeat_ms = (repeated < link.repeat).then(|| send_ms + rng.random_range(0..=2 * device.interval_ms));
-        self.enqueue(send_ms, index, |topics| topics.telemetry.clone(), payload.clone(), false);
+        self.enqueue(
+            send_ms,
+            index,
+            |topics| topics.telemetry.clone(),
+            payload.clone(),
+            false,
+        );
         if let Some(repeat_ms) = repeat_ms {
             self.enqueue(repeat_ms, index, |topics| topics.telemetry.clone(), payload, false);
         }
@@ -275,7 +296,12 @@ impl Fleet {
         payload: bytes::Bytes,
         retain: bool,
     ) {
-        let message = Outgoing { device: index, topic: topic(&self.devices[index].topics), payload, retain };
+        let message = Outgoing {
+            device: index,
+            topic: topic(&self.devices[index].topics),
+            payload,
+            retain,
+        };
         let slot = match self.free_slots.pop() {
             Some(slot) => slot,
             None => {
@@ -284,7 +310,11 @@ impl Fleet {
             }
         };
         self.slots[slot] = Some(message);
-        self.waiting.push(Reverse(Waiting { send_ms, order: self.order, slot }));
+        self.waiting.push(Reverse(Waiting {
+            send_ms,
+            order: self.order,
+            slot,
+        }));
         self.order += 1;
     }
 
@@ -299,12 +329,19 @@ impl Fleet {
 fn plan_faults(spec: &FleetSpec, start_ms: i64, names: &[DeviceName]) -> Vec<Vec<FaultPlan>> {
     let mut plans: Vec<Vec<FaultPlan>> = vec![Vec::new(); names.len()];
     for fault in &spec.faults {
-        let place = names.iter().position(|name| name.site == fault.site && name.id == fault.device);
+        let place = names
+            .iter()
+            .position(|name| name.site == fault.site && name.id == fault.device);
         let onset_ms = start_ms + minutes_ms(fault.onset_min);
         let failure_ms = onset_ms + minutes_ms(fault.pf_min);
         let repaired_ms = fault.repair_after_min.map(|minutes| failure_ms + minutes_ms(minutes));
         let place = place.expect("the checks of the spec found the device");
-        plans[place].push(FaultPlan { fault: fault.mode, onset_ms, failure_ms, repaired_ms });
+        plans[place].push(FaultPlan {
+            fault: fault.mode,
+            onset_ms,
+            failure_ms,
+            repaired_ms,
+        });
     }
     if let Some(random) = &spec.random_faults {
         let mut rng = rng_for(spec.seed, "random faults");
@@ -315,7 +352,12 @@ fn plan_faults(spec: &FleetSpec, start_ms: i64, names: &[DeviceName]) -> Vec<Vec
             let fault = faults[rng.random_range(0..faults.len())];
             let onset_ms = start_ms + minutes_ms(rng.random_range(random.onset_min[0]..=random.onset_min[1]));
             let failure_ms = onset_ms + minutes_ms(rng.random_range(random.pf_min[0]..=random.pf_min[1]));
-            plans[index].push(FaultPlan { fault, onset_ms, failure_ms, repaired_ms: None });
+            plans[index].push(FaultPlan {
+                fault,
+                onset_ms,
+                failure_ms,
+                repaired_ms: None,
+            });
         }
     }
     plans
@@ -357,7 +399,12 @@ mod tests {
     const MINUTE_MS: i64 = 60_000;
 
     fn spec() -> FleetSpec {
-        let site = SiteSpec { name: "plant".to_owned(), pump: 2, elevator: 2, air_conditioner: 1 };
+        let site = SiteSpec {
+            name: "plant".to_owned(),
+            pump: 2,
+            elevator: 2,
+            air_conditioner: 1,
+        };
         let mut spec = FleetSpec::of_site(7, START_MS, site);
         spec.waveform.every_min = 3.0;
         spec
@@ -373,7 +420,9 @@ mod tests {
     }
 
     fn seqs(messages: &[Outgoing], device: usize) -> Vec<u64> {
-        let telemetry = messages.iter().filter(|m| m.device == device && m.topic.ends_with("telemetry"));
+        let telemetry = messages
+            .iter()
+            .filter(|m| m.device == device && m.topic.ends_with("telemetry"));
         let parsed = telemetry.map(|m| serde_json::from_slice::<serde_json::Value>(&m.payload).unwrap());
         parsed.map(|value| value["seq"].as_u64().unwrap()).collect()
     }
@@ -412,9 +461,17 @@ mod tests {
             assert_eq!(seqs, (0..seqs.len() as u64).collect::<Vec<_>>());
             assert!(seqs.len() == if device == 4 { 120 } else { 300 }, "{}", seqs.len());
         }
-        let waveforms = out.iter().filter(|message| message.topic.ends_with("waveform/bearing")).count();
+        let waveforms = out
+            .iter()
+            .filter(|message| message.topic.ends_with("waveform/bearing"))
+            .count();
         assert!((6..=8).contains(&waveforms), "{waveforms}");
-        assert_eq!(out.iter().filter(|message| message.topic.ends_with("status") && message.retain).count(), 5);
+        assert_eq!(
+            out.iter()
+                .filter(|message| message.topic.ends_with("status") && message.retain)
+                .count(),
+            5
+        );
     }
 
     #[test]
@@ -427,11 +484,23 @@ mod tests {
         let mut unique = got.clone();
         unique.sort_unstable();
         unique.dedup();
-        assert!(got.len() > unique.len() + 60, "repeats: {} of {}", got.len() - unique.len(), unique.len());
+        assert!(
+            got.len() > unique.len() + 60,
+            "repeats: {} of {}",
+            got.len() - unique.len(),
+            unique.len()
+        );
         assert!(got.windows(2).filter(|pair| pair[1] < pair[0]).count() > 60);
         // The last two may still be on their way.
-        assert!(unique.len() >= 598 && unique[597] == 597, "nothing is lost: {}", unique.len());
-        spec.link = LinkSpec { lose: 0.3, ..LinkSpec::default() };
+        assert!(
+            unique.len() >= 598 && unique[597] == 597,
+            "nothing is lost: {}",
+            unique.len()
+        );
+        spec.link = LinkSpec {
+            lose: 0.3,
+            ..LinkSpec::default()
+        };
         let kept = seqs(&messages(&spec, &[20 * MINUTE_MS]), 0).len();
         assert!((360..480).contains(&kept), "{kept} of 600");
     }
@@ -454,16 +523,29 @@ mod tests {
             .map(|message| serde_json::from_slice(&message.payload).unwrap())
             .collect();
         assert_eq!(events.len(), 2);
-        assert_eq!((&events[0]["code"], &events[0]["state"]), (&"E47".into(), &"raised".into()));
-        assert_eq!((&events[1]["code"], &events[1]["state"]), (&"E47".into(), &"cleared".into()));
+        assert_eq!(
+            (&events[0]["code"], &events[0]["state"]),
+            (&"E47".into(), &"raised".into())
+        );
+        assert_eq!(
+            (&events[1]["code"], &events[1]["state"]),
+            (&"E47".into(), &"cleared".into())
+        );
         let raised_ms = events[0]["ts"].as_i64().unwrap() - START_MS;
-        assert!((6 * MINUTE_MS..6 * MINUTE_MS + 2_000).contains(&raised_ms), "{raised_ms}");
+        assert!(
+            (6 * MINUTE_MS..6 * MINUTE_MS + 2_000).contains(&raised_ms),
+            "{raised_ms}"
+        );
     }
 
     #[test]
     fn random_faults_are_dealt_by_the_seed_within_their_bounds() {
         let mut spec = spec();
-        spec.random_faults = Some(RandomFaults { count: 3, onset_min: [10.0, 20.0], pf_min: [30.0, 40.0] });
+        spec.random_faults = Some(RandomFaults {
+            count: 3,
+            onset_min: [10.0, 20.0],
+            pf_min: [30.0, 40.0],
+        });
         let truth = Fleet::new(&spec).unwrap().truth().clone();
         assert_eq!(truth.faults.len(), 3);
         for fault in &truth.faults {

@@ -167,7 +167,13 @@ pub async fn run_link(
 ) -> Result<LinkEnd, LinkError> {
     let options = mqtt_options(target, &config)?;
     let give_up = Instant::now() + config.patience;
-    let mut link = Link { outbox: Outbox::new(config.outbox_limit), config, drain_until: None, has_input_ended: false, has_connected: false };
+    let mut link = Link {
+        outbox: Outbox::new(config.outbox_limit),
+        config,
+        drain_until: None,
+        has_input_ended: false,
+        has_connected: false,
+    };
     let mut pause = Duration::from_millis(100);
     loop {
         let (client, mut events) = AsyncClient::new(options.clone(), usize::from(link.config.window) + 8);
@@ -177,7 +183,9 @@ pub async fn run_link(
         let cause = match broken {
             Broken::Done => {
                 disconnect(&client, &mut events).await;
-                return Ok(LinkEnd { unconfirmed: link.outbox.len() + input.len() });
+                return Ok(LinkEnd {
+                    unconfirmed: link.outbox.len() + input.len(),
+                });
             }
             Broken::Lost(cause) => cause,
         };
@@ -195,7 +203,9 @@ pub async fn run_link(
             pause = Duration::from_millis(100);
         }
         if link.is_over(&input) {
-            return Ok(LinkEnd { unconfirmed: link.outbox.len() + input.len() });
+            return Ok(LinkEnd {
+                unconfirmed: link.outbox.len() + input.len(),
+            });
         }
         // Up to half of it is chance, so that a fleet does not come back in one moment.
         sleep(pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
@@ -279,7 +289,9 @@ impl Link {
         if !input.is_closed() {
             return false;
         }
-        let until = *self.drain_until.get_or_insert_with(|| Instant::now() + self.config.drain);
+        let until = *self
+            .drain_until
+            .get_or_insert_with(|| Instant::now() + self.config.drain);
         (self.outbox.is_empty() && input.is_empty()) || Instant::now() >= until
     }
 
@@ -290,7 +302,12 @@ impl Link {
             counters.reconnects.fetch_add(1, Ordering::Relaxed);
             counters.resent.fetch_add(again, Ordering::Relaxed);
             let greetings = self.config.greetings.iter();
-            let greetings = greetings.map(|message| Item { message: message.clone(), is_greeting: true }).collect();
+            let greetings = greetings
+                .map(|message| Item {
+                    message: message.clone(),
+                    is_greeting: true,
+                })
+                .collect();
             self.outbox.greet(|item| item.is_greeting, greetings);
         }
         self.has_connected = true;
@@ -298,10 +315,15 @@ impl Link {
 
     fn hand_out(&mut self, client: &AsyncClient) -> Result<(), LinkError> {
         while let Some(item) = self.outbox.hand_next(usize::from(self.config.window)) {
-            let Outgoing { topic, payload, retain, .. } = &item.message;
-            client.try_publish(&**topic, QoS::AtLeastOnce, *retain, payload.clone()).map_err(|cause| {
-                LinkError::Refused { topic: topic.to_string(), cause: cause.to_string() }
-            })?;
+            let Outgoing {
+                topic, payload, retain, ..
+            } = &item.message;
+            client
+                .try_publish(&**topic, QoS::AtLeastOnce, *retain, payload.clone())
+                .map_err(|cause| LinkError::Refused {
+                    topic: topic.to_string(),
+                    cause: cause.to_string(),
+                })?;
         }
         Ok(())
     }
@@ -337,7 +359,12 @@ fn mqtt_options(target: &MqttTarget, config: &LinkConfig) -> Result<MqttOptions,
         options.set_credentials(user.clone(), password);
     }
     if let Some((topic, payload)) = &config.will {
-        options.set_last_will(LastWill::new(topic.to_string(), payload.to_vec(), QoS::AtLeastOnce, true));
+        options.set_last_will(LastWill::new(
+            topic.to_string(),
+            payload.to_vec(),
+            QoS::AtLeastOnce,
+            true,
+        ));
     }
     if let Some(tls) = &target.tls {
         options.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::new(tls_config(tls)?))));
@@ -350,7 +377,9 @@ fn tls_config(material: &TlsMaterial) -> Result<rustls::ClientConfig, LinkError>
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&material.ca_pem) {
         let certificate = certificate.map_err(|cause| wrong("CA file", &cause))?;
-        roots.add(certificate).map_err(|cause| wrong("CA certificate", &cause))?;
+        roots
+            .add(certificate)
+            .map_err(|cause| wrong("CA certificate", &cause))?;
     }
     if roots.is_empty() {
         return Err(LinkError::Tls("CA file: has no certificate".to_owned()));
@@ -366,7 +395,9 @@ fn tls_config(material: &TlsMaterial) -> Result<rustls::ClientConfig, LinkError>
             let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem).collect();
             let chain = chain.map_err(|cause| wrong("client certificate", &cause))?;
             let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|cause| wrong("client key", &cause))?;
-            builder.with_client_auth_cert(chain, key).map_err(|cause| wrong("client certificate", &cause))
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|cause| wrong("client certificate", &cause))
         }
     }
 }

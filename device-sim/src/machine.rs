@@ -81,7 +81,11 @@ mod tests {
     }
 
     fn position(kind: MachineKind, name: &str) -> (usize, MetricSpec) {
-        let found = kind.metrics().iter().enumerate().find(|(_, metric)| metric.name == name);
+        let found = kind
+            .metrics()
+            .iter()
+            .enumerate()
+            .find(|(_, metric)| metric.name == name);
         found.map(|(index, metric)| (index, *metric)).unwrap()
     }
 
@@ -109,8 +113,12 @@ mod tests {
         for fault in Fault::ALL {
             let kind = fault.machine();
             let (index, metric) = position(kind, fault.spec().leading_metric);
-            let plan =
-                FaultPlan { fault, onset_ms: START_MS + HOUR_MS, failure_ms: START_MS + 7 * HOUR_MS, repaired_ms: None };
+            let plan = FaultPlan {
+                fault,
+                onset_ms: START_MS + HOUR_MS,
+                failure_ms: START_MS + 7 * HOUR_MS,
+                repaired_ms: None,
+            };
             let (mut outside, mut seen) = (0, 0);
             run(kind, 3, 7, &[plan], |now_ms, values| {
                 if (plan.failure_ms - 40 * 60_000..plan.failure_ms).contains(&now_ms) {
@@ -139,12 +147,18 @@ mod tests {
                 }
             }
             if now_ms >= plan.failure_ms {
-                assert!(values[0] < 0.1 && values[5] == 0.0, "a failed pump stands still: {values:?}");
+                assert!(
+                    values[0] < 0.1 && values[5] == 0.0,
+                    "a failed pump stands still: {values:?}"
+                );
             }
         });
         let [a_b, b_c, c_d] = first_above.map(Option::unwrap);
         assert!(0.0 < a_b && a_b < b_c && b_c < c_d, "{first_above:?}");
-        assert!((0.3..0.65).contains(&b_c) && (0.5..0.85).contains(&c_d), "{first_above:?}");
+        assert!(
+            (0.3..0.65).contains(&b_c) && (0.5..0.85).contains(&c_d),
+            "{first_above:?}"
+        );
     }
 
     #[test]
@@ -169,8 +183,12 @@ mod tests {
     #[test]
     fn counters_never_go_back_and_stop_when_the_machine_has_failed() {
         for fault in [Fault::SealLeak, Fault::DoorWear, Fault::FilterClogged] {
-            let plan =
-                FaultPlan { fault, onset_ms: START_MS, failure_ms: START_MS + 2 * HOUR_MS, repaired_ms: Some(START_MS + 3 * HOUR_MS) };
+            let plan = FaultPlan {
+                fault,
+                onset_ms: START_MS,
+                failure_ms: START_MS + 2 * HOUR_MS,
+                repaired_ms: Some(START_MS + 3 * HOUR_MS),
+            };
             let mut last = f64::MIN;
             let (mut at_failure, mut at_repair, mut at_end) = (0.0, 0.0, 0.0);
             run(fault.machine(), 2, 5, &[plan], |now_ms, values| {
@@ -182,7 +200,11 @@ mod tests {
                     _ => at_end = last,
                 }
             });
-            assert!((at_repair - at_failure).abs() < 0.02, "{}: ran while failed", fault.id());
+            assert!(
+                (at_repair - at_failure).abs() < 0.02,
+                "{}: ran while failed",
+                fault.id()
+            );
             assert!(at_end > at_repair, "{}: runs again after the repair", fault.id());
         }
     }

@@ -9,7 +9,9 @@ use rand_distr::StandardNormal;
 /// FNV-1a over bytes, 64 bit: stable across versions and platforms, which the standard library's hashers do not promise.
 #[must_use]
 pub fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// A generator of its own for each name under one seed, so that adding a device changes no other device.
@@ -46,7 +48,11 @@ pub struct Drift {
 impl Drift {
     /// Starts at a random place. `sd` is its spread in the long run, `tau_s` how long it remembers.
     pub fn new<R: Rng>(rng: &mut R, sd: f64, tau_s: f64) -> Drift {
-        Drift { value: gauss(rng, sd), sd, tau_s }
+        Drift {
+            value: gauss(rng, sd),
+            sd,
+            tau_s,
+        }
     }
 
     /// Value after `dt_s` more seconds; exact for any step. Kept within three standard deviations.

@@ -25,7 +25,12 @@ impl<T> Outbox<T> {
     /// An empty outbox for at most `limit` messages.
     #[must_use]
     pub fn new(limit: usize) -> Outbox<T> {
-        Outbox { entries: VecDeque::new(), identified: 0, handed: 0, limit }
+        Outbox {
+            entries: VecDeque::new(),
+            identified: 0,
+            handed: 0,
+            limit,
+        }
     }
 
     /// Messages that are not confirmed.
@@ -79,7 +84,11 @@ impl<T> Outbox<T> {
 
     /// A PubAck came: takes the message out. None if no message in flight has this id.
     pub fn confirm(&mut self, packet_id: u16) -> Option<T> {
-        let place = self.entries.iter().take(self.identified).position(|entry| entry.packet_id == packet_id)?;
+        let place = self
+            .entries
+            .iter()
+            .take(self.identified)
+            .position(|entry| entry.packet_id == packet_id)?;
         let entry = self.entries.remove(place)?;
         self.identified -= 1;
         self.handed -= 1;
@@ -152,7 +161,9 @@ mod tests {
             Op::Write => {
                 if let Some(message) = world.handed.pop_front() {
                     // The smallest free id, as clients with a small id space do.
-                    let id = (1..).find(|id| world.on_wire.iter().all(|(used, _)| used != id)).unwrap();
+                    let id = (1..)
+                        .find(|id| world.on_wire.iter().all(|(used, _)| used != id))
+                        .unwrap();
                     world.last_id = id;
                     world.on_wire.push((id, message));
                     world.received.push(message);

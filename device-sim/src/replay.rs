@@ -95,7 +95,10 @@ pub async fn replay(
     let counters = options.counters.clone();
     let config = LinkConfig {
         client_id: format!("{}.{}", options.site, options.device),
-        user: target.user.as_ref().map(|user| user.replace("{site}", &options.site).replace("{device}", &options.device)),
+        user: target.user.as_ref().map(|user| {
+            user.replace("{site}", &options.site)
+                .replace("{device}", &options.device)
+        }),
         will: None,
         greetings: Vec::new(),
         window: options.window,
@@ -108,7 +111,12 @@ pub async fn replay(
         let (target, counters) = (target.clone(), counters.clone());
         async move { run_link(&target, config, receiver, &counters).await }
     });
-    let mut progress = Progress { first_ms: None, last_ms: None, rows: 0, skipped: 0 };
+    let mut progress = Progress {
+        first_ms: None,
+        last_ms: None,
+        rows: 0,
+        skipped: 0,
+    };
     let fed = tokio::select! {
         () = stop => Ok(()),
         fed = feed(table, &options, &sender, &mut progress) => fed,
@@ -155,7 +163,12 @@ async fn feed(
             tokio::time::sleep(clock.real_until(row.ts_ms)).await;
         }
         let payload = wire::telemetry(row.ts_ms, row.number, &options.boot, &row.metrics);
-        let message = Outgoing { device: 0, topic: topic.clone(), payload, retain: false };
+        let message = Outgoing {
+            device: 0,
+            topic: topic.clone(),
+            payload,
+            retain: false,
+        };
         if sender.send(message).await.is_err() {
             // The link has ended with an error of its own.
             return Ok(());

@@ -1,11 +1,11 @@
 //! The fleet specification: which machines, which faults, how the links behave. A TOML file or a value made in code;
 //! checked as a whole by [`crate::fleet::Fleet::new`]. No I/O: the text of a file is an argument.
 
+use domain::SiteName;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::catalogue::{Fault, MachineKind};
-use crate::wire::is_valid_id;
 
 /// Most machines of one fleet.
 pub const MAX_DEVICES: u32 = 100_000;
@@ -162,7 +162,13 @@ pub struct LinkSpec {
 
 impl Default for LinkSpec {
     fn default() -> LinkSpec {
-        LinkSpec { lose: 0.0, repeat: 0.0, reorder: 0.0, delay: 0.0, delay_s_max: 60.0 }
+        LinkSpec {
+            lose: 0.0,
+            repeat: 0.0,
+            reorder: 0.0,
+            delay: 0.0,
+            delay_s_max: 60.0,
+        }
     }
 }
 
@@ -180,7 +186,11 @@ pub struct WaveformSpec {
 
 impl Default for WaveformSpec {
     fn default() -> WaveformSpec {
-        WaveformSpec { every_min: 10.0, samples: 2048, sample_rate_hz: 12_800.0 }
+        WaveformSpec {
+            every_min: 10.0,
+            samples: 2048,
+            sample_rate_hz: 12_800.0,
+        }
     }
 }
 
@@ -201,7 +211,9 @@ mod rfc3339 {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
         let text = String::deserialize(deserializer)?;
         let at: jiff::Timestamp = text.parse().map_err(|cause| {
-            D::Error::custom(format!("`{text}` is not an RFC 3339 time such as 2026-01-05T08:00:00Z: {cause}"))
+            D::Error::custom(format!(
+                "`{text}` is not an RFC 3339 time such as 2026-01-05T08:00:00Z: {cause}"
+            ))
         })?;
         Ok(Some(at.as_millisecond()))
     }
@@ -228,7 +240,10 @@ pub enum SpecError {
 }
 
 fn list(problems: &[SpecProblem]) -> String {
-    problems.iter().map(|problem| format!("\n  {}: {}", problem.path, problem.problem)).collect()
+    problems
+        .iter()
+        .map(|problem| format!("\n  {}: {}", problem.path, problem.problem))
+        .collect()
 }
 
 impl FleetSpec {
@@ -294,7 +309,11 @@ impl FleetSpec {
             start_ms: Some(start_ms),
             speed: 60.0,
             sites: vec![site("harbour-tower", 0, 6, 6), site("north-plant", 10, 0, 2)],
-            interval_s: Intervals { pump: 5.0, elevator: 5.0, air_conditioner: 5.0 },
+            interval_s: Intervals {
+                pump: 5.0,
+                elevator: 5.0,
+                air_conditioner: 5.0,
+            },
             faults: vec![
                 fault("north-plant", "pump-002", Fault::BearingWear, 8.0, 50.0),
                 fault("harbour-tower", "elevator-003", Fault::DoorWear, 10.0, 60.0),
@@ -304,8 +323,17 @@ impl FleetSpec {
                 fault("north-plant", "ac-001", Fault::CompressorWear, 90.0, 240.0),
             ],
             random_faults: None,
-            link: LinkSpec { lose: 0.0, repeat: 0.01, reorder: 0.002, delay: 0.001, delay_s_max: 20.0 },
-            waveform: WaveformSpec { every_min: 5.0, ..WaveformSpec::default() },
+            link: LinkSpec {
+                lose: 0.0,
+                repeat: 0.01,
+                reorder: 0.002,
+                delay: 0.001,
+                delay_s_max: 20.0,
+            },
+            waveform: WaveformSpec {
+                every_min: 5.0,
+                ..WaveformSpec::default()
+            },
         }
     }
 
@@ -316,11 +344,19 @@ impl FleetSpec {
         found.check(self.start_ms.is_some(), "start", "is missing: an RFC 3339 time");
         found.check(self.speed.is_finite() && self.speed > 0.0, "speed", "must be above 0");
         let total: u64 = self.sites.iter().map(|site| site.devices().count() as u64).sum();
-        found.check(total > 0, "site", "has no machine: set pump, elevator or air_conditioner");
+        found.check(
+            total > 0,
+            "site",
+            "has no machine: set pump, elevator or air_conditioner",
+        );
         found.check(total <= u64::from(MAX_DEVICES), "site", "has more than 100000 machines");
         for (index, site) in self.sites.iter().enumerate() {
             let path = format!("site[{index}].name");
-            found.check(is_valid_id(&site.name), &path, "must be 1 to 64 of A-Z a-z 0-9 . _ -");
+            found.check(
+                SiteName::new(&site.name).is_ok(),
+                &path,
+                "must be 1 to 64 of A-Z a-z 0-9 . _ -",
+            );
             let is_first = self.sites[..index].iter().all(|earlier| earlier.name != site.name);
             found.check(is_first, &path, "is there twice");
         }
@@ -339,15 +375,34 @@ impl FleetSpec {
             }
         }
         let link = &self.link;
-        for (name, chance) in
-            [("lose", link.lose), ("repeat", link.repeat), ("reorder", link.reorder), ("delay", link.delay)]
-        {
-            found.check((0.0..=1.0).contains(&chance), &format!("link.{name}"), "is a chance: 0 to 1");
+        for (name, chance) in [
+            ("lose", link.lose),
+            ("repeat", link.repeat),
+            ("reorder", link.reorder),
+            ("delay", link.delay),
+        ] {
+            found.check(
+                (0.0..=1.0).contains(&chance),
+                &format!("link.{name}"),
+                "is a chance: 0 to 1",
+            );
         }
-        found.check((0.0..=3600.0).contains(&link.delay_s_max), "link.delay_s_max", "must be 0 to 3600");
+        found.check(
+            (0.0..=3600.0).contains(&link.delay_s_max),
+            "link.delay_s_max",
+            "must be 0 to 3600",
+        );
         let waveform = &self.waveform;
-        found.check((0.0..=MINUTES_MAX).contains(&waveform.every_min), "waveform.every_min", "must be 0 (none) or more");
-        found.check((16..=65_536).contains(&waveform.samples), "waveform.samples", "must be 16 to 65536");
+        found.check(
+            (0.0..=MINUTES_MAX).contains(&waveform.every_min),
+            "waveform.every_min",
+            "must be 0 (none) or more",
+        );
+        found.check(
+            (16..=65_536).contains(&waveform.samples),
+            "waveform.samples",
+            "must be 16 to 65536",
+        );
         let is_right = (100.0..=200_000.0).contains(&waveform.sample_rate_hz);
         found.check(is_right, "waveform.sample_rate_hz", "must be 100 to 200000");
         found.0
@@ -359,11 +414,20 @@ impl FleetSpec {
             None => found.check(false, &at("site"), &format!("`{}` is none of the sites", fault.site)),
             Some(site) => match site.devices().find(|(id, _)| *id == fault.device) {
                 None => {
-                    found.check(false, &at("device"), &format!("`{}` is no device of {}", fault.device, site.name));
+                    found.check(
+                        false,
+                        &at("device"),
+                        &format!("`{}` is no device of {}", fault.device, site.name),
+                    );
                 }
                 Some((_, kind)) => {
                     let ids: Vec<&str> = kind.faults().iter().map(|fault| fault.id()).collect();
-                    let problem = format!("`{}` is no fault of a {}: {}", fault.mode.id(), kind.id(), ids.join(", "));
+                    let problem = format!(
+                        "`{}` is no fault of a {}: {}",
+                        fault.mode.id(),
+                        kind.id(),
+                        ids.join(", ")
+                    );
                     found.check(fault.mode.machine() == kind, &at("mode"), &problem);
                 }
             },
@@ -372,10 +436,22 @@ impl FleetSpec {
             .iter()
             .any(|other| (&other.site, &other.device, other.mode) == (&fault.site, &fault.device, fault.mode));
         found.check(is_first, &at("mode"), "is there twice for this device");
-        found.check((0.0..=MINUTES_MAX).contains(&fault.onset_min), &at("onset_min"), "must be 0 or more");
-        found.check((0.1..=MINUTES_MAX).contains(&fault.pf_min), &at("pf_min"), "must be at least 0.1");
+        found.check(
+            (0.0..=MINUTES_MAX).contains(&fault.onset_min),
+            &at("onset_min"),
+            "must be 0 or more",
+        );
+        found.check(
+            (0.1..=MINUTES_MAX).contains(&fault.pf_min),
+            &at("pf_min"),
+            "must be at least 0.1",
+        );
         let repair_min = fault.repair_after_min.unwrap_or(0.0);
-        found.check((0.0..=MINUTES_MAX).contains(&repair_min), &at("repair_after_min"), "must be 0 or more");
+        found.check(
+            (0.0..=MINUTES_MAX).contains(&repair_min),
+            &at("repair_after_min"),
+            "must be 0 or more",
+        );
     }
 }
 
@@ -387,7 +463,10 @@ struct Problems(Vec<SpecProblem>);
 impl Problems {
     fn check(&mut self, is_right: bool, path: &str, problem: &str) {
         if !is_right {
-            self.0.push(SpecProblem { path: path.to_owned(), problem: problem.to_owned() });
+            self.0.push(SpecProblem {
+                path: path.to_owned(),
+                problem: problem.to_owned(),
+            });
         }
     }
 }
@@ -431,13 +510,17 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_with_their_line() {
-        let error = FleetSpec::from_toml("seed = 1\nsped = 2\nsite = []").unwrap_err().to_string();
+        let error = FleetSpec::from_toml("seed = 1\nsped = 2\nsite = []")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("line 2") && error.contains("sped"), "{error}");
     }
 
     #[test]
     fn a_time_that_is_none_says_what_one_looks_like() {
-        let error = FleetSpec::from_toml("seed = 1\nstart = \"noon\"\nsite = []").unwrap_err().to_string();
+        let error = FleetSpec::from_toml("seed = 1\nstart = \"noon\"\nsite = []")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("RFC 3339"), "{error}");
     }
 
@@ -451,9 +534,19 @@ mod tests {
                 spec.faults[0].pf_min = -1.0;
                 spec.link.lose = 2.0;
             },
-            &["speed", "site[0].name", "interval_s.pump", "fault[0].site", "fault[0].pf_min", "link.lose"],
+            &[
+                "speed",
+                "site[0].name",
+                "interval_s.pump",
+                "fault[0].site",
+                "fault[0].pf_min",
+                "link.lose",
+            ],
         );
-        check(|spec| spec.faults[0].device = "pump-003".to_owned(), &["fault[0].device"]);
+        check(
+            |spec| spec.faults[0].device = "pump-003".to_owned(),
+            &["fault[0].device"],
+        );
         check(|spec| spec.faults[0].mode = Fault::DoorWear, &["fault[0].mode"]);
         check(|spec| spec.faults.push(spec.faults[0].clone()), &["fault[1].mode"]);
         check(|spec| spec.start_ms = None, &["start"]);

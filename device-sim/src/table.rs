@@ -14,11 +14,21 @@ use thiserror::Error;
 pub const DEFAULT_START_MS: i64 = 1_704_067_200_000;
 
 /// Column names that stand for time, lower case.
-const TIME_NAMES: [&str; 9] =
-    ["timestamp", "time", "datetime", "date_time", "date", "ts", "time_stamp", "measured_at", "date time"];
+const TIME_NAMES: [&str; 9] = [
+    "timestamp",
+    "time",
+    "datetime",
+    "date_time",
+    "date",
+    "ts",
+    "time_stamp",
+    "measured_at",
+    "date time",
+];
 
-const MAX_METRIC_NAME: usize = 64;
-const MAX_COLUMNS: usize = 4096;
+const MAX_METRIC_NAME: usize = domain::ids::MAX_NAME_BYTES;
+/// All metrics of one message and the time.
+const MAX_COLUMNS: usize = domain::wire::telemetry::MAX_METRICS + 1;
 
 /// Which column is time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,7 +57,12 @@ pub struct TableOptions {
 
 impl Default for TableOptions {
     fn default() -> TableOptions {
-        TableOptions { delimiter: None, time: TimeColumn::Find, interval_s: 1.0, start_ms: DEFAULT_START_MS }
+        TableOptions {
+            delimiter: None,
+            time: TimeColumn::Find,
+            interval_s: 1.0,
+            start_ms: DEFAULT_START_MS,
+        }
     }
 }
 
@@ -61,7 +76,9 @@ pub enum TableError {
     #[error("cannot read rows: {0}")]
     Csv(#[from] csv::Error),
     /// A cell of the time column is no time.
-    #[error("line {line}, column `{column}`: `{text}` is no time (epoch seconds or milliseconds, 2024-01-31 12:00:00, RFC 3339)")]
+    #[error(
+        "line {line}, column `{column}`: `{text}` is no time (epoch seconds or milliseconds, 2024-01-31 12:00:00, RFC 3339)"
+    )]
     Time {
         /// Line in the file, from 1.
         line: u64,
@@ -120,10 +137,14 @@ impl Table {
             .from_reader(Box::new(text) as Box<dyn Read + Send>);
         let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
         if header.is_empty() || header.len() > MAX_COLUMNS {
-            return Err(TableError::Header(format!("a header with 1 to {MAX_COLUMNS} column names is needed")));
+            return Err(TableError::Header(format!(
+                "a header with 1 to {MAX_COLUMNS} column names is needed"
+            )));
         }
         if header.iter().all(|name| name.parse::<f64>().is_ok()) {
-            return Err(TableError::Header("these are numbers, not column names: add a header".to_owned()));
+            return Err(TableError::Header(
+                "these are numbers, not column names: add a header".to_owned(),
+            ));
         }
         let mut records = reader.into_records();
         let peeked = records.next().transpose()?;
@@ -224,7 +245,11 @@ fn sniff_delimiter(head: &[u8]) -> u8 {
         }
     }
     // The first of equals wins.
-    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| delimiter)
+    counts
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map_or(b',', |(delimiter, _)| delimiter)
 }
 
 fn find_time(
@@ -236,7 +261,10 @@ fn find_time(
         TimeColumn::RowNumber => Ok(None),
         TimeColumn::Named(name) => match header.iter().position(|column| column == name) {
             Some(index) => Ok(Some(index)),
-            None => Err(TableError::Header(format!("no column `{name}` among {}", header.join(", ")))),
+            None => Err(TableError::Header(format!(
+                "no column `{name}` among {}",
+                header.join(", ")
+            ))),
         },
         TimeColumn::Find => {
             let by_name = TIME_NAMES
@@ -299,11 +327,19 @@ fn parse_time(cell: &str, start_ms: i64) -> Option<i64> {
         return Some(at.as_millisecond());
     }
     let civil = cell.parse::<DateTime>().ok().or_else(|| {
-        ["%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M"]
-            .iter()
-            .find_map(|format| DateTime::strptime(format, cell).ok())
+        [
+            "%m/%d/%Y %H:%M:%S",
+            "%m/%d/%Y %H:%M",
+            "%Y/%m/%d %H:%M:%S",
+            "%Y/%m/%d %H:%M",
+        ]
+        .iter()
+        .find_map(|format| DateTime::strptime(format, cell).ok())
     })?;
-    civil.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp().as_millisecond())
+    civil
+        .to_zoned(TimeZone::UTC)
+        .ok()
+        .map(|at| at.timestamp().as_millisecond())
 }
 
 #[cfg(test)]
@@ -322,7 +358,11 @@ mod tests {
             .by_ref()
             .map(|row| {
                 let row = row.unwrap();
-                let cells: Vec<String> = row.metrics.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let cells: Vec<String> = row
+                    .metrics
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
                 format!("{} {}: {}", row.number, row.ts_ms, cells.join(" "))
             })
             .collect();
@@ -369,11 +409,18 @@ mod tests {
 
     #[test]
     fn without_a_time_column_rows_are_spaced_by_the_interval() {
-        let options = TableOptions { interval_s: 0.25, start_ms: 1000, ..plain() };
+        let options = TableOptions {
+            interval_s: 0.25,
+            start_ms: 1000,
+            ..plain()
+        };
         check(
             "ball-bearing;humidity;vibration\n93.744;73.999;18\n93.74;;18.001\n",
             options,
-            &["0 1000: ball-bearing=93.744 humidity=73.999 vibration=18", "1 1250: ball-bearing=93.74 vibration=18.001"],
+            &[
+                "0 1000: ball-bearing=93.744 humidity=73.999 vibration=18",
+                "1 1250: ball-bearing=93.74 vibration=18.001",
+            ],
             0,
         );
     }
@@ -391,7 +438,10 @@ mod tests {
     #[test]
     fn the_delimiter_is_found_outside_quotes_and_a_named_one_wins() {
         check("\"a,b,c\";x\n1;2\n", plain(), &["0 1704067200000: a_b_c=1 x=2"], 0);
-        let options = TableOptions { delimiter: Some(b';'), ..plain() };
+        let options = TableOptions {
+            delimiter: Some(b';'),
+            ..plain()
+        };
         check("a;b,c,d\n1;2\n", options, &["0 1704067200000: a=1 b_c_d=2"], 0);
     }
 
@@ -402,8 +452,22 @@ mod tests {
             metric_names(&header).iter().map(ToString::to_string).collect()
         };
         assert_eq!(
-            names(&["AHU: Supply Air Temperature", "Temp (°C)", "temp/C", "temp C", "", "温度"]),
-            ["AHU_Supply_Air_Temperature", "Temp_C", "temp_C", "temp_C_2", "column_5", "column_6"]
+            names(&[
+                "AHU: Supply Air Temperature",
+                "Temp (°C)",
+                "temp/C",
+                "temp C",
+                "",
+                "温度"
+            ]),
+            [
+                "AHU_Supply_Air_Temperature",
+                "Temp_C",
+                "temp_C",
+                "temp_C_2",
+                "column_5",
+                "column_6"
+            ]
         );
         assert!(names(&[&"x".repeat(200)])[0].len() <= MAX_METRIC_NAME);
     }
@@ -411,23 +475,44 @@ mod tests {
     #[test]
     fn time_is_found_by_name_in_any_case_then_by_its_look() {
         let found = |text: &str, time: TimeColumn| {
-            open(text, TableOptions { time, ..plain() }).unwrap().time_column().map(str::to_owned)
+            open(text, TableOptions { time, ..plain() })
+                .unwrap()
+                .time_column()
+                .map(str::to_owned)
         };
-        assert_eq!(found("a,Datetime\n1,8/28/2007 0:00\n", TimeColumn::Find), Some("Datetime".to_owned()));
-        assert_eq!(found("a,when\n1,2007-08-28 00:00:00\n", TimeColumn::Find), Some("when".to_owned()));
+        assert_eq!(
+            found("a,Datetime\n1,8/28/2007 0:00\n", TimeColumn::Find),
+            Some("Datetime".to_owned())
+        );
+        assert_eq!(
+            found("a,when\n1,2007-08-28 00:00:00\n", TimeColumn::Find),
+            Some("when".to_owned())
+        );
         assert_eq!(found("a,b\n1,2\n", TimeColumn::Find), None);
         assert_eq!(found("a,time\n1,2\n", TimeColumn::RowNumber), None);
-        assert_eq!(found("a,b\n1,2\n", TimeColumn::Named("b".to_owned())), Some("b".to_owned()));
+        assert_eq!(
+            found("a,b\n1,2\n", TimeColumn::Named("b".to_owned())),
+            Some("b".to_owned())
+        );
     }
 
     #[test]
     fn errors_name_line_and_field() {
         let message = |text: &str, options: TableOptions| match open(text, options) {
             Err(cause) => cause.to_string(),
-            Ok(table) => table.filter_map(Result::err).map(|cause| cause.to_string()).next().unwrap_or_default(),
+            Ok(table) => table
+                .filter_map(Result::err)
+                .map(|cause| cause.to_string())
+                .next()
+                .unwrap_or_default(),
         };
-        assert!(message("time,a\n1386018900,1\nsoon,2\n", plain()).starts_with("line 3, column `time`: `soon` is no time"));
-        let named = TableOptions { time: TimeColumn::Named("when".to_owned()), ..plain() };
+        assert!(
+            message("time,a\n1386018900,1\nsoon,2\n", plain()).starts_with("line 3, column `time`: `soon` is no time")
+        );
+        let named = TableOptions {
+            time: TimeColumn::Named("when".to_owned()),
+            ..plain()
+        };
         assert_eq!(message("a,b\n1,2\n", named), "line 1: no column `when` among a, b");
         assert!(message("1,2\n3,4\n", plain()).contains("add a header"));
         assert!(message("", plain()).contains("header"));
@@ -440,7 +525,14 @@ mod tests {
         packed.write_all(b"\xef\xbb\xbfts,a\r\n1386018900,1\r\n\r\n").unwrap();
         let table = Table::open(std::io::Cursor::new(packed.finish().unwrap()), plain()).unwrap();
         let rows: Vec<Row> = table.map(Result::unwrap).collect();
-        assert_eq!(rows, [Row { number: 0, ts_ms: 1_386_018_900_000, metrics: vec![(Arc::from("a"), 1.0)] }]);
+        assert_eq!(
+            rows,
+            [Row {
+                number: 0,
+                ts_ms: 1_386_018_900_000,
+                metrics: vec![(Arc::from("a"), 1.0)]
+            }]
+        );
     }
 
     #[test]

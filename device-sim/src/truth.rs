@@ -125,10 +125,12 @@ pub fn compare(truth: &Truth, tickets: &[TicketSummary], now_ms: i64) -> Compari
         .iter()
         .map(|fault| {
             let verdict = match (first(fault, true), first(fault, false)) {
-                (Some(ticket), _) if ticket.opened_ms < fault.failure_ms => {
-                    Verdict::FoundEarly { lead_ms: fault.failure_ms - ticket.opened_ms }
-                }
-                (Some(ticket), _) => Verdict::FoundLate { after_ms: ticket.opened_ms - fault.failure_ms },
+                (Some(ticket), _) if ticket.opened_ms < fault.failure_ms => Verdict::FoundEarly {
+                    lead_ms: fault.failure_ms - ticket.opened_ms,
+                },
+                (Some(ticket), _) => Verdict::FoundLate {
+                    after_ms: ticket.opened_ms - fault.failure_ms,
+                },
                 (None, Some(ticket)) => Verdict::FoundAsOther {
                     failure_mode: ticket.failure_mode.clone(),
                     lead_ms: fault.failure_ms - ticket.opened_ms,
@@ -137,14 +139,22 @@ pub fn compare(truth: &Truth, tickets: &[TicketSummary], now_ms: i64) -> Compari
                 (None, None) if now_ms < fault.failure_ms => Verdict::NotYetDue,
                 (None, None) => Verdict::Missed,
             };
-            Outcome { fault: fault.clone(), verdict }
+            Outcome {
+                fault: fault.clone(),
+                verdict,
+            }
         })
         .collect();
     let is_explained = |ticket: &TicketSummary| truth.faults.iter().any(|fault| belongs(fault, ticket));
     let false_tickets: Vec<(String, i64)> = tickets
         .iter()
         .filter(|ticket| !is_explained(ticket))
-        .map(|ticket| (format!("{}/{} {}", ticket.site, ticket.device, ticket.failure_mode), ticket.opened_ms))
+        .map(|ticket| {
+            (
+                format!("{}/{} {}", ticket.site, ticket.device, ticket.failure_mode),
+                ticket.opened_ms,
+            )
+        })
         .collect();
     let used = outcomes.iter().filter(|outcome| outcome.verdict.has_ticket()).count();
     Comparison {
@@ -189,7 +199,10 @@ impl fmt::Display for Verdict {
 impl Comparison {
     /// How many outcomes this predicate holds for.
     fn count(&self, is_counted: impl Fn(&Verdict) -> bool) -> usize {
-        self.outcomes.iter().filter(|outcome| is_counted(&outcome.verdict)).count()
+        self.outcomes
+            .iter()
+            .filter(|outcome| is_counted(&outcome.verdict))
+            .count()
     }
 }
 
@@ -207,13 +220,21 @@ impl fmt::Display for Comparison {
                 outcome.verdict.to_string(),
             ]
         }));
-        let widths: [usize; 5] = std::array::from_fn(|column| {
-            rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-        });
-        writeln!(f, "Faults simulated in {} of machine time (seed {})", span(self.now_ms - self.start_ms), self.seed)?;
+        let widths: [usize; 5] =
+            std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+        writeln!(
+            f,
+            "Faults simulated in {} of machine time (seed {})",
+            span(self.now_ms - self.start_ms),
+            self.seed
+        )?;
         writeln!(f)?;
         for (index, row) in rows.iter().enumerate() {
-            let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let cells: Vec<String> = row
+                .iter()
+                .zip(widths)
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
             writeln!(f, "  {}", cells.join("  ").trim_end())?;
             if index == 0 {
                 writeln!(f, "  {}", widths.map(|width| "-".repeat(width)).join("  "))?;
@@ -279,34 +300,78 @@ mod tests {
         }
     }
 
-    fn check(tickets: &[TicketSummary], now_min: i64, expected: &Verdict, expected_false: usize, expected_further: usize) {
-        let truth = Truth { seed: 1, start_ms: 0, faults: vec![fault("p", "wear", 10, 70)] };
+    fn check(
+        tickets: &[TicketSummary],
+        now_min: i64,
+        expected: &Verdict,
+        expected_false: usize,
+        expected_further: usize,
+    ) {
+        let truth = Truth {
+            seed: 1,
+            start_ms: 0,
+            faults: vec![fault("p", "wear", 10, 70)],
+        };
         let comparison = compare(&truth, tickets, now_min * MIN);
         assert_eq!(&comparison.outcomes[0].verdict, expected);
-        assert_eq!((comparison.false_tickets.len(), comparison.further_tickets), (expected_false, expected_further));
+        assert_eq!(
+            (comparison.false_tickets.len(), comparison.further_tickets),
+            (expected_false, expected_further)
+        );
     }
 
     #[test]
     fn a_ticket_between_onset_and_failure_is_found_early_by_the_time_left() {
-        check(&[ticket("p", "wear", 40)], 90, &Verdict::FoundEarly { lead_ms: 30 * MIN }, 0, 0);
-        check(&[ticket("p", "wear", 10)], 90, &Verdict::FoundEarly { lead_ms: 60 * MIN }, 0, 0);
+        check(
+            &[ticket("p", "wear", 40)],
+            90,
+            &Verdict::FoundEarly { lead_ms: 30 * MIN },
+            0,
+            0,
+        );
+        check(
+            &[ticket("p", "wear", 10)],
+            90,
+            &Verdict::FoundEarly { lead_ms: 60 * MIN },
+            0,
+            0,
+        );
     }
 
     #[test]
     fn a_ticket_from_the_failure_on_is_late() {
-        check(&[ticket("p", "wear", 70)], 90, &Verdict::FoundLate { after_ms: 0 }, 0, 0);
-        check(&[ticket("p", "wear", 75)], 90, &Verdict::FoundLate { after_ms: 5 * MIN }, 0, 0);
+        check(
+            &[ticket("p", "wear", 70)],
+            90,
+            &Verdict::FoundLate { after_ms: 0 },
+            0,
+            0,
+        );
+        check(
+            &[ticket("p", "wear", 75)],
+            90,
+            &Verdict::FoundLate { after_ms: 5 * MIN },
+            0,
+            0,
+        );
     }
 
     #[test]
     fn the_first_of_several_counts_and_the_rest_are_further() {
-        let tickets = [ticket("p", "wear", 50), ticket("p", "wear", 40), ticket("p", "leak", 20)];
+        let tickets = [
+            ticket("p", "wear", 50),
+            ticket("p", "wear", 40),
+            ticket("p", "leak", 20),
+        ];
         check(&tickets, 90, &Verdict::FoundEarly { lead_ms: 30 * MIN }, 0, 2);
     }
 
     #[test]
     fn another_mode_on_the_same_device_is_reported_as_such() {
-        let expected = Verdict::FoundAsOther { failure_mode: "leak".to_owned(), lead_ms: 30 * MIN };
+        let expected = Verdict::FoundAsOther {
+            failure_mode: "leak".to_owned(),
+            lead_ms: 30 * MIN,
+        };
         check(&[ticket("p", "leak", 40)], 90, &expected, 0, 0);
     }
 
@@ -328,8 +393,15 @@ mod tests {
 
     #[test]
     fn the_table_is_readable() {
-        let faults = vec![fault("pump-001", "bearing_wear", 10, 75), fault("ac-01", "leak", 20, 2000)];
-        let truth = Truth { seed: 9, start_ms: 0, faults };
+        let faults = vec![
+            fault("pump-001", "bearing_wear", 10, 75),
+            fault("ac-01", "leak", 20, 2000),
+        ];
+        let truth = Truth {
+            seed: 9,
+            start_ms: 0,
+            faults,
+        };
         let tickets = [ticket("pump-001", "bearing_wear", 41), ticket("ac-02", "leak", 3)];
         let expected = "\
 Faults simulated in 1 h 30 min of machine time (seed 9)
@@ -346,7 +418,11 @@ Faults simulated in 1 h 30 min of machine time (seed 9)
 
     #[test]
     fn the_file_can_be_read_back() {
-        let truth = Truth { seed: 9, start_ms: 5, faults: vec![fault("p", "wear", 1, 2)] };
+        let truth = Truth {
+            seed: 9,
+            start_ms: 5,
+            faults: vec![fault("p", "wear", 1, 2)],
+        };
         assert_eq!(serde_json::from_str::<Truth>(&truth.to_json()).unwrap(), truth);
     }
 }

@@ -31,7 +31,10 @@ pub fn bearing_snapshot(
     vibration_rms_mm_s: f64,
     wear: f64,
 ) -> Vec<f64> {
-    let Sampling { samples, sample_rate_hz } = sampling;
+    let Sampling {
+        samples,
+        sample_rate_hz,
+    } = sampling;
     // Damage that has spread roughens the whole track: the noise rises and hides the impacts again.
     let noise_g = if rpm > 0.0 { 0.04 + 0.3 * wear * wear } else { 0.004 };
     let mut signal: Vec<f64> = (0..samples).map(|_| gauss(rng, noise_g)).collect();
@@ -49,7 +52,13 @@ pub fn bearing_snapshot(
         }
     }
     if wear > 0.0 {
-        add_impacts(rng, &mut signal, sample_rate_hz, shaft_hz * BPFO_ORDER, 2.5 * wear.sqrt());
+        add_impacts(
+            rng,
+            &mut signal,
+            sample_rate_hz,
+            shaft_hz * BPFO_ORDER,
+            2.5 * wear.sqrt(),
+        );
     }
     signal
 }
@@ -65,9 +74,8 @@ fn add_impacts(rng: &mut ChaCha8Rng, signal: &mut [f64], sample_rate_hz: f64, ra
         let last = (((hit_s + 8.0 / DECAY_PER_S) * sample_rate_hz) as usize).min(signal.len());
         for (index, value) in signal.iter_mut().enumerate().take(last).skip(first) {
             let since_s = index as f64 / sample_rate_hz - hit_s;
-            *value += strength_g
-                * (-DECAY_PER_S * since_s).exp()
-                * (std::f64::consts::TAU * RESONANCE_HZ * since_s).sin();
+            *value +=
+                strength_g * (-DECAY_PER_S * since_s).exp() * (std::f64::consts::TAU * RESONANCE_HZ * since_s).sin();
         }
         // Rolling elements slip a little: about 1 % of jitter.
         hit_s += period_s * (1.0 + gauss(rng, 0.01));
@@ -79,7 +87,10 @@ mod tests {
     use super::*;
     use crate::noise::rng_for;
 
-    const SAMPLING: Sampling = Sampling { samples: 8192, sample_rate_hz: 12_800.0 };
+    const SAMPLING: Sampling = Sampling {
+        samples: 8192,
+        sample_rate_hz: 12_800.0,
+    };
     const RPM: f64 = 1480.0;
 
     fn snapshot(wear: f64) -> Vec<f64> {
@@ -112,7 +123,11 @@ mod tests {
 
     #[test]
     fn a_healthy_bearing_is_nearly_gaussian_and_a_worn_one_is_impulsive() {
-        let (healthy, early, late) = (kurtosis(&snapshot(0.0)), kurtosis(&snapshot(0.1)), kurtosis(&snapshot(0.95)));
+        let (healthy, early, late) = (
+            kurtosis(&snapshot(0.0)),
+            kurtosis(&snapshot(0.1)),
+            kurtosis(&snapshot(0.95)),
+        );
         assert!((2.5..3.3).contains(&healthy), "{healthy}");
         assert!(early > 6.0, "{early}");
         assert!(late < early, "late damage hides its impacts: {early} -> {late}");

@@ -48,7 +48,9 @@ impl Elevator {
             base_vibration_mg: rng.random_range(9.0..10.5),
             base_door_s: rng.random_range(2.7..2.9),
             current_factor: rng.random_range(0.97..1.03),
-            motion: Motion::Standing { next_start_ms: now_ms + rng.random_range(1_000..40_000) },
+            motion: Motion::Standing {
+                next_start_ms: now_ms + rng.random_range(1_000..40_000),
+            },
             room: Drift::new(rng, 0.7, 7_200.0),
             duty: Lag::new(600.0),
             motor: Lag::new(1_500.0),
@@ -69,10 +71,16 @@ impl Elevator {
         let moved_s = self.move_car(from_ms, now_ms, condition, rng);
         let duty = self.duty.step(moved_s / dt_s, dt_s);
         let drag = condition.damage(Fault::BrakeDrag);
-        let brake_heat_c = if condition.failed().is_some() { 0.0 } else { 45.0 * drag * (0.7 + duty) };
+        let brake_heat_c = if condition.failed().is_some() {
+            0.0
+        } else {
+            45.0 * drag * (0.7 + duty)
+        };
         let room_c = 22.0 + 2.0 * daily_wave(now_ms, 15.0) + self.room.step(rng, dt_s);
         let copper_loss = (self.last_current_a / 17.0).powi(2);
-        let motor_c = self.motor.step(room_c + 4.0 + 45.0 * duty * copper_loss + brake_heat_c, dt_s);
+        let motor_c = self
+            .motor
+            .step(room_c + 4.0 + 45.0 * duty * copper_loss + brake_heat_c, dt_s);
         [
             self.last_vibration_mg,
             self.last_door_s,
@@ -91,7 +99,11 @@ impl Elevator {
         loop {
             match self.motion {
                 Motion::OutOfService if condition.failed().is_some() => break,
-                Motion::OutOfService => self.motion = Motion::Standing { next_start_ms: now_ms + 10_000 },
+                Motion::OutOfService => {
+                    self.motion = Motion::Standing {
+                        next_start_ms: now_ms + 10_000,
+                    }
+                }
                 Motion::Standing { .. } | Motion::Riding { .. } if condition.failed().is_some() => {
                     self.motion = Motion::OutOfService;
                 }
@@ -107,7 +119,9 @@ impl Elevator {
                     self.runtime_hours += (end_ms - start_ms) as f64 / 3_600_000.0;
                     self.measure_ride(condition, rng);
                     let wait_s = (6.0 + mean_pause_s(end_ms) * rng.sample::<f64, _>(Exp1)).min(600.0);
-                    self.motion = Motion::Standing { next_start_ms: end_ms + (wait_s * 1000.0) as i64 };
+                    self.motion = Motion::Standing {
+                        next_start_ms: end_ms + (wait_s * 1000.0) as i64,
+                    };
                 }
             }
         }
@@ -118,7 +132,11 @@ impl Elevator {
         let storeys = rng.random_range(1..FLOORS);
         let speed_m_s = RATED_SPEED_M_S * (1.0 - 0.05 * condition.damage(Fault::BrakeDrag));
         let ride_s = f64::from(storeys) * STOREY_M / speed_m_s + speed_m_s / ACCELERATION_M_S2;
-        self.motion = Motion::Riding { start_ms, end_ms: start_ms + (ride_s * 1000.0) as i64, speed_m_s };
+        self.motion = Motion::Riding {
+            start_ms,
+            end_ms: start_ms + (ride_s * 1000.0) as i64,
+            speed_m_s,
+        };
     }
 
     /// What the controller writes down about a ride.
@@ -131,14 +149,18 @@ impl Elevator {
         self.last_door_s = self.base_door_s * (1.0 + door) + gauss(rng, 0.035).clamp(-0.12, 0.12) + reopening_s;
         // The counterweight balances half the load, so an empty and a full car both cost the most.
         let imbalance: f64 = rng.random();
-        self.last_current_a = (15.5 + 3.5 * imbalance) * self.current_factor * (1.0 + 0.55 * drag + 0.06 * rail)
-            + gauss(rng, 0.15);
+        self.last_current_a =
+            (15.5 + 3.5 * imbalance) * self.current_factor * (1.0 + 0.55 * drag + 0.06 * rail) + gauss(rng, 0.15);
     }
 
     fn speed_at(&self, now_ms: i64) -> f64 {
         match self.motion {
             Motion::Standing { .. } | Motion::OutOfService => 0.0,
-            Motion::Riding { start_ms, end_ms, speed_m_s } => {
+            Motion::Riding {
+                start_ms,
+                end_ms,
+                speed_m_s,
+            } => {
                 let since_s = (now_ms - start_ms) as f64 / 1000.0;
                 let left_s = (end_ms - now_ms) as f64 / 1000.0;
                 (ACCELERATION_M_S2 * since_s.min(left_s)).clamp(0.0, speed_m_s)

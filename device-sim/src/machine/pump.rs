@@ -46,7 +46,15 @@ impl Pump {
             let bearing_c = self.bearing.step(room_c, dt_s) + gauss(rng, 0.12);
             let standstill_mm_s = 0.03 + gauss(rng, 0.004).abs();
             let static_bar = 0.4 + gauss(rng, 0.01);
-            return [standstill_mm_s, bearing_c, 0.0, static_bar, 0.0, 0.0, self.runtime_hours];
+            return [
+                standstill_mm_s,
+                bearing_c,
+                0.0,
+                static_bar,
+                0.0,
+                0.0,
+                self.runtime_hours,
+            ];
         }
         let wear = condition.damage(Fault::BearingWear);
         let cavitation = condition.damage(Fault::Cavitation);
@@ -59,17 +67,14 @@ impl Pump {
             + gauss(rng, 0.025);
         let heat_c = 14.0 + 14.0 * load + 25.0 * wear + 4.0 * cavitation + 3.0 * leak;
         let bearing_c = self.bearing.step(room_c + heat_c, dt_s) + gauss(rng, 0.12);
-        let motor_current_a = (13.0 + 15.0 * load)
-            * self.current_factor
-            * (1.0 + 0.05 * wear + 0.06 * leak + 0.02 * cavitation * surge)
-            + gauss(rng, 0.12);
+        let motor_current_a =
+            (13.0 + 15.0 * load) * self.current_factor * (1.0 + 0.05 * wear + 0.06 * leak + 0.02 * cavitation * surge)
+                + gauss(rng, 0.12);
         // Bubbles form and collapse: the curve is lower and does not hold still.
         let unsteady = 0.06 * cavitation * surge;
-        let pressure_bar = (4.4 - 0.55 * load * load)
-            * self.head_factor
-            * (1.0 - 0.45 * cavitation + unsteady)
-            * (1.0 - 0.35 * leak)
-            + gauss(rng, 0.015);
+        let pressure_bar =
+            (4.4 - 0.55 * load * load) * self.head_factor * (1.0 - 0.45 * cavitation + unsteady) * (1.0 - 0.35 * leak)
+                + gauss(rng, 0.015);
         let flow_m3_h = 65.0 * load * (1.0 - 0.2 * cavitation + unsteady) * (1.0 - 0.3 * leak) + gauss(rng, 0.3);
         let rpm = 1494.0 - 14.0 * load - 3.0 * wear + gauss(rng, 0.4);
         [
