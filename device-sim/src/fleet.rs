@@ -561,4 +561,47 @@ mod tests {
         spec.speed = -1.0;
         assert!(matches!(Fleet::new(&spec), Err(SpecError::Invalid(problems)) if problems.len() == 1));
     }
+
+    /// Machine minute from which a metric of `site/device` is beyond something for a whole minute.
+    fn minutes_until(out: &[Outgoing], device: &str, metric: &str, is_beyond: impl Fn(f64) -> bool) -> i64 {
+        let mut run = 0;
+        for message in out
+            .iter()
+            .filter(|message| message.topic.ends_with(&format!("{device}/telemetry")))
+        {
+            let value: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
+            run = if is_beyond(value["metrics"][metric].as_f64().unwrap()) {
+                run + 1
+            } else {
+                0
+            };
+            if run == 12 {
+                return (value["ts"].as_i64().unwrap() - START_MS) / MINUTE_MS;
+            }
+        }
+        i64::MAX
+    }
+
+    #[test]
+    fn the_demo_shows_its_first_fault_within_a_minute_at_its_speed() {
+        for seed in 0..2 {
+            let mut spec = FleetSpec::demo(seed, START_MS);
+            spec.waveform.every_min = 0.0;
+            let mut out = Vec::new();
+            Fleet::new(&spec)
+                .unwrap()
+                .step_until(START_MS + 140 * MINUTE_MS, &mut out);
+            let check = |device: &str, metric: &str, limit: f64, is_upper: bool, expected: std::ops::Range<i64>| {
+                let found = minutes_until(&out, device, metric, |value| (value > limit) == is_upper);
+                assert!(expected.contains(&found), "seed {seed} {device} {metric}: {found}");
+            };
+            check("north-plant/pump-002", "vibration_rms_mm_s", 2.8, true, 24..45);
+            check("harbour-tower/elevator-003", "door_close_time_s", 3.3, true, 15..55);
+            check("harbour-tower/ac-002", "suction_pressure_bar", 7.6, false, 20..60);
+            // Both signs of cavitation come at about the same time.
+            check("north-plant/pump-005", "vibration_rms_mm_s", 2.8, true, 75..105);
+            check("north-plant/pump-005", "discharge_pressure_bar", 3.2, false, 75..105);
+            check("harbour-tower/elevator-005", "motor_current_a", 21.5, true, 60..140);
+        }
+    }
 }

@@ -198,7 +198,11 @@ pub async fn run_link(
                 cause: cause.to_string(),
             });
         }
-        tracing::warn!(client_id = %link.config.client_id, error = %cause, "link lost");
+        if link.has_connected {
+            tracing::warn!(client_id = %link.config.client_id, error = %cause, "link lost");
+        } else {
+            tracing::info!(client_id = %link.config.client_id, error = %cause, "no link yet");
+        }
         if link.has_connected && !was_connected {
             pause = Duration::from_millis(100);
         }

@@ -73,7 +73,7 @@ pub enum TableError {
     #[error("line 1: {0}")]
     Header(String),
     /// The bytes cannot be read or are not CSV: unequal number of fields, bad UTF-8, broken gzip.
-    #[error("cannot read rows: {0}")]
+    #[error("cannot read rows")]
     Csv(#[from] csv::Error),
     /// A cell of the time column is no time.
     #[error(
@@ -370,6 +370,12 @@ mod tests {
         assert_eq!(table.skipped(), expected_skipped);
     }
 
+    fn chain(cause: &dyn std::error::Error) -> String {
+        cause
+            .source()
+            .map_or(cause.to_string(), |source| format!("{cause}: {}", chain(source)))
+    }
+
     fn plain() -> TableOptions {
         TableOptions::default()
     }
@@ -499,10 +505,10 @@ mod tests {
     #[test]
     fn errors_name_line_and_field() {
         let message = |text: &str, options: TableOptions| match open(text, options) {
-            Err(cause) => cause.to_string(),
+            Err(cause) => chain(&cause),
             Ok(table) => table
                 .filter_map(Result::err)
-                .map(|cause| cause.to_string())
+                .map(|cause| chain(&cause))
                 .next()
                 .unwrap_or_default(),
         };
