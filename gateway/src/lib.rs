@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod failpoint;
+pub mod ingest;
 pub mod intake;
 pub mod ledger;
+pub mod pipeline;
 pub mod store;

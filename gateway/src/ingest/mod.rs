@@ -1,0 +1,2 @@
+//! From packets to batches.
+pub mod directory;

@@ -1,0 +1,2 @@
+//! From batches of readings to commits: shards own the devices, one thread owns alarms, tickets and the store.
+pub mod repeats;

@@ -1,0 +1,72 @@
+//! Opening the file, its tables, and moving from one version of them to the next.
+
+use super::{Attempt, StoreError};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// One step for each version; a step is never changed once released.
+const MIGRATIONS: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// Opens for writing; migrates if needed.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path).attempt("open the database")?;
+    connection
+        .execute_batch(
+            "PRAGMA page_size = 8192;
+             PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = 8000;
+             PRAGMA journal_size_limit = 134217728;
+             PRAGMA cache_size = -16000;
+             PRAGMA foreign_keys = ON;",
+        )
+        .attempt("set up the database")?;
+    connection.busy_timeout(Duration::from_secs(10)).attempt("set up the database")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    migrate(&connection, path)?;
+    Ok(connection)
+}
+
+fn version_of(connection: &Connection) -> Result<i64, StoreError> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0)).attempt("read the schema version")
+}
+
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = version_of(connection)?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(StoreError::TooNew { path: path.to_owned(), found, known });
+    }
+    if found > 0 && found < known {
+        backup(connection, &path.with_extension(format!("before-schema-{known}.db")))?;
+    }
+    for (step, sql) in MIGRATIONS.iter().enumerate().skip(found as usize) {
+        let batch = format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {}; COMMIT;", step + 1);
+        connection.execute_batch(&batch).attempt("migrate the database")?;
+    }
+    Ok(())
+}
+
+/// Opens for reading only, beside a writer.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing { path: path.to_owned() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).attempt("open the database for reading")?;
+    connection.busy_timeout(Duration::from_secs(10)).attempt("open the database for reading")?;
+    let found = version_of(&connection)?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(StoreError::TooNew { path: path.to_owned(), found, known });
+    }
+    Ok(connection)
+}
+
+/// Copies a database, consistent, into a new file.
+pub(crate) fn backup(connection: &Connection, target: &Path) -> Result<(), StoreError> {
+    let mut copy = Connection::open(target).attempt("create the backup file")?;
+    let backup = rusqlite::backup::Backup::new(connection, &mut copy).attempt("begin the backup")?;
+    backup.run_to_completion(1_000, Duration::ZERO, None).attempt("copy the database")
+}

@@ -1,0 +1,110 @@
+use super::rows::{OutboxRow, QuarantineRow, TicketRow};
+use super::*;
+use domain::FailureModeId;
+
+fn ticket(id: u64, episode: u32) -> TicketRow {
+    TicketRow {
+        id,
+        device: DeviceKey::new("north", "pump-1").expect("fine"),
+        failure_mode: FailureModeId::new("bearing_wear").expect("fine"),
+        episode,
+        is_open: true,
+        state: "reported".into(),
+        kind: "on_site_inspection".into(),
+        opened_at: Timestamp(1),
+        due_at: None,
+        changed_at: Timestamp(1),
+        revision: 1,
+        record: "{}".into(),
+    }
+}
+
+#[test]
+fn what_is_not_finished_is_not_there() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    drop(store.begin().expect("begins").ticket(&ticket(1, 1)));
+    assert_eq!(store.reader().expect("reads").ticket(1).expect("reads"), None);
+
+    let commit = store.begin().expect("begins");
+    commit.ticket(&ticket(1, 1)).expect("stores");
+    commit.journal(b"entry", 1, Timestamp(5)).expect("writes");
+    let position = commit.finish().expect("commits");
+    store.committed(position);
+    assert_eq!(store.reader().expect("reads").ticket(1).expect("reads"), Some(ticket(1, 1)));
+    assert_eq!(store.reader().expect("reads").journal_after(0, 1).expect("reads"), [(1, b"entry".to_vec())]);
+}
+
+#[test]
+fn a_second_ticket_of_an_episode_cannot_be_written() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let commit = store.begin().expect("begins");
+    commit.ticket(&ticket(1, 1)).expect("stores");
+    assert!(commit.ticket(&ticket(2, 1)).is_err());
+    commit.ticket(&ticket(2, 2)).expect("another episode is another ticket");
+}
+
+#[test]
+fn positions_go_on_after_the_journal_was_trimmed_and_the_store_reopened() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    for _ in 0..3 {
+        let commit = store.begin().expect("begins");
+        commit.journal(b"x", 1, Timestamp(5)).expect("writes");
+        let position = commit.finish().expect("commits");
+        store.committed(position);
+    }
+    let commit = store.begin().expect("begins");
+    assert_eq!(commit.trim_journal(3, 100).expect("trims"), 3);
+    let position = commit.finish().expect("commits");
+    store.committed(position);
+    drop(store);
+    assert_eq!(Store::open(folder.path()).expect("opens").last_position(), 4);
+}
+
+#[test]
+fn a_folder_in_use_is_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let _first = Store::open(folder.path()).expect("opens");
+    assert!(matches!(Store::open(folder.path()), Err(StoreError::InUse { .. })));
+}
+
+#[test]
+fn an_order_given_twice_leaves_once_and_quarantine_keeps_the_newest() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let order = OutboxRow {
+        id: 0,
+        target: "webhook:desk".into(),
+        key: "alarm/1".into(),
+        kind: "alarm".into(),
+        subject: "a".into(),
+        payload: "{}".into(),
+        created_at: Timestamp(1),
+        attempts: 0,
+        next_attempt_at: Timestamp(1),
+        last_error: String::new(),
+    };
+    let commit = store.begin().expect("begins");
+    assert!(commit.outbox(&order).expect("orders").is_some());
+    assert!(commit.outbox(&order).expect("orders").is_none());
+    for i in 0..5 {
+        let row = QuarantineRow {
+            id: 0,
+            received_at: Timestamp(i),
+            topic: "t".into(),
+            payload: vec![],
+            is_cut: false,
+            reason: "not_json".into(),
+            detail: String::new(),
+        };
+        commit.quarantine(&row, 3).expect("quarantines");
+    }
+    let position = commit.finish().expect("commits");
+    store.committed(position);
+    let reader = store.reader().expect("reads");
+    let kept: Vec<i64> = reader.quarantine(None, 10).expect("lists").iter().map(|r| r.received_at.0).collect();
+    assert_eq!(kept, [4, 3, 2]);
+    assert_eq!(reader.outbox_due(Timestamp(1), 10).expect("due").len(), 1);
+}
