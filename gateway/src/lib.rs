@@ -2,8 +2,10 @@
 
 pub mod clock;
 pub mod failpoint;
+pub mod history;
 pub mod ingest;
 pub mod intake;
 pub mod ledger;
 pub mod pipeline;
+pub mod secret;
 pub mod store;
