@@ -4,9 +4,10 @@
 //! between two commits leaves a file that says precisely what to skip when the journal is fed again.
 
 use super::buffers::{Buffers, Slot};
-use super::query::{HistoryReader, Shared};
+use super::query::HistoryReader;
 use super::schema::{self, Level};
 use super::sealing::Sealer;
+use super::snapshot::Shared;
 use super::{CommittedEntry, HistoryError, HistorySink, retention, stored};
 use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Millis, Names, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -131,8 +132,13 @@ impl Embedded {
         }
     }
 
-    /// One transaction: the rows of some streams become chunks, and the positions say so.
     fn seal(&mut self, which: Which) -> Result<(), HistoryError> {
+        self.seal_in_one_transaction(which)
+            .inspect_err(|_| self.sealer.forget_names())
+    }
+
+    /// One transaction: the rows of some streams become chunks, and the positions say so.
+    fn seal_in_one_transaction(&mut self, which: Which) -> Result<(), HistoryError> {
         let buffers = self.shared.buffers();
         let slots: Vec<Slot> = match which {
             Which::Full => buffers.full.clone(),

@@ -17,17 +17,22 @@ pub mod line;
 pub mod query;
 mod retention;
 pub mod rollup;
+mod scan;
 pub mod schema;
 mod sealing;
+mod snapshot;
 mod stored;
 #[cfg(test)]
 mod tests;
 
 pub use buffers::TakeSummary;
 pub use embedded::{Embedded, HistoryConfig, HistoryStats};
-pub use influx::{InfluxConfig, InfluxPort, InfluxState, InfluxStatus, InfluxWriter, JournalSource, PositionStore};
-pub use query::{CountRow, Filter, HistoryReader, LastValue, Point, Series, TailCollector};
+pub use influx::{
+    InfluxConfig, InfluxPort, InfluxState, InfluxStatus, InfluxWriter, JournalSource, PositionFiles, PositionStore,
+};
+pub use query::{CountRow, Filter, HistoryReader, LastValue, Point, Series};
 pub use schema::Level;
+pub use snapshot::TailCollector;
 
 use domain::{DeviceIndex, Names, Sample, Timestamp};
 use std::path::PathBuf;

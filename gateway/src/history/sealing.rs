@@ -4,8 +4,9 @@ use super::HistoryError;
 use super::buffers::{Buffers, SmallChunk, Stream};
 use super::chunk::{Rows, Scratch};
 use super::stored::{ChunkError, delete, insert_rows, load_head, load_rows, set_aside};
-use domain::{Millis, Timestamp};
+use domain::{MetricIndex, Millis, Timestamp};
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 
 /// So many small chunks of a stream are joined when the next comes: each row is rewritten about three times at most.
 const JOIN_AT: usize = 8;
@@ -22,6 +23,8 @@ pub struct Sealer {
     pub chunks_written: u64,
     /// Damaged chunks found so far.
     pub damaged: u64,
+    /// Metrics whose names are in the file for certain, or will be with the transaction that is open.
+    named: HashSet<MetricIndex>,
 }
 
 impl Sealer {
@@ -66,7 +69,7 @@ impl Sealer {
         small: &mut Vec<SmallChunk>,
     ) -> rusqlite::Result<()> {
         if !stream.is_stored {
-            store_stream(connection, buffers, stream)?;
+            self.store_stream(connection, buffers, stream)?;
         }
         let count = self.rows.at.len();
         let pieces = (count / rows_per_chunk).max(1);
@@ -79,6 +82,34 @@ impl Sealer {
             }
         }
         Ok(())
+    }
+
+    fn store_stream(&mut self, connection: &Connection, buffers: &Buffers, stream: &Stream) -> rusqlite::Result<()> {
+        let device = buffers
+            .device_name(stream.device)
+            .expect("a stream's device is named when it is made");
+        // Only the same id may be there already: another id with this name means that this file is not of this data folder.
+        connection
+            .prepare_cached("INSERT INTO device (id, site, device) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING")?
+            .execute(params![stream.device.0, device.site.as_str(), device.device.as_str()])?;
+        for metric in stream.set.iter() {
+            let name = buffers
+                .metric_name(*metric)
+                .expect("a stream's metrics are named when it is made");
+            connection
+                .prepare_cached("INSERT INTO metric (id, name) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")?
+                .execute(params![metric.0, name.as_str()])?;
+        }
+        let metrics: Vec<u8> = stream.set.iter().flat_map(|m| m.0.to_le_bytes()).collect();
+        connection
+            .prepare_cached("INSERT INTO stream (id, device, metrics, sealed_position) VALUES (?1, ?2, ?3, 0)")?
+            .execute(params![stream.id, stream.device.0, metrics])?;
+        Ok(())
+    }
+
+    /// The open transaction failed: nothing it named is certain.
+    pub fn forget_names(&mut self) {
+        self.named.clear();
     }
 
     /// A chunk's rows, which it then no longer holds. Damaged ones are set aside.
@@ -121,27 +152,4 @@ fn find_small(
             Ok(SmallChunk { id: row.get(0)?, arrived_at: Timestamp(row.get(1)?) })
         })?
         .collect()
-}
-
-fn store_stream(connection: &Connection, buffers: &Buffers, stream: &Stream) -> rusqlite::Result<()> {
-    let device = buffers
-        .device_name(stream.device)
-        .expect("a stream's device is named when it is made");
-    // Only the same id may be there already: another id with this name means that this file is not of this data folder.
-    connection
-        .prepare_cached("INSERT INTO device (id, site, device) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING")?
-        .execute(params![stream.device.0, device.site.as_str(), device.device.as_str()])?;
-    for metric in stream.set.iter() {
-        let name = buffers
-            .metric_name(*metric)
-            .expect("a stream's metrics are named when it is made");
-        connection
-            .prepare_cached("INSERT INTO metric (id, name) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING")?
-            .execute(params![metric.0, name.as_str()])?;
-    }
-    let metrics: Vec<u8> = stream.set.iter().flat_map(|m| m.0.to_le_bytes()).collect();
-    connection
-        .prepare_cached("INSERT INTO stream (id, device, metrics, sealed_position) VALUES (?1, ?2, ?3, 0)")?
-        .execute(params![stream.id, stream.device.0, metrics])?;
-    Ok(())
 }
