@@ -4,12 +4,13 @@
 
 use super::HistoryError;
 use super::chunk::{ColumnStats, Scratch};
-use super::rollup::{HOUR_MS, MINUTE_MS, bucket_start};
-use super::scan::{bucket_width, places, rolled_up, scan, share_inside, sources};
+use super::rollup::{HOUR_MS, MINUTE_MS, bucket_start, combine};
+use super::scan::{Source, bucket_width, places, rolled_up, scan, sources, survey};
 use super::schema::Level;
 use super::snapshot::Shared;
 use super::stored::{load_head, load_rows};
 use domain::{DeviceKey, DeviceName, MetricName, Millis, SiteName, Timestamp};
+use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -92,6 +93,66 @@ pub struct HistoryReader {
     pub(super) shared: Arc<Shared>,
 }
 
+/// Buckets of one width that cover a range.
+struct Buckets {
+    from: i64,
+    to: i64,
+    width: i64,
+    by_start: BTreeMap<i64, (u64, ColumnStats)>,
+}
+
+impl Buckets {
+    /// Widens `[from, to)` to whole buckets.
+    fn new(from: i64, to: i64, width: i64) -> Self {
+        let to = bucket_start(to - 1, width).saturating_add(width);
+        Buckets {
+            from: bucket_start(from, width),
+            to,
+            width,
+            by_start: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, at: i64, count: i64, stats: ColumnStats) {
+        let start = bucket_start(at, self.width);
+        if (self.from..self.to).contains(&start) {
+            let both =
+                |(n, before): &mut (u64, ColumnStats)| (*n, *before) = (*n + count as u64, combine(*before, stats));
+            self.by_start
+                .entry(start)
+                .and_modify(both)
+                .or_insert((count as u64, stats));
+        }
+    }
+
+    fn add_value(&mut self, at: i64, value: f64) {
+        self.add(
+            at,
+            1,
+            ColumnStats {
+                min: value,
+                max: value,
+                sum: value,
+            },
+        );
+    }
+
+    fn points(self) -> Vec<Point> {
+        let point = |(at, (count, s)): (i64, (u64, ColumnStats))| {
+            // Rounding may put the mean of equal values beside them.
+            let mean = (s.sum / count as f64).clamp(s.min, s.max);
+            Point {
+                at: Timestamp(at),
+                count,
+                min: s.min,
+                mean,
+                max: s.max,
+            }
+        };
+        self.by_start.into_iter().map(point).collect()
+    }
+}
+
 impl HistoryReader {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         HistoryReader { shared }
@@ -106,154 +167,133 @@ impl HistoryReader {
         to: Timestamp,
         max_points: usize,
     ) -> Result<Series, HistoryError> {
-        let (mut from, mut to, max_points) = (from.as_millis(), to.as_millis(), max_points.max(1));
+        let (from, to, max_points) = (from.as_millis(), to.as_millis(), max_points.max(1));
+        // Of the rows in RAM all: buckets may reach beyond the range, and these rows are few.
+        let (snapshot, sources) = self.snapshot(|buffers| sources(buffers, device, metric, i64::MIN, i64::MAX))?;
+        let connection = snapshot.connection();
         let mut series = Series {
             level: Level::Raw,
             bucket: Millis::ZERO,
             points: Vec::new(),
             damaged_chunks: 0,
         };
-        if from >= to {
+        let Some(survey) = survey(connection, &sources, from, to)? else {
+            return Ok(series);
+        };
+        // Buckets as narrow as what is there allows, not as what was asked for.
+        let (from, to) = (from.max(survey.first), to.min(survey.last.saturating_add(1)));
+        let is_few = survey.estimate <= max_points as u64 + max_points as u64 / 4;
+        if survey.coarsest == Level::Raw
+            && is_few
+            && self.single_values(connection, &sources, from, to, max_points, &mut series)?
+        {
             return Ok(series);
         }
-        // The widest a bucket can become is known only later; rows in RAM are few.
-        let (snapshot, sources) = self.snapshot(|buffers| sources(buffers, device, metric, i64::MIN, i64::MAX))?;
-        let connection = snapshot.connection();
-        let mut estimate = 0u64;
-        let mut coarsest = Level::Raw;
-        let mut extent: Option<(i64, i64)> = None;
-        let mut widen = |t0: i64, t1: i64| extent = Some(extent.map_or((t0, t1), |(a, b)| (a.min(t0), b.max(t1))));
-        for source in &sources {
-            for (at, _) in source.waiting.iter().filter(|(at, _)| (from..to).contains(at)) {
-                estimate += 1;
-                widen(*at, *at);
-            }
-            for level in [Level::Raw, Level::Minute, Level::Hour] {
-                for place in places(connection, source.stream, level, from, to)? {
-                    coarsest = coarsest.max(level);
-                    estimate += share_inside(&place, from, to) * source.wanted.len() as u64;
-                    widen(place.t0, place.t1);
-                }
-            }
-        }
-        // Buckets as narrow as what is there allows, not as what was asked for.
-        let Some((first, last)) = extent else { return Ok(series) };
-        (from, to) = (from.max(first), to.min(last.saturating_add(1)));
-        if coarsest == Level::Raw && estimate <= max_points as u64 + max_points as u64 / 4 {
-            let mut damaged = 0;
-            scan(
-                connection,
-                &self.shared,
-                &sources,
-                from,
-                to,
-                &mut damaged,
-                &mut |at, value| {
-                    series.points.push(Point {
-                        at: Timestamp(at),
-                        count: 1,
-                        min: value,
-                        mean: value,
-                        max: value,
-                    });
-                    if series.points.len() > max_points {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    }
-                },
-            )?;
-            if series.points.len() <= max_points {
-                series.damaged_chunks = damaged;
-                return Ok(series);
-            }
-            series.points.clear();
-        }
-        let finest = match coarsest {
-            Level::Raw if estimate <= ROWS_PER_PLOT_MAX => 0,
+        let finest = match survey.coarsest {
+            Level::Raw if survey.estimate <= ROWS_PER_PLOT_MAX => 0,
             Level::Raw | Level::Minute => MINUTE_MS,
             Level::Hour => HOUR_MS,
         };
         let width = bucket_width(from, to, max_points, finest);
         series.bucket = Millis(width);
-        let (from, to) = (
-            bucket_start(from, width),
-            bucket_start(to - 1, width).saturating_add(width),
-        );
-        let mut buckets: BTreeMap<i64, (u64, ColumnStats)> = BTreeMap::new();
-        let mut add = |at: i64, count: i64, stats: ColumnStats| {
-            let start = bucket_start(at, width);
-            if start >= from && start < to {
-                let entry = buckets.entry(start).or_insert((0, stats));
-                if entry.0 > 0 {
-                    entry.1 = super::rollup::combine(entry.1, stats);
-                }
-                entry.0 += count as u64;
-            }
+        series.level = match width {
+            ..MINUTE_MS => Level::Raw,
+            ..HOUR_MS => Level::Minute,
+            _ => Level::Hour,
         };
+        let mut buckets = Buckets::new(from, to, width);
         if width < MINUTE_MS {
-            let damaged = &mut series.damaged_chunks;
+            let (from, to) = (buckets.from, buckets.to);
             scan(
                 connection,
                 &self.shared,
                 &sources,
                 from,
                 to,
-                damaged,
+                &mut series.damaged_chunks,
                 &mut |at, value| {
-                    add(
-                        at,
-                        1,
-                        ColumnStats {
-                            min: value,
-                            max: value,
-                            sum: value,
-                        },
-                    );
+                    buckets.add_value(at, value);
                     ControlFlow::Continue(())
                 },
             )?;
         } else {
-            series.level = if width < HOUR_MS { Level::Minute } else { Level::Hour };
-            let mut scratch = Scratch::default();
-            for source in &sources {
-                for (at, value) in &source.waiting {
-                    add(
-                        *at,
-                        1,
-                        ColumnStats {
-                            min: *value,
-                            max: *value,
-                            sum: *value,
-                        },
-                    );
+            self.add_rolled_up(connection, &sources, &mut buckets, &mut series.damaged_chunks)?;
+        }
+        series.points = buckets.points();
+        Ok(series)
+    }
+
+    /// Every value of the range by itself, if they are no more than `max_points`.
+    fn single_values(
+        &self,
+        connection: &Connection,
+        sources: &[Source],
+        from: i64,
+        to: i64,
+        max_points: usize,
+        series: &mut Series,
+    ) -> Result<bool, HistoryError> {
+        let (mut points, mut damaged) = (Vec::new(), 0);
+        scan(
+            connection,
+            &self.shared,
+            sources,
+            from,
+            to,
+            &mut damaged,
+            &mut |at, value| {
+                points.push(Point {
+                    at: Timestamp(at),
+                    count: 1,
+                    min: value,
+                    mean: value,
+                    max: value,
+                });
+                if points.len() > max_points {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
                 }
-                for level in [Level::Raw, Level::Minute, Level::Hour] {
-                    for place in places(connection, source.stream, level, from, to)? {
-                        let part = load_head(connection, place.id, source.columns).and_then(|head| match head {
-                            Some(head) => rolled_up(connection, &head, source, width, &mut scratch, &mut add),
-                            None => Ok(()),
-                        });
-                        if let Err(error) = part {
-                            error.into_damage()?;
-                            self.shared.suspect(place.id, source.columns);
-                            series.damaged_chunks += 1;
-                        }
+            },
+        )?;
+        if points.len() > max_points {
+            return Ok(false);
+        }
+        (series.points, series.damaged_chunks) = (points, damaged);
+        Ok(true)
+    }
+
+    /// Adds rows in RAM, and of chunks their statistics or roll-ups.
+    fn add_rolled_up(
+        &self,
+        connection: &Connection,
+        sources: &[Source],
+        buckets: &mut Buckets,
+        damaged: &mut u64,
+    ) -> Result<(), HistoryError> {
+        let mut scratch = Scratch::default();
+        let (from, to, width) = (buckets.from, buckets.to, buckets.width);
+        for source in sources {
+            source
+                .waiting
+                .iter()
+                .for_each(|(at, value)| buckets.add_value(*at, *value));
+            for level in [Level::Raw, Level::Minute, Level::Hour] {
+                for place in places(connection, source.stream, level, from, to)? {
+                    let mut add = |at, count, stats| buckets.add(at, count, stats);
+                    let part = load_head(connection, place.id, source.columns).and_then(|head| match head {
+                        Some(head) => rolled_up(connection, &head, source, width, &mut scratch, &mut add),
+                        None => Ok(()),
+                    });
+                    if let Err(error) = part {
+                        error.into_damage()?;
+                        self.shared.suspect(place.id, source.columns);
+                        *damaged += 1;
                     }
                 }
             }
         }
-        series.points = buckets
-            .into_iter()
-            .map(|(at, (count, s))| Point {
-                at: Timestamp(at),
-                count,
-                min: s.min,
-                mean: (s.sum / count as f64).clamp(s.min, s.max),
-                max: s.max,
-            })
-            .collect();
-        Ok(series)
+        Ok(())
     }
 
     /// The first `limit` values of a metric in `[from, to)`, by time; of one instant all values, in any order.

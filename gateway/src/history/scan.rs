@@ -100,8 +100,50 @@ pub(super) fn places(
     read().map_err(HistoryError::Read)
 }
 
+/// What there is of a range, by the index alone.
+pub(super) struct Survey {
+    /// About how many values, where rows are left.
+    pub(super) estimate: u64,
+    /// The coarsest level met.
+    pub(super) coarsest: Level,
+    /// No value of the range is before this.
+    pub(super) first: i64,
+    /// No value of the range is after this.
+    pub(super) last: i64,
+}
+
+/// Looks at `[from, to)`; `None` if nothing is there.
+pub(super) fn survey(
+    connection: &Connection,
+    sources: &[Source],
+    from: i64,
+    to: i64,
+) -> Result<Option<Survey>, HistoryError> {
+    let mut survey = Survey {
+        estimate: 0,
+        coarsest: Level::Raw,
+        first: i64::MAX,
+        last: i64::MIN,
+    };
+    for source in sources {
+        for (at, _) in source.waiting.iter().filter(|(at, _)| (from..to).contains(at)) {
+            survey.estimate += 1;
+            (survey.first, survey.last) = (survey.first.min(*at), survey.last.max(*at));
+        }
+        for level in [Level::Raw, Level::Minute, Level::Hour] {
+            for place in places(connection, source.stream, level, from, to)? {
+                survey.coarsest = survey.coarsest.max(level);
+                survey.estimate += share_inside(&place, from, to) * source.wanted.len() as u64;
+                (survey.first, survey.last) = (survey.first.min(place.t0), survey.last.max(place.t1));
+            }
+        }
+    }
+    // Chunks may touch the range without a value in it.
+    Ok((survey.first <= survey.last && from < to).then_some(survey))
+}
+
 /// About how many of a chunk's rows lie in `[from, to)`.
-pub(super) fn share_inside(place: &Place, from: i64, to: i64) -> u64 {
+fn share_inside(place: &Place, from: i64, to: i64) -> u64 {
     let span = (place.t1 as f64 - place.t0 as f64) + 1.0;
     let inside = (place.t1.saturating_add(1).min(to) as f64 - place.t0.max(from) as f64).clamp(0.0, span);
     (place.n as f64 * inside / span).ceil() as u64

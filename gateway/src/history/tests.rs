@@ -511,3 +511,41 @@ fn small_chunks_of_a_slow_device_are_joined() {
         .expect("counted");
     assert!(chunks <= 16, "{chunks} chunks for 200 rows");
 }
+
+#[test]
+fn a_reader_beside_the_writer_never_misses_nor_doubles_a_value() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut history = Embedded::open(small_config(folder.path()), START).expect("new");
+    let reader = history.reader();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut looks = 0u32;
+            let mut seen = 0usize;
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                let values = reader.raw(&device(0), &metric(0), FROM, TO, usize::MAX).expect("read");
+                assert!(values.len() >= seen, "never fewer than before");
+                seen = values.len();
+                // Values are 0, 1, 2, … by time: each once, none left out.
+                assert!(values.iter().enumerate().all(|(i, (_, v))| *v == i as f64));
+                looks += 1;
+            }
+            looks
+        });
+        for position in 1..=1_500i64 {
+            let at = START.as_millis() + position * 1_000;
+            history
+                .absorb(
+                    position as u64,
+                    &vec![message(0, at, &[(0, (position - 1) as f64)])],
+                    &Fleet,
+                )
+                .expect("taken");
+            if position % 50 == 0 {
+                history.seal_all(START).expect("stored");
+            }
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(watcher.join().expect("no panic") > 0);
+    });
+}
