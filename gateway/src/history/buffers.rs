@@ -421,6 +421,14 @@ impl Buffers {
         self.oldest_since = self.waiting().map(|s| s.since).min();
     }
 
+    /// Gives back the memory of streams that were full once and have no rows now.
+    pub fn release_idle(&mut self) {
+        for stream in self.streams.iter_mut().filter(|s| s.rows.is_empty()) {
+            self.bytes -= stream.rows.capacity() * 8;
+            stream.rows = Vec::new();
+        }
+    }
+
     /// Streams with rows in RAM.
     pub fn waiting(&self) -> impl Iterator<Item = &Stream> {
         self.streams.iter().filter(|s| !s.rows.is_empty())

@@ -266,8 +266,11 @@ impl HistorySink for Embedded {
         if full_bytes >= self.config.buffer_bytes / 8 {
             self.seal(Which::Full)?;
         }
-        if bytes >= self.config.buffer_bytes && self.shared.buffers().bytes >= self.config.buffer_bytes {
-            self.seal(Which::All)?;
+        if bytes >= self.config.buffer_bytes {
+            self.shared.buffers_mut().release_idle();
+            if self.shared.buffers().bytes >= self.config.buffer_bytes {
+                self.seal(Which::All)?;
+            }
         }
         let taken = self.shared.buffers_mut().take(position, entry, names, self.now);
         self.stats.rows += taken.rows;

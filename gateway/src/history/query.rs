@@ -198,7 +198,7 @@ impl HistoryReader {
         series.bucket = Millis(width);
         series.level = match width {
             ..MINUTE_MS => Level::Raw,
-            ..HOUR_MS => Level::Minute,
+            MINUTE_MS..HOUR_MS => Level::Minute,
             _ => Level::Hour,
         };
         let mut buckets = Buckets::new(from, to, width);

@@ -549,3 +549,23 @@ fn a_reader_beside_the_writer_never_misses_nor_doubles_a_value() {
         assert!(watcher.join().expect("no panic") > 0);
     });
 }
+
+#[test]
+fn devices_that_fell_silent_do_not_hold_the_memory_that_others_need() {
+    let folder = tempfile::tempdir().expect("folder");
+    let config = small_config(folder.path());
+    let budget = config.buffer_bytes;
+    let mut history = Embedded::open(config, START).expect("new");
+    // Each device sends until its rows are a chunk, and never again; together far more than the budget.
+    for index in 0..200u32 {
+        let messages: Vec<_> = (0..8).map(|i| message(index, i, &[(0, 1.5)])).collect();
+        history.absorb(u64::from(index) + 1, &messages, &Fleet).expect("taken");
+        assert!(history.stats().buffer_bytes <= budget + 8 * 16, "after device {index}");
+    }
+    assert_eq!(
+        history.stats().chunks,
+        200 - history.reader().shared.buffers().waiting().count() as u64,
+        "no row was cut off"
+    );
+    assert_eq!(history.reader().count(&Filter::default()).expect("read").len(), 200);
+}
