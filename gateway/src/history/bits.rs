@@ -1,7 +1,7 @@
 //! Whole numbers packed into as few bits as each block of 64 needs, as they are or as differences. Pure.
 //!
-//! Chosen over `pco` for what sensors send (numbers with a few decimals): at 512 rows it is within 4 % of its size at a
-//! quarter of its time, because nothing has to be trained. It never interprets the numbers.
+//! Chosen over `pco` for what sensors send (numbers with a few decimals): on 512 rows of noise around a level it is within
+//! 4 % of its size at a quarter to two thirds of its time (`docs/decisions/history-chunks.md`). It never interprets the numbers.
 
 use super::chunk::Damage;
 
