@@ -6,3 +6,6 @@
 pub mod condition;
 
 pub use condition::{ConditionTracker, Edge};
+pub mod calendar;
+pub mod clock;
+pub mod risk;
