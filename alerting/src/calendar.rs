@@ -166,7 +166,13 @@ mod tests {
     use super::*;
 
     fn office(zone: &str) -> Calendar {
-        let days = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
+        let days = [
+            Weekday::Monday,
+            Weekday::Tuesday,
+            Weekday::Wednesday,
+            Weekday::Thursday,
+            Weekday::Friday,
+        ];
         let holidays = BTreeSet::from(["2026-10-01".parse().unwrap()]);
         Calendar::new(parse_zone(zone).unwrap(), &days, 9 * 60, 18 * 60, holidays).unwrap()
     }

@@ -507,6 +507,9 @@ mod tests {
         clock.resume(minute(90));
         assert_eq!(clock.due_at(&calendar), Some(minute(100)));
         assert_eq!(clock.tell(&calendar, minute(90)), Some(Told::Warning));
-        assert_eq!(clock.state(&calendar, minute(120)), ClockState::Breached { due_at: minute(100) });
+        assert_eq!(
+            clock.state(&calendar, minute(120)),
+            ClockState::Breached { due_at: minute(100) }
+        );
     }
 }

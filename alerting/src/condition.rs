@@ -150,7 +150,12 @@ fn bit(mode: ModeIndex) -> u64 {
 }
 
 /// One mode, one reading; no phase means there is nothing left to remember.
-fn advance(phase: Phase, shows: Option<Severity>, policy: &AlarmPolicy, at: Timestamp) -> (Option<Phase>, Option<Edge>) {
+fn advance(
+    phase: Phase,
+    shows: Option<Severity>,
+    policy: &AlarmPolicy,
+    at: Timestamp,
+) -> (Option<Phase>, Option<Edge>) {
     match phase {
         Phase::Pending(mut rising) => match shows {
             None => (None, None),
@@ -158,7 +163,10 @@ fn advance(phase: Phase, shows: Option<Severity>, policy: &AlarmPolicy, at: Time
                 rising.add(now, at);
                 match rising.confirmed(policy, at) {
                     None => (Some(Phase::Pending(rising)), None),
-                    Some(severity) => (Some(Phase::Raised { severity, rising }), Some(Edge::Raised { severity })),
+                    Some(severity) => (
+                        Some(Phase::Raised { severity, rising }),
+                        Some(Edge::Raised { severity }),
+                    ),
                 }
             }
         },
@@ -173,7 +181,12 @@ fn advance(phase: Phase, shows: Option<Severity>, policy: &AlarmPolicy, at: Time
     }
 }
 
-fn quieten(severity: Severity, quiet: Option<Run>, policy: &AlarmPolicy, at: Timestamp) -> (Option<Phase>, Option<Edge>) {
+fn quieten(
+    severity: Severity,
+    quiet: Option<Run>,
+    policy: &AlarmPolicy,
+    at: Timestamp,
+) -> (Option<Phase>, Option<Edge>) {
     let quiet = Run::extended(quiet, at);
     if quiet.lasts(policy.clear_after, policy.off_delay_ms, at) {
         (None, Some(Edge::Cleared))
@@ -192,8 +205,17 @@ fn worsen(
     rising.add(now, at);
     match rising.confirmed(policy, at) {
         Some(worse) if worse > severity => {
-            let edge = Edge::Severity { from: severity, to: worse };
-            (Some(Phase::Raised { severity: worse, rising }), Some(edge))
+            let edge = Edge::Severity {
+                from: severity,
+                to: worse,
+            };
+            (
+                Some(Phase::Raised {
+                    severity: worse,
+                    rising,
+                }),
+                Some(edge),
+            )
         }
         Some(_) | None => (Some(Phase::Raised { severity, rising }), None),
     }
@@ -225,10 +247,16 @@ mod tests {
     fn step(tracker: &mut ConditionTracker, modes: &[FailureMode], shows: Option<Severity>, at: i64) -> Option<Edge> {
         let mut edge = None;
         let severity = |_| shows.unwrap_or(Severity::Advisory);
-        tracker.step(modes, u64::from(shows.is_some()), severity, Timestamp(at), &mut |m, e| {
-            assert_eq!(m, MODE);
-            assert!(edge.replace(e).is_none(), "one edge for each reading");
-        });
+        tracker.step(
+            modes,
+            u64::from(shows.is_some()),
+            severity,
+            Timestamp(at),
+            &mut |m, e| {
+                assert_eq!(m, MODE);
+                assert!(edge.replace(e).is_none(), "one edge for each reading");
+            },
+        );
         edge
     }
 
@@ -245,7 +273,11 @@ mod tests {
         fn step(&mut self, policy: &AlarmPolicy, shows: Option<Severity>, at: i64) -> Option<Edge> {
             self.history.push((at, shows));
             let run = |fits: &dyn Fn(Option<Severity>) -> bool, count: u32, delay: i64| {
-                let run: Vec<_> = self.history[self.from..].iter().rev().take_while(|(_, s)| fits(*s)).collect();
+                let run: Vec<_> = self.history[self.from..]
+                    .iter()
+                    .rev()
+                    .take_while(|(_, s)| fits(*s))
+                    .collect();
                 run.len() >= count as usize && run.last().is_some_and(|(first, _)| at - first >= delay)
             };
             let level = LEVELS
@@ -323,7 +355,13 @@ mod tests {
         let (warning, critical) = (Severity::Warning, Severity::Critical);
         assert_eq!(
             edges,
-            [Edge::Raised { severity: warning }, Edge::Severity { from: warning, to: critical }]
+            [
+                Edge::Raised { severity: warning },
+                Edge::Severity {
+                    from: warning,
+                    to: critical
+                }
+            ]
         );
     }
 
@@ -359,6 +397,9 @@ mod tests {
         let text = serde_json::to_string(&tracker).unwrap();
         let mut again: ConditionTracker = serde_json::from_str(&text).unwrap();
         let severity = Severity::Warning;
-        assert_eq!(step(&mut again, &modes, Some(severity), 2), Some(Edge::Raised { severity }));
+        assert_eq!(
+            step(&mut again, &modes, Some(severity), 2),
+            Some(Edge::Raised { severity })
+        );
     }
 }

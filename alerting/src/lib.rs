@@ -3,9 +3,21 @@
 //! Everything here is a pure function of (state, input, now): no clock, no I/O, no global, no randomness. The same input
 //! gives the same alarms and tickets, byte for byte, live, in a replay and after a restart.
 
-pub mod condition;
-
-pub use condition::{ConditionTracker, Edge};
+pub mod alarm;
+pub mod book;
 pub mod calendar;
 pub mod clock;
+pub mod condition;
+pub mod effect;
+pub mod policy;
+pub mod reason;
+pub mod record;
 pub mod risk;
+pub mod ticket;
+
+pub use book::{Book, LastEpisode, Snapshot};
+pub use condition::{ConditionTracker, Edge};
+pub use effect::{AuditEntry, Command, Effect, Input, Message, Outgoing, Refusal, TicketDecision, TicketEvent};
+pub use policy::{AlertingConfig, Policy};
+pub use record::{AlarmRecord, Asset, DeviceFacts};
+pub use ticket::{Actor, TicketCommand, TicketRecord};

@@ -131,7 +131,10 @@ impl RiskConfig {
             Some(failure_probability) => {
                 let steps = self.probability_steps.iter().filter(|s| failure_probability >= **s);
                 let class = Probability::new(1 + steps.count() as u8).expect("four steps make classes 1 to 5");
-                let reason = ProbabilityReason::Prognosis { failure_probability, horizon };
+                let reason = ProbabilityReason::Prognosis {
+                    failure_probability,
+                    horizon,
+                };
                 (class, reason)
             }
             None => (self.by_severity(severity), ProbabilityReason::Severity { severity }),
@@ -164,7 +167,11 @@ impl RiskConfig {
             let message = format!("{steps:?}; four ascending numbers from 0 to 1 are expected");
             problems.push(Problem::at(format!("{path}.probability_steps"), message));
         }
-        let by_severity = [self.probability_of_advisory, self.probability_of_warning, self.probability_of_critical];
+        let by_severity = [
+            self.probability_of_advisory,
+            self.probability_of_warning,
+            self.probability_of_critical,
+        ];
         if by_severity.windows(2).any(|w| w[0] > w[1]) {
             let message = "a worse condition must not be less probable: advisory ≤ warning ≤ critical is expected";
             problems.push(Problem::at(format!("{path}.probability_of_critical"), message));

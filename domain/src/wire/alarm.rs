@@ -18,6 +18,9 @@ pub struct AlarmMessage {
     pub severity: Severity,
     /// ISA-18.2 state, such as `unacknowledged`.
     pub state: String,
+    /// Whether a person took it out of sight for a time; its later changes are then not published until that ends.
+    #[serde(default)]
+    pub is_shelved: bool,
     /// The matrix's answer.
     pub risk: RiskLevel,
     /// Device time (ms) of the reading that decided this change.

@@ -1,0 +1,281 @@
+//! The book: all alarms that are not normal, all tickets that are not archived, and the one step function that changes them.
+//!
+//! Conditions, people's commands and deadlines go through [`Book::step`] alike; what follows comes out as [`Effect`]s. No
+//! clock: whoever drives the book asks [`Book::next_deadline`] and sends [`Input::Tick`] then.
+//!
+//! Memory: live alarms and tickets, and for each (device, failure mode) that ever showed the number and time of its last
+//! episode; so it is bounded by devices × failure modes, and by the tickets that people leave open.
+
+mod alarms;
+mod tickets;
+
+#[cfg(test)]
+mod tests;
+
+use crate::effect::{Command, Effect, Input, Refusal};
+use crate::policy::Policy;
+use crate::record::AlarmRecord;
+use crate::ticket::{Actor, TicketRecord};
+use domain::{DeviceKey, FailureModeId, TicketId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A failure mode of a machine.
+type ModeKey = (DeviceKey, FailureModeId);
+
+/// The last episode of a failure mode (or occurrence of a maintenance plan) of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastEpisode {
+    /// Which machine.
+    pub device: DeviceKey,
+    /// How it fails.
+    pub failure_mode: FailureModeId,
+    /// Its number, from 1.
+    pub episode: u32,
+    /// Device time of its latest change.
+    pub measured_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Last {
+    episode: u32,
+    measured_at: Timestamp,
+}
+
+/// All that a book remembers, for storing it whole or building it from rows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Alarms: all rows, or the latest of each failure mode. The live ones alone will do if `last` tells the other episodes.
+    pub alarms: Vec<AlarmRecord>,
+    /// Tickets: all rows. The live ones alone will do if `last` tells the occurrences of maintenance plans.
+    pub tickets: Vec<TicketRecord>,
+    /// Episodes that no row above tells.
+    pub last: Vec<LastEpisode>,
+    /// The highest ticket number ever given, if higher than those above.
+    pub last_ticket: u64,
+}
+
+/// Whose deadline it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Shelving(ModeKey),
+    Ticket(TicketId),
+}
+
+/// Alarms and tickets. See the module's text.
+#[derive(Debug, Clone)]
+pub struct Book {
+    policy: Arc<Policy>,
+    alarms: BTreeMap<ModeKey, AlarmRecord>,
+    tickets: BTreeMap<TicketId, TicketRecord>,
+    last: BTreeMap<ModeKey, Last>,
+    last_ticket: u64,
+    /// Tickets with work to do, by machine: at most one for each failure mode.
+    open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, TicketId>>,
+    deadlines: BTreeSet<(Timestamp, Subject)>,
+    deadline_of: BTreeMap<Subject, Timestamp>,
+}
+
+impl Book {
+    /// An empty book.
+    pub fn new(policy: Arc<Policy>) -> Self {
+        Book::restore(policy, Snapshot::default())
+    }
+
+    /// A book as it was. It goes on exactly as the one would have that gave the snapshot.
+    pub fn restore(policy: Arc<Policy>, snapshot: Snapshot) -> Self {
+        let mut book = Book {
+            policy,
+            alarms: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            last: BTreeMap::new(),
+            last_ticket: snapshot.last_ticket,
+            open: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            deadline_of: BTreeMap::new(),
+        };
+        for last in snapshot.last {
+            let key = (last.device, last.failure_mode);
+            book.remember_episode(key, last.episode, last.measured_at);
+        }
+        for ticket in snapshot.tickets {
+            book.last_ticket = book.last_ticket.max(ticket.id.0);
+            if ticket.alarm.is_none() {
+                let key = (ticket.device.clone(), ticket.failure_mode.clone());
+                book.remember_episode(key, ticket.last_episode, ticket.opened_at);
+            }
+            book.keep_ticket(ticket);
+        }
+        for alarm in &snapshot.alarms {
+            let key = (alarm.device.clone(), alarm.failure_mode.clone());
+            book.remember_episode(key, alarm.life.episode, alarm.measured_at);
+        }
+        for alarm in snapshot.alarms {
+            let key = (alarm.device.clone(), alarm.failure_mode.clone());
+            // The row of an earlier episode may still say that it is shelved: the shelving went over to the later one.
+            if book
+                .last
+                .get(&key)
+                .is_some_and(|last| last.episode == alarm.life.episode)
+            {
+                book.keep_alarm(alarm);
+            }
+        }
+        book
+    }
+
+    /// All that it remembers.
+    pub fn snapshot(&self) -> Snapshot {
+        let last = self.last.iter().map(|((device, failure_mode), last)| LastEpisode {
+            device: device.clone(),
+            failure_mode: failure_mode.clone(),
+            episode: last.episode,
+            measured_at: last.measured_at,
+        });
+        Snapshot {
+            alarms: self.alarms.values().cloned().collect(),
+            tickets: self.tickets.values().cloned().collect(),
+            last: last.collect(),
+            last_ticket: self.last_ticket,
+        }
+    }
+
+    /// Takes one input at `now` (our time; it should not fall) and says what follows. Repeats of a condition change nothing
+    /// and give no effects.
+    ///
+    /// # Errors
+    /// Why a command was not followed; nothing has changed then. Other inputs are never refused.
+    pub fn step(&mut self, input: Input, now: Timestamp) -> Result<Vec<Effect>, Refusal> {
+        let mut out = Vec::new();
+        match input {
+            Input::Condition { change, device } => self.take_condition(change, &device, now, &mut out),
+            Input::MaintenanceDue {
+                device,
+                plan,
+                occurrence,
+                at_value,
+                measured_at,
+            } => self.take_maintenance(&device, &plan, occurrence, at_value, measured_at, now, &mut out),
+            Input::Command { actor, command } => match command {
+                Command::Ticket { ticket, command } => self.command_ticket(ticket, command, actor, now, &mut out)?,
+                Command::Acknowledge { .. }
+                | Command::Shelve { .. }
+                | Command::Unshelve { .. }
+                | Command::Reset { .. } => self.command_alarm(command, actor, now, &mut out)?,
+            },
+            Input::Tick => self.take_tick(now, &mut out),
+        }
+        Ok(out)
+    }
+
+    /// When something is due next: the end of a shelving, a warning or breach of a clock, the archiving of a ticket.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Alarms that are not normal, or shelved.
+    pub fn alarms(&self) -> impl Iterator<Item = &AlarmRecord> {
+        self.alarms.values()
+    }
+
+    /// Tickets that are not archived.
+    pub fn tickets(&self) -> impl Iterator<Item = &TicketRecord> {
+        self.tickets.values()
+    }
+
+    /// A ticket that is not archived.
+    pub fn ticket(&self, id: TicketId) -> Option<&TicketRecord> {
+        self.tickets.get(&id)
+    }
+
+    /// The alarm of a failure mode, unless it is normal and not shelved.
+    pub fn alarm(&self, device: &DeviceKey, mode: &FailureModeId) -> Option<&AlarmRecord> {
+        self.alarms.get(&(device.clone(), mode.clone()))
+    }
+
+    /// By what it works.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn take_tick(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        // Each subject moves its deadline beyond `now` or drops it, so this ends.
+        while let Some((at, subject)) = self.deadlines.first().cloned() {
+            if at > now {
+                return;
+            }
+            match &subject {
+                Subject::Shelving(key) => self.expire_shelving(key, now, out),
+                Subject::Ticket(id) => self.wake_ticket(*id, now, out),
+            }
+            if self.deadline_of.get(&subject).is_some_and(|next| *next <= now) {
+                // A deadline that does not move would wake us forever.
+                self.set_deadline(subject, None);
+            }
+        }
+    }
+
+    fn set_deadline(&mut self, subject: Subject, at: Option<Timestamp>) {
+        if let Some(old) = self.deadline_of.remove(&subject) {
+            self.deadlines.remove(&(old, subject.clone()));
+        }
+        if let Some(at) = at {
+            self.deadline_of.insert(subject.clone(), at);
+            self.deadlines.insert((at, subject));
+        }
+    }
+
+    fn remember_episode(&mut self, key: ModeKey, episode: u32, measured_at: Timestamp) {
+        let known = self.last.get(&key);
+        if known.is_none_or(|k| (k.episode, k.measured_at) <= (episode, measured_at)) {
+            self.last.insert(key, Last { episode, measured_at });
+        }
+    }
+
+    /// Puts an alarm in its place, or forgets it when it is normal, and moves its deadlines.
+    fn keep_alarm(&mut self, alarm: AlarmRecord) {
+        let key = (alarm.device.clone(), alarm.failure_mode.clone());
+        let until = alarm.life.shelving.as_ref().map(|s| s.until);
+        self.set_deadline(Subject::Shelving(key.clone()), until);
+        let ticket = alarm.ticket;
+        let before = if alarm.is_live() {
+            self.alarms.insert(key, alarm)
+        } else {
+            self.alarms.remove(&key)
+        };
+        // Whether a ticket may be archived depends on the alarm that it is about.
+        for ticket in [before.and_then(|b| b.ticket), ticket].into_iter().flatten() {
+            self.refresh_ticket_deadline(ticket);
+        }
+    }
+
+    /// Puts a ticket in its place, or forgets it when it is archived, and moves its deadlines.
+    fn keep_ticket(&mut self, ticket: TicketRecord) {
+        let id = ticket.id;
+        let by_mode = self.open.entry(ticket.device.clone()).or_default();
+        if ticket.state.is_open() {
+            by_mode.insert(ticket.failure_mode.clone(), id);
+        } else if by_mode.get(&ticket.failure_mode) == Some(&id) {
+            by_mode.remove(&ticket.failure_mode);
+        }
+        if by_mode.is_empty() {
+            self.open.remove(&ticket.device);
+        }
+        if ticket.is_live() {
+            self.tickets.insert(id, ticket);
+        } else {
+            self.tickets.remove(&id);
+        }
+        self.refresh_ticket_deadline(id);
+    }
+
+    fn open_ticket_of(&self, device: &DeviceKey, mode: &FailureModeId) -> Option<TicketId> {
+        self.open.get(device)?.get(mode).copied()
+    }
+}
+
+/// The name that a person acts under in records that have room for a name only.
+fn name_of(actor: &Actor) -> String {
+    actor.name().to_owned()
+}

@@ -1,0 +1,865 @@
+//! The book as operators and technicians meet it, and what must hold whatever happens.
+
+use super::*;
+use crate::clock::ClockKind;
+use crate::effect::{HeldBack, Outgoing, TicketDecision};
+use crate::policy::AlertingConfig;
+use crate::record::{Asset, DeviceFacts};
+use crate::ticket::{Grade, Outcome, Priority, TicketChange, TicketCommand, TicketKind, TicketRefusal, WorkStep};
+use domain::profile::shipped;
+use domain::{
+    AlarmId, ConditionChange, ConditionState, DeviceIndex, Evidence, EvidenceReason, Health, MetricName, Millis,
+    ModeIndex, Profile, Prognosis, RuleId, Severity,
+};
+use proptest::prelude::*;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+fn profile(name: &str) -> Profile {
+    shipped::all().into_iter().find(|p| p.id == name).expect("shipped")
+}
+
+/// A pump whose seal leak endangers people and whose cavitation latches.
+fn pump() -> Arc<Profile> {
+    let mut pump = profile("pump");
+    for mode in &mut pump.modes {
+        match mode.id.as_str() {
+            "seal_leak" => mode.is_safety = true,
+            "cavitation" => mode.policy.is_latched = true,
+            _ => {}
+        }
+    }
+    Arc::new(pump)
+}
+
+struct World {
+    book: Book,
+    now: i64,
+    device: DeviceFacts,
+}
+
+impl World {
+    fn new(profile: Arc<Profile>) -> Self {
+        World {
+            book: Book::new(Arc::new(Policy::default())),
+            now: 1_000_000 * MINUTE,
+            device: DeviceFacts {
+                key: DeviceKey::new("harbour", "pump-1").unwrap(),
+                profile,
+                asset: Asset::default(),
+            },
+        }
+    }
+
+    fn wait(&mut self, minutes: i64) -> &mut Self {
+        self.now += minutes * MINUTE;
+        self
+    }
+
+    fn step(&mut self, input: Input) -> Result<Vec<Effect>, Refusal> {
+        self.book.step(input, Timestamp(self.now))
+    }
+
+    fn condition(&mut self, mode: &str, state: ConditionState) -> Vec<Effect> {
+        let input = condition(&self.device, mode, state, self.now);
+        self.step(input).expect("conditions are never refused")
+    }
+
+    fn raise(&mut self, mode: &str, severity: Severity) -> Vec<Effect> {
+        self.condition(mode, ConditionState::Active { severity })
+    }
+
+    fn clear(&mut self, mode: &str) -> Vec<Effect> {
+        self.condition(mode, ConditionState::Clear)
+    }
+
+    fn person(&mut self, command: Command) -> Result<Vec<Effect>, Refusal> {
+        let actor = Actor::Person { name: "li".into() };
+        self.step(Input::Command { actor, command })
+    }
+
+    fn ticket(&mut self, ticket: u64, command: TicketCommand) -> Result<Vec<Effect>, Refusal> {
+        let ticket = TicketId(ticket);
+        self.person(Command::Ticket { ticket, command })
+    }
+
+    fn tick(&mut self) -> Vec<Effect> {
+        self.step(Input::Tick).expect("a tick is never refused")
+    }
+
+    fn alarm_id(&self, mode: &str, episode: u32) -> AlarmId {
+        AlarmId::new(&self.device.key, &FailureModeId::new(mode).unwrap(), episode)
+    }
+
+    fn record(&self, ticket: u64) -> &TicketRecord {
+        self.book.ticket(TicketId(ticket)).expect("in the book")
+    }
+
+    fn maintenance(&mut self, occurrence: u32, at_value: f64) -> Vec<Effect> {
+        let input = Input::MaintenanceDue {
+            device: self.device.clone(),
+            plan: FailureModeId::new("lubrication").unwrap(),
+            occurrence,
+            at_value,
+            measured_at: Timestamp(self.now),
+        };
+        self.step(input).expect("never refused")
+    }
+}
+
+fn condition(device: &DeviceFacts, mode: &str, state: ConditionState, at: i64) -> Input {
+    let evidence = Evidence {
+        rule: RuleId::new("vibration_zone").unwrap(),
+        metric: Some(MetricName::new("vibration_rms_mm_s").unwrap()),
+        value: Some(4.91),
+        reason: EvidenceReason::AboveLimit {
+            limit: 4.5,
+            source: "ISO 10816-3:2009 group 2 rigid".into(),
+        },
+    };
+    Input::Condition {
+        change: ConditionChange {
+            device: DeviceIndex(0),
+            mode: device.profile.mode_index(mode).unwrap_or(ModeIndex(63)),
+            failure_mode: FailureModeId::new(mode).unwrap(),
+            state,
+            measured_at: Timestamp(at),
+            evidence: match state {
+                ConditionState::Clear => vec![],
+                ConditionState::Active { .. } => vec![evidence],
+            },
+            health: Health::new(40.0),
+            prognosis: Prognosis::NotYetKnown,
+        },
+        device: device.clone(),
+    }
+}
+
+/// Each effect in a word or two.
+fn words(effects: &[Effect]) -> Vec<String> {
+    let word = |effect: &Effect| match effect {
+        Effect::AlarmChanged { reason, ticket, .. } => Some(format!("alarm {} / {}", reason.as_str(), ticket.as_str())),
+        Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
+        Effect::Audit(_) => None,
+        Effect::Publish(message) => match &message.content {
+            Outgoing::Alarm(m) if message.is_notice => Some(format!("announce {}", m.state)),
+            Outgoing::Alarm(m) => Some(format!("publish {}", m.state)),
+            Outgoing::Service(m) => Some(format!("service {}", m.service)),
+            Outgoing::Ticket(_) => None,
+        },
+    };
+    effects.iter().filter_map(word).collect()
+}
+
+fn closed() -> TicketCommand {
+    TicketCommand::Close {
+        outcome: Outcome::NoFaultFound,
+    }
+}
+
+#[test]
+fn a_warning_opens_one_ticket_whose_reason_has_value_and_limit() {
+    let mut world = World::new(pump());
+    let effects = world.raise("bearing_wear", Severity::Warning);
+    assert_eq!(
+        words(&effects),
+        [
+            "alarm raised / opened",
+            "announce unacknowledged",
+            "ticket 1 opened",
+            "service on_site_inspection"
+        ]
+    );
+    let ticket = world.record(1);
+    assert_eq!(ticket.key, "harbour/pump-1/bearing_wear/1");
+    assert_eq!(
+        ticket.reason.en,
+        "vibration_rms_mm_s 4.91 is above 4.5 (ISO 10816-3:2009 group 2 rigid)"
+    );
+    assert_eq!(ticket.title.zh, "轴承磨损：pump-1");
+    assert_eq!(ticket.grade.priority, Priority::P2);
+    assert_eq!(ticket.parts, ["bearing 6205-2RS", "grease"]);
+    assert_eq!(ticket.due_at, Some(Timestamp(world.now + 72 * 60 * MINUTE)));
+    let audit: Vec<_> = effects.iter().filter(|e| matches!(e, Effect::Audit(_))).collect();
+    assert_eq!(audit.len(), 2, "each change has its line in the audit trail");
+}
+
+#[test]
+fn the_same_condition_again_changes_nothing() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    assert_eq!(world.raise("bearing_wear", Severity::Warning), []);
+    assert_eq!(world.wait(1).clear("seal_leak"), []);
+}
+
+#[test]
+fn a_replay_of_old_changes_neither_clears_nor_raises() {
+    let mut world = World::new(pump());
+    let start = world.now;
+    world.raise("bearing_wear", Severity::Warning);
+    world.wait(1).clear("bearing_wear");
+    world.wait(1).raise("bearing_wear", Severity::Critical);
+    for (at, state) in [
+        (
+            start,
+            ConditionState::Active {
+                severity: Severity::Warning,
+            },
+        ),
+        (start + MINUTE, ConditionState::Clear),
+        (
+            start + 2 * MINUTE,
+            ConditionState::Active {
+                severity: Severity::Critical,
+            },
+        ),
+    ] {
+        let input = condition(&world.device, "bearing_wear", state, at);
+        assert_eq!(world.step(input), Ok(vec![]));
+    }
+}
+
+#[test]
+fn a_silent_device_comes_back_though_its_clock_is_behind() {
+    let mut world = World::new(pump());
+    world.raise("no_data", Severity::Warning);
+    let input = condition(&world.device, "no_data", ConditionState::Clear, world.now - 5 * MINUTE);
+    assert_eq!(
+        words(&world.step(input).unwrap()),
+        [
+            "alarm returned_unseen / not_assessed",
+            "publish returned_unacknowledged"
+        ]
+    );
+}
+
+#[test]
+fn silence_never_opens_a_ticket() {
+    let mut world = World::new(pump());
+    let effects = world.raise("no_data", Severity::Critical);
+    assert_eq!(
+        words(&effects),
+        ["alarm raised / never_by_itself", "announce unacknowledged"]
+    );
+}
+
+#[test]
+fn a_mild_condition_of_small_risk_waits_until_it_gets_worse() {
+    let mut world = World::new(Arc::new(profile("generic")));
+    let effects = world.raise("abnormal_behaviour", Severity::Advisory);
+    assert_eq!(
+        words(&effects),
+        ["alarm raised / below_threshold", "announce unacknowledged"]
+    );
+    let effects = world.wait(1).raise("abnormal_behaviour", Severity::Warning);
+    assert_eq!(
+        words(&effects),
+        [
+            "alarm escalated / opened",
+            "announce unacknowledged",
+            "ticket 1 opened",
+            "service maintenance_reminder"
+        ]
+    );
+}
+
+#[test]
+fn danger_to_people_is_an_emergency_with_half_an_hour_to_answer() {
+    let mut world = World::new(pump());
+    world.raise("seal_leak", Severity::Warning);
+    let ticket = world.record(1);
+    assert_eq!(
+        (ticket.grade.kind, ticket.grade.priority),
+        (TicketKind::Emergency, Priority::P1)
+    );
+    assert!(!ticket.safety_note.en.is_empty() && !ticket.safety_note.zh.is_empty());
+    let due = |kind| ticket.clocks[&kind].due_at(&world.book.policy().calendar);
+    assert_eq!(due(ClockKind::FirstResponse), Some(Timestamp(world.now + 30 * MINUTE)));
+    assert_eq!(due(ClockKind::OnSite), Some(Timestamp(world.now + 120 * MINUTE)));
+}
+
+#[test]
+fn the_same_fault_again_is_merged_and_another_fault_is_linked() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    world.wait(1).clear("bearing_wear");
+    let alarm = world.alarm_id("bearing_wear", 1);
+    world.person(Command::Acknowledge { alarm }).unwrap();
+    let effects = world.wait(1).raise("bearing_wear", Severity::Warning);
+    assert_eq!(
+        words(&effects),
+        ["alarm raised / merged", "announce unacknowledged", "ticket 1 merged"]
+    );
+    let effects = world.raise("cavitation", Severity::Critical);
+    assert!(
+        words(&effects).contains(&"ticket 1 linked".to_owned()),
+        "{:?}",
+        words(&effects)
+    );
+    assert_eq!(world.record(1).merged, [world.alarm_id("bearing_wear", 2)]);
+    assert_eq!(world.record(1).linked, BTreeSet::from([TicketId(2)]));
+    assert_eq!(world.record(2).linked, BTreeSet::from([TicketId(1)]));
+}
+
+#[test]
+fn a_worse_condition_upgrades_the_ticket_and_keeps_the_time_used() {
+    let mut world = World::new(Arc::new(profile("generic")));
+    world.raise("abnormal_behaviour", Severity::Warning);
+    let effects = world.wait(40).raise("abnormal_behaviour", Severity::Critical);
+    assert_eq!(
+        words(&effects),
+        [
+            "alarm escalated / upgraded",
+            "announce unacknowledged",
+            "ticket 1 upgraded",
+            "service on_site_inspection"
+        ]
+    );
+    let (ticket, policy) = (world.record(1), world.book.policy());
+    let elapsed = ticket.clocks[&ClockKind::FirstResponse].elapsed(&policy.calendar, Timestamp(world.now));
+    assert_eq!(elapsed, Millis::minutes(40));
+}
+
+#[test]
+fn a_shelved_alarm_is_silent_opens_no_ticket_and_is_announced_when_the_time_is_over() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Advisory);
+    let alarm = world.alarm_id("bearing_wear", 1);
+    let shelve = Command::Shelve {
+        alarm: alarm.clone(),
+        reason: "sensor cable is being changed".into(),
+        until: Timestamp(world.now + 60 * MINUTE),
+    };
+    assert_eq!(
+        words(&world.person(shelve).unwrap()),
+        ["alarm shelved / not_assessed", "publish unacknowledged"]
+    );
+    let effects = world.wait(1).raise("bearing_wear", Severity::Warning);
+    assert_eq!(words(&effects), ["alarm escalated / shelved"]);
+    assert_eq!(world.book.next_deadline(), Some(Timestamp(world.now + 59 * MINUTE)));
+    let effects = world.wait(59).tick();
+    assert_eq!(
+        words(&effects),
+        [
+            "alarm shelving_expired / opened",
+            "announce unacknowledged",
+            "ticket 1 opened",
+            "service on_site_inspection"
+        ]
+    );
+}
+
+#[test]
+fn shelving_goes_over_to_the_next_episode_but_does_not_hide_danger_to_people() {
+    let mut world = World::new(pump());
+    world.raise("seal_leak", Severity::Warning);
+    let alarm = world.alarm_id("seal_leak", 1);
+    let until = Timestamp(world.now + 600 * MINUTE);
+    let reason = "known".to_owned();
+    world
+        .person(Command::Shelve {
+            alarm: alarm.clone(),
+            reason,
+            until,
+        })
+        .unwrap();
+    world.person(Command::Acknowledge { alarm }).unwrap();
+    world.wait(1).clear("seal_leak");
+    world.ticket(1, closed()).unwrap();
+    let effects = world.wait(1).raise("seal_leak", Severity::Warning);
+    assert_eq!(
+        words(&effects),
+        ["alarm raised / opened", "ticket 2 opened", "service emergency"]
+    );
+    assert_eq!(world.record(2).key, "harbour/pump-1/seal_leak/2");
+}
+
+#[test]
+fn a_latched_alarm_stays_until_a_person_resets_it() {
+    let mut world = World::new(pump());
+    world.raise("cavitation", Severity::Warning);
+    let alarm = world.alarm_id("cavitation", 1);
+    world.person(Command::Acknowledge { alarm: alarm.clone() }).unwrap();
+    assert_eq!(
+        words(&world.wait(1).clear("cavitation")),
+        ["alarm stays_latched / not_assessed", "publish latched"]
+    );
+    let effects = world.person(Command::Reset { alarm: alarm.clone() }).unwrap();
+    assert_eq!(words(&effects), ["alarm reset / not_assessed", "publish normal"]);
+    let again = world.person(Command::Reset { alarm: alarm.clone() });
+    assert_eq!(again, Err(Refusal::UnknownAlarm { alarm }));
+}
+
+#[test]
+fn a_technician_may_go_straight_to_work_and_close() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    let to = WorkStep::InProgress;
+    assert_eq!(
+        words(&world.wait(5).ticket(1, TicketCommand::Step { to }).unwrap()),
+        ["ticket 1 stepped"]
+    );
+    let outcome = Outcome::FaultConfirmed {
+        cause: "outer ring pitted".into(),
+        remedy: "bearing replaced".into(),
+        parts: vec!["bearing 6205-2RS".into()],
+    };
+    assert_eq!(
+        words(&world.wait(90).ticket(1, TicketCommand::Close { outcome }).unwrap()),
+        ["ticket 1 closed"]
+    );
+    let history: Vec<_> = world
+        .record(1)
+        .history
+        .iter()
+        .map(|h| (h.by.name(), h.what.as_str()))
+        .collect();
+    assert_eq!(history, [("system", "opened"), ("li", "stepped"), ("li", "closed")]);
+    let refused = world.ticket(1, TicketCommand::Hold { reason: "x".into() });
+    let (ticket, state) = (TicketId(1), "closed".to_owned());
+    assert_eq!(
+        refused,
+        Err(Refusal::Ticket {
+            ticket,
+            why: TicketRefusal::NotOpen { state }
+        })
+    );
+}
+
+#[test]
+fn a_fault_that_gets_worse_after_closing_opens_its_own_ticket_again() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    world.wait(5).ticket(1, closed()).unwrap();
+    assert_eq!(
+        words(&world.wait(5).raise("bearing_wear", Severity::Warning)),
+        [] as [&str; 0]
+    );
+    let effects = world.wait(5).raise("bearing_wear", Severity::Critical);
+    assert_eq!(
+        words(&effects),
+        [
+            "alarm escalated / reopened",
+            "announce unacknowledged",
+            "ticket 1 reopened",
+            "ticket 1 upgraded"
+        ]
+    );
+}
+
+#[test]
+fn a_new_episode_after_closing_opens_a_new_ticket() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    let alarm = world.alarm_id("bearing_wear", 1);
+    world.person(Command::Acknowledge { alarm }).unwrap();
+    world.ticket(1, closed()).unwrap();
+    world.wait(5).clear("bearing_wear");
+    world.wait(5).raise("bearing_wear", Severity::Warning);
+    assert_eq!(world.record(2).key, "harbour/pump-1/bearing_wear/2");
+    let refused = world.ticket(
+        1,
+        TicketCommand::Reopen {
+            reason: "not mended".into(),
+        },
+    );
+    let why = TicketRefusal::OtherOpen { ticket: TicketId(2) };
+    assert_eq!(
+        refused,
+        Err(Refusal::Ticket {
+            ticket: TicketId(1),
+            why
+        })
+    );
+}
+
+#[test]
+fn a_ticket_is_archived_only_when_its_alarm_is_normal_again() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    let alarm = world.alarm_id("bearing_wear", 1);
+    world.ticket(1, closed()).unwrap();
+    let refused = world.ticket(1, TicketCommand::Archive);
+    let why = TicketRefusal::AlarmStands { alarm: alarm.clone() };
+    assert_eq!(
+        refused,
+        Err(Refusal::Ticket {
+            ticket: TicketId(1),
+            why
+        })
+    );
+    world.wait(30 * 24 * 60);
+    assert_eq!(world.tick(), []);
+    world.clear("bearing_wear");
+    world.person(Command::Acknowledge { alarm }).unwrap();
+    assert_eq!(words(&world.tick()), ["ticket 1 archived"]);
+    assert_eq!(world.book.snapshot().tickets, []);
+    assert_eq!(world.book.next_deadline(), None);
+}
+
+#[test]
+fn clocks_warn_and_breach_once_and_stand_still_on_hold() {
+    let mut world = World::new(Arc::new(profile("generic")));
+    world.raise("abnormal_behaviour", Severity::Warning);
+    assert_eq!(world.book.next_deadline(), Some(Timestamp(world.now + 45 * MINUTE)));
+    assert_eq!(words(&world.wait(45).tick()), ["ticket 1 clock_warning"]);
+    assert_eq!(words(&world.wait(15).tick()), ["ticket 1 clock_breached"]);
+    let reason = "waiting for the part".to_owned();
+    world.ticket(1, TicketCommand::Hold { reason }).unwrap();
+    assert_eq!(world.book.next_deadline(), None);
+    world.wait(10 * 24 * 60).ticket(1, TicketCommand::Resume).unwrap();
+    // 60 min of the 24 h for the resolution were used before the hold; the warning comes at 18 h.
+    assert_eq!(
+        world.book.next_deadline(),
+        Some(Timestamp(world.now + 17 * 60 * MINUTE))
+    );
+    assert_eq!(words(&world.wait(23 * 60).tick()), ["ticket 1 clock_breached"]);
+    assert_eq!(world.tick(), []);
+}
+
+#[test]
+fn maintenance_opens_one_ticket_for_each_occurrence_and_merges_while_it_is_open() {
+    let mut world = World::new(pump());
+    assert_eq!(
+        words(&world.maintenance(1, 1951.0)),
+        ["ticket 1 opened", "service maintenance_reminder"]
+    );
+    assert_eq!(
+        world.record(1).reason.en,
+        "runtime_hours 1951 is within 50 of 2000, when maintenance 1 is due"
+    );
+    assert_eq!(world.record(1).due_at, Some(Timestamp(world.now + 50 * 60 * MINUTE)));
+    assert_eq!(world.maintenance(1, 1960.0), []);
+    assert_eq!(words(&world.maintenance(2, 3951.0)), ["ticket 1 due_again"]);
+    world.ticket(1, closed()).unwrap();
+    assert_eq!(world.maintenance(2, 3960.0), []);
+    assert_eq!(
+        words(&world.maintenance(3, 5951.0)),
+        ["ticket 2 opened", "service maintenance_reminder"]
+    );
+    assert_eq!(world.record(2).key, "harbour/pump-1/plan.lubrication/3");
+}
+
+#[test]
+fn an_endless_or_empty_text_is_refused() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    for text in [String::new(), " ".into(), "x".repeat(5000)] {
+        assert!(world.ticket(1, TicketCommand::Comment { text }).is_err());
+    }
+}
+
+#[test]
+fn a_full_history_still_lets_the_ticket_end() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    let comment = || TicketCommand::Comment {
+        text: "still waiting".into(),
+    };
+    let taken = (0..600).take_while(|_| world.ticket(1, comment()).is_ok()).count();
+    assert_eq!(taken, crate::ticket::MAX_HISTORY - 1);
+    assert!(world.ticket(1, closed()).is_ok());
+}
+
+#[test]
+fn a_site_may_count_working_hours_only() {
+    let mut config = AlertingConfig::default();
+    config.clocks.ordinary.hours = Some(crate::calendar::Hours::Working);
+    config.calendar.time_zone = "+08:00".into();
+    let mut world = World::new(Arc::new(profile("generic")));
+    world.book = Book::new(Arc::new(config.check().unwrap()));
+    // A Friday, 17:30 in Shanghai.
+    world.now = Timestamp::parse_rfc3339("2026-11-20T17:30:00+08:00").unwrap().0;
+    world.raise("abnormal_behaviour", Severity::Warning);
+    let due = world.record(1).clocks[&ClockKind::FirstResponse].due_at(&world.book.policy().calendar);
+    assert_eq!(due, Timestamp::parse_rfc3339("2026-11-23T09:30:00+08:00"));
+}
+
+// ---- whatever happens ----
+
+#[derive(Debug, Clone)]
+enum Act {
+    Condition {
+        device: usize,
+        mode: usize,
+        severity: Option<Severity>,
+    },
+    Maintenance {
+        device: usize,
+        occurrence: u32,
+    },
+    Alarm {
+        pick: usize,
+        what: u8,
+    },
+    Ticket {
+        pick: u64,
+        command: TicketCommand,
+    },
+    Tick,
+}
+
+const MODES: [&str; 5] = [
+    "bearing_wear",
+    "seal_leak",
+    "cavitation",
+    "no_data",
+    "abnormal_behaviour",
+];
+
+fn act() -> impl Strategy<Value = Act> {
+    let severity = prop_oneof![
+        Just(None),
+        Just(None),
+        Just(Some(Severity::Advisory)),
+        Just(Some(Severity::Warning)),
+        Just(Some(Severity::Critical))
+    ];
+    let step = prop_oneof![
+        Just(WorkStep::Reported),
+        Just(WorkStep::Diagnosed),
+        Just(WorkStep::InProgress),
+        Just(WorkStep::Testing),
+        Just(WorkStep::AwaitingConfirmation)
+    ];
+    let text = || "because".to_owned();
+    let command = prop_oneof![
+        step.prop_map(|to| TicketCommand::Step { to }),
+        Just(TicketCommand::Hold { reason: text() }),
+        Just(TicketCommand::Resume),
+        Just(TicketCommand::Assign { to: Some(text()) }),
+        Just(TicketCommand::Schedule { at: Timestamp(7) }),
+        Just(TicketCommand::Comment { text: text() }),
+        Just(closed()),
+        Just(closed()),
+        Just(TicketCommand::Cancel { reason: text() }),
+        Just(TicketCommand::Reopen { reason: text() }),
+        Just(TicketCommand::Archive),
+    ];
+    prop_oneof![
+        6 => (0..2usize, 0..MODES.len(), severity).prop_map(|(device, mode, severity)| Act::Condition { device, mode, severity }),
+        1 => (0..2usize, 1..5u32).prop_map(|(device, occurrence)| Act::Maintenance { device, occurrence }),
+        4 => (any::<usize>(), 0..4u8).prop_map(|(pick, what)| Act::Alarm { pick, what }),
+        5 => (1..8u64, command).prop_map(|(pick, command)| Act::Ticket { pick, command }),
+        3 => Just(Act::Tick),
+    ]
+}
+
+fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input {
+    let actor = Actor::Person { name: "li".into() };
+    match act {
+        Act::Condition { device, mode, severity } => {
+            let state = match severity {
+                None => ConditionState::Clear,
+                Some(severity) => ConditionState::Active { severity: *severity },
+            };
+            condition(&devices[*device], MODES[*mode], state, now)
+        }
+        Act::Maintenance { device, occurrence } => Input::MaintenanceDue {
+            device: devices[*device].clone(),
+            plan: FailureModeId::new("lubrication").unwrap(),
+            occurrence: *occurrence,
+            at_value: 1951.0,
+            measured_at: Timestamp(now),
+        },
+        Act::Alarm { pick, what } => {
+            let live: Vec<_> = book.alarms().map(|a| a.id.clone()).collect();
+            let alarm = match live.len() {
+                0 => AlarmId("a/b/c/1".into()),
+                n => live[pick % n].clone(),
+            };
+            let (reason, until) = ("known".to_owned(), Timestamp(now + 300 * MINUTE));
+            let command = match what {
+                0 => Command::Acknowledge { alarm },
+                1 => Command::Shelve { alarm, reason, until },
+                2 => Command::Unshelve { alarm },
+                _ => Command::Reset { alarm },
+            };
+            Input::Command { actor, command }
+        }
+        Act::Ticket { pick, command } => {
+            let (ticket, command) = (TicketId(*pick), command.clone());
+            let command = Command::Ticket { ticket, command };
+            Input::Command { actor, command }
+        }
+        Act::Tick => Input::Tick,
+    }
+}
+
+/// The rows that a store would have after the effects.
+#[derive(Default)]
+struct Rows {
+    alarms: BTreeMap<AlarmId, String>,
+    tickets: BTreeMap<TicketId, String>,
+}
+
+impl Rows {
+    fn store(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::AlarmChanged { record, .. } => {
+                    self.alarms
+                        .insert(record.id.clone(), serde_json::to_string(record).unwrap());
+                }
+                Effect::TicketChanged { record, .. } => {
+                    self.tickets.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::Audit(_) | Effect::Publish(_) => {}
+            }
+        }
+    }
+
+    fn read(&self) -> Snapshot {
+        Snapshot {
+            alarms: self
+                .alarms
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            tickets: self
+                .tickets
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            last: vec![],
+            last_ticket: 0,
+        }
+    }
+}
+
+/// The parts of a snapshot that decide what happens next.
+fn essence(book: &Book) -> (Vec<AlarmRecord>, Vec<TicketRecord>, Option<Timestamp>, u64) {
+    let Snapshot {
+        alarms,
+        tickets,
+        last_ticket,
+        ..
+    } = book.snapshot();
+    (alarms, tickets, book.next_deadline(), last_ticket)
+}
+
+fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>, opened: &mut BTreeSet<String>) {
+    let mut open = BTreeSet::new();
+    for ticket in book.tickets().filter(|t| t.state.is_open()) {
+        let mode = (ticket.device.clone(), ticket.failure_mode.clone());
+        assert!(open.insert(mode), "two open tickets for one fault: {}", ticket.key);
+    }
+    let indexed: usize = book.open.values().map(BTreeMap::len).sum();
+    assert_eq!(indexed, open.len());
+    for effect in effects {
+        match effect {
+            Effect::Publish(message) => {
+                let key = &message.key;
+                assert!(keys.insert(key.clone()), "{key} was published before");
+            }
+            Effect::TicketChanged {
+                record,
+                change: TicketChange::Opened { .. },
+            } => {
+                assert!(opened.insert(record.key.clone()), "{} was opened before", record.key);
+            }
+            Effect::TicketChanged { .. } | Effect::AlarmChanged { .. } | Effect::Audit(_) => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn invariants_hold_and_a_restored_book_goes_on_as_the_old_one(
+        acts in prop::collection::vec((prop_oneof![Just(1i64), 1..90i64, Just(400), Just(3000)], act()), 1..60),
+        restart in 0..60usize,
+    ) {
+        let policy = Arc::new(Policy::default());
+        let device = |name| DeviceFacts {
+            key: DeviceKey::new("harbour", name).unwrap(),
+            profile: pump(),
+            asset: Asset::default(),
+        };
+        let devices = [device("pump-1"), device("pump-2")];
+        let mut book = Book::new(policy.clone());
+        let mut twins: Vec<Book> = vec![];
+        let (mut rows, mut keys, mut opened) = (Rows::default(), BTreeSet::new(), BTreeSet::new());
+        let mut elapsed: BTreeMap<(TicketId, ClockKind), Millis> = BTreeMap::new();
+        let mut conditions = vec![];
+        let mut now = 1_000 * DAY;
+        for (i, (wait, act)) in acts.iter().enumerate() {
+            if i == restart {
+                // Once from a stored snapshot, once from the rows that the effects left behind.
+                let text = serde_json::to_string(&book.snapshot()).unwrap();
+                twins = vec![
+                    Book::restore(policy.clone(), serde_json::from_str(&text).unwrap()),
+                    Book::restore(policy.clone(), rows.read()),
+                ];
+                for twin in &twins {
+                    prop_assert_eq!(essence(twin), essence(&book));
+                }
+            }
+            now += wait * MINUTE;
+            // A tick before the deadline does nothing.
+            if book.next_deadline().is_none_or(|at| at.0 > now) {
+                prop_assert_eq!(book.clone().step(Input::Tick, Timestamp(now)), Ok(vec![]));
+            }
+            let input = input_of(act, &book, &devices, now);
+            if let Input::Condition { change, .. } = &input
+                && change.failure_mode.as_str() != "no_data"
+            {
+                conditions.push(input.clone());
+            }
+            let before = book.snapshot();
+            let found = book.step(input.clone(), Timestamp(now));
+            for twin in &mut twins {
+                prop_assert_eq!(&twin.step(input.clone(), Timestamp(now)), &found);
+            }
+            let effects = found.unwrap_or_default();
+            prop_assert_eq!(effects.is_empty(), book.snapshot() == before, "an effect for each change, a change for each effect");
+            rows.store(&effects);
+            check_invariants(&book, &effects, &mut keys, &mut opened);
+            if matches!(act, Act::Tick) {
+                prop_assert!(book.next_deadline().is_none_or(|at| at.0 > now), "a tick leaves nothing due");
+            }
+            for ticket in book.tickets() {
+                for (kind, clock) in &ticket.clocks {
+                    let new = clock.elapsed(&policy.calendar, Timestamp(now));
+                    let old = elapsed.insert((ticket.id, *kind), new);
+                    prop_assert!(old.is_none_or(|old| old <= new), "a clock ran backwards");
+                }
+            }
+        }
+        for old in conditions {
+            prop_assert_eq!(book.step(old, Timestamp(now)), Ok(vec![]), "a replay changes nothing");
+        }
+    }
+}
+
+#[test]
+fn the_more_urgent_of_two_grades_is_taken_part_by_part() {
+    let grade = |kind, priority, severity| Grade {
+        kind,
+        class: crate::ticket::TicketClass::of(kind),
+        priority,
+        severity,
+        risk: domain::RiskLevel::Medium,
+    };
+    let mild = grade(TicketKind::MaintenanceReminder, Priority::P2, None);
+    let bad = grade(TicketKind::OnSiteInspection, Priority::P3, Some(Severity::Critical));
+    let both = mild.worst(bad);
+    assert_eq!(
+        (both.kind, both.priority, both.severity),
+        (TicketKind::OnSiteInspection, Priority::P2, bad.severity)
+    );
+}
+
+#[test]
+fn every_effect_survives_storage() {
+    let mut world = World::new(pump());
+    let effects = world.raise("bearing_wear", Severity::Warning);
+    let text = serde_json::to_string(&effects).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Effect>>(&text).unwrap(), effects);
+    let held = TicketDecision::HeldBack { why: HeldBack::Shelved };
+    assert_eq!(
+        serde_json::to_string(&held).unwrap(),
+        r#"{"is":"held_back","why":"shelved"}"#
+    );
+}

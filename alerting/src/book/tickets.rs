@@ -1,0 +1,562 @@
+//! Tickets in the book: when one opens, what is merged, linked, upgraded or opened again, and what its clocks tell.
+
+use super::{Book, ModeKey, Subject};
+use crate::alarm::AlarmReason;
+use crate::clock::Clock;
+use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, Refusal, TicketDecision, TicketEvent};
+use crate::reason;
+use crate::record::{AlarmRecord, Asset, DeviceFacts};
+use crate::ticket::{
+    Actor, Grade, Priority, ReopenReason, TicketChange, TicketClass, TicketCommand, TicketEnd, TicketKind,
+    TicketRecord, TicketRefusal, TicketState, WorkStep,
+};
+use domain::profile::{MaintenanceDue, MaintenancePlan};
+use domain::text::Text;
+use domain::wire::ServiceMessage;
+use domain::{AlarmId, DeviceKey, FailureModeId, Impact, Millis, Probability, Severity, TicketId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a new ticket is about.
+struct NewTicket {
+    device: DeviceKey,
+    failure_mode: FailureModeId,
+    episode: u32,
+    alarm: Option<AlarmId>,
+    grade: Grade,
+    impact: Impact,
+    due_at: Option<Timestamp>,
+    title: Text,
+    reason: Text,
+    action: Text,
+    is_safety: bool,
+    part: String,
+    parts: Vec<String>,
+    skills: Vec<String>,
+    asset: Asset,
+}
+
+impl Book {
+    /// Decides what an alarm means for tickets. Called when it was raised, got worse, or came back from the shelf.
+    pub(super) fn assess_ticket(
+        &mut self,
+        alarm: &mut AlarmRecord,
+        cause: &AlarmReason,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> TicketDecision {
+        let grade = self.grade(alarm);
+        if let Some(ticket) = self.open_ticket_of(&alarm.device, &alarm.failure_mode) {
+            let is_new = alarm.ticket != Some(ticket);
+            alarm.ticket = Some(ticket);
+            if is_new {
+                let change = TicketChange::Merged {
+                    alarm: alarm.id.clone(),
+                };
+                self.change_ticket(ticket, change, Actor::System, now, out);
+            }
+            let is_upgraded = self.upgrade(ticket, grade, alarm, now, out);
+            return if is_upgraded {
+                TicketDecision::Upgraded { ticket }
+            } else if is_new {
+                TicketDecision::Merged { ticket }
+            } else {
+                TicketDecision::Covered { ticket }
+            };
+        }
+        if let Some(ticket) = alarm.ticket
+            && let Some(record) = self.tickets.get(&ticket)
+        {
+            return match reopening(cause, &record.state) {
+                None => TicketDecision::Covered { ticket },
+                Some(reason) => {
+                    self.change_ticket(ticket, TicketChange::Reopened { reason }, Actor::System, now, out);
+                    self.upgrade(ticket, grade, alarm, now, out);
+                    TicketDecision::Reopened { ticket }
+                }
+            };
+        }
+        match self.holds_back(alarm) {
+            Some(why) => TicketDecision::HeldBack { why },
+            None => {
+                let ticket = self.open_ticket(about(alarm, grade), now, out);
+                alarm.ticket = Some(ticket);
+                TicketDecision::Opened { ticket }
+            }
+        }
+    }
+
+    fn holds_back(&self, alarm: &AlarmRecord) -> Option<HeldBack> {
+        match alarm.facts.ticket_from {
+            None => Some(HeldBack::NeverByItself),
+            Some(from) if alarm.life.severity < from && alarm.risk.level < self.policy.opens_from_risk => {
+                Some(HeldBack::BelowThreshold)
+            }
+            Some(_) if alarm.is_shelved() && !alarm.facts.is_safety => Some(HeldBack::Shelved),
+            Some(_) => None,
+        }
+    }
+
+    /// Danger to people is an emergency; a high risk or a critical condition needs somebody on site; the rest is reminded of.
+    fn grade(&self, alarm: &AlarmRecord) -> Grade {
+        let (severity, risk, is_safety) = (alarm.life.severity, alarm.risk.level, alarm.facts.is_safety);
+        let kind = if is_safety {
+            TicketKind::Emergency
+        } else if severity == Severity::Critical || risk >= self.policy.on_site_from_risk {
+            TicketKind::OnSiteInspection
+        } else {
+            TicketKind::MaintenanceReminder
+        };
+        Grade {
+            kind,
+            class: TicketClass::of(kind),
+            priority: Priority::of(alarm.facts.impact, Some(severity), is_safety),
+            severity: Some(severity),
+            risk,
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // the fields of the input
+    pub(super) fn take_maintenance(
+        &mut self,
+        device: &DeviceFacts,
+        plan: &FailureModeId,
+        occurrence: u32,
+        at_value: f64,
+        measured_at: Timestamp,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(plan) = device.profile.maintenance.iter().find(|p| p.id == *plan) else {
+            return;
+        };
+        let key: ModeKey = (device.key.clone(), plan_mode(&plan.id));
+        if self.last.get(&key).is_some_and(|last| last.episode >= occurrence) {
+            return;
+        }
+        self.remember_episode(key.clone(), occurrence, measured_at);
+        if let Some(ticket) = self.open_ticket_of(&key.0, &key.1) {
+            self.change_ticket(ticket, TicketChange::DueAgain { occurrence }, Actor::System, now, out);
+            return;
+        }
+        let impact = device.profile.impact;
+        let kind = TicketKind::MaintenanceReminder;
+        let rare = Probability::new(1).expect("1 is a class");
+        let (device_name, due_at) = (
+            device.key.device.as_str(),
+            due_at(plan, self.policy.planned_within, now),
+        );
+        let new = NewTicket {
+            failure_mode: key.1,
+            episode: occurrence,
+            alarm: None,
+            grade: Grade {
+                kind,
+                class: TicketClass::Planned,
+                priority: Priority::of(impact, None, false),
+                severity: None,
+                risk: self.policy.risk.matrix.level(rare, impact),
+            },
+            impact,
+            due_at: Some(due_at),
+            title: title(&plan.title, device_name),
+            reason: reason::maintenance(&plan.due, occurrence, at_value),
+            action: plan.action.clone(),
+            is_safety: false,
+            part: String::new(),
+            parts: plan.parts.clone(),
+            skills: Vec::new(),
+            asset: device.asset.clone(),
+            device: key.0,
+        };
+        self.open_ticket(new, now, out);
+    }
+
+    pub(super) fn command_ticket(
+        &mut self,
+        id: TicketId,
+        command: TicketCommand,
+        actor: Actor,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let refuse = |why| Refusal::Ticket { ticket: id, why };
+        let Some(mut ticket) = self.tickets.get(&id).cloned() else {
+            return Err(Refusal::UnknownTicket { ticket: id });
+        };
+        let change = ticket
+            .command(command, actor.clone(), &self.policy, now)
+            .map_err(refuse)?;
+        match &change {
+            TicketChange::Archived => {
+                if let Some(alarm) = self.standing_alarm(id) {
+                    let alarm = alarm.id.clone();
+                    return Err(refuse(TicketRefusal::AlarmStands { alarm }));
+                }
+            }
+            TicketChange::Reopened { .. } => {
+                // A newer episode may have a ticket of its own: then the work goes on there.
+                if let Some(ticket) = self.open_ticket_of(&ticket.device, &ticket.failure_mode) {
+                    return Err(refuse(TicketRefusal::OtherOpen { ticket }));
+                }
+            }
+            TicketChange::Opened { .. }
+            | TicketChange::Stepped { .. }
+            | TicketChange::Held { .. }
+            | TicketChange::Resumed
+            | TicketChange::Assigned { .. }
+            | TicketChange::Scheduled { .. }
+            | TicketChange::Commented { .. }
+            | TicketChange::Closed { .. }
+            | TicketChange::Cancelled { .. }
+            | TicketChange::Merged { .. }
+            | TicketChange::DueAgain { .. }
+            | TicketChange::Linked { .. }
+            | TicketChange::Upgraded { .. }
+            | TicketChange::ClockWarning { .. }
+            | TicketChange::ClockBreached { .. } => {}
+        }
+        tell(&ticket, change, actor, now, out);
+        self.keep_ticket(ticket);
+        Ok(())
+    }
+
+    /// A ticket's deadline has come: its clocks tell, or it is archived.
+    pub(super) fn wake_ticket(&mut self, id: TicketId, now: Timestamp, out: &mut Vec<Effect>) {
+        let Some(mut ticket) = self.tickets.get(&id).cloned() else {
+            self.set_deadline(Subject::Ticket(id), None);
+            return;
+        };
+        match ticket.state {
+            TicketState::Open { .. } | TicketState::OnHold { .. } => {
+                for change in ticket.tell_clocks(&self.policy, now) {
+                    ticket.apply(change.clone(), Actor::System, &self.policy, now);
+                    tell(&ticket, change, Actor::System, now, out);
+                }
+            }
+            TicketState::Finished { .. } => {
+                ticket.apply(TicketChange::Archived, Actor::System, &self.policy, now);
+                tell(&ticket, TicketChange::Archived, Actor::System, now, out);
+            }
+            TicketState::Archived { .. } => {}
+        }
+        self.keep_ticket(ticket);
+    }
+
+    pub(super) fn refresh_ticket_deadline(&mut self, id: TicketId) {
+        let at = match self.tickets.get(&id) {
+            None => None,
+            Some(ticket) => match ticket.state {
+                TicketState::Open { .. } => ticket.next_clock_deadline(&self.policy),
+                TicketState::Finished { at, .. } if self.standing_alarm(id).is_none() => {
+                    Some(at + self.policy.archive_after)
+                }
+                TicketState::OnHold { .. } | TicketState::Finished { .. } | TicketState::Archived { .. } => None,
+            },
+        };
+        self.set_deadline(Subject::Ticket(id), at);
+    }
+
+    /// The alarm that a ticket is about, if it is anything but normal.
+    fn standing_alarm(&self, id: TicketId) -> Option<&AlarmRecord> {
+        let ticket = self.tickets.get(&id)?;
+        let alarm = self.alarms.get(&(ticket.device.clone(), ticket.failure_mode.clone()))?;
+        (alarm.ticket == Some(id) && alarm.stands()).then_some(alarm)
+    }
+
+    fn open_ticket(&mut self, new: NewTicket, now: Timestamp, out: &mut Vec<Effect>) -> TicketId {
+        self.last_ticket += 1;
+        let id = TicketId(self.last_ticket);
+        let others: BTreeSet<TicketId> = match self.open.get(&new.device) {
+            Some(by_mode) => by_mode.values().copied().collect(),
+            None => BTreeSet::new(),
+        };
+        let targets = self.policy.targets(new.grade.class, new.due_at, now);
+        let clocks: BTreeMap<_, _> = targets
+            .into_iter()
+            .map(|(kind, target)| (kind, Clock::start(target, now)))
+            .collect();
+        let mut ticket = TicketRecord {
+            id,
+            key: AlarmId::new(&new.device, &new.failure_mode, new.episode).to_string(),
+            device: new.device,
+            failure_mode: new.failure_mode,
+            episode: new.episode,
+            last_episode: new.episode,
+            alarm: new.alarm,
+            merged: Vec::new(),
+            merged_count: 0,
+            linked: others.clone(),
+            grade: new.grade,
+            impact: new.impact,
+            state: TicketState::Open {
+                step: WorkStep::Reported,
+            },
+            assignee: None,
+            scheduled_for: None,
+            due_at: None,
+            clocks,
+            title: new.title,
+            reason: new.reason.clone(),
+            action: new.action,
+            safety_note: if new.is_safety { safety_note() } else { Text::default() },
+            part: new.part,
+            parts: new.parts,
+            skills: new.skills,
+            asset: new.asset,
+            opened_at: now,
+            changed_at: now,
+            revision: 0,
+            history: Vec::new(),
+        };
+        let change = TicketChange::Opened { reason: new.reason };
+        ticket.apply(change.clone(), Actor::System, &self.policy, now);
+        tell(&ticket, change, Actor::System, now, out);
+        tell_service(&ticket, out);
+        self.keep_ticket(ticket);
+        for other in others {
+            self.change_ticket(other, TicketChange::Linked { ticket: id }, Actor::System, now, out);
+        }
+        id
+    }
+
+    /// Makes the ticket more urgent if the alarm is; says whether it did.
+    fn upgrade(
+        &mut self,
+        id: TicketId,
+        grade: Grade,
+        alarm: &AlarmRecord,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(ticket) = self.tickets.get_mut(&id) else {
+            return false;
+        };
+        let (from, to) = (ticket.grade, ticket.grade.worst(grade));
+        if from == to {
+            return false;
+        }
+        ticket.reason = alarm.reason.clone();
+        self.change_ticket(id, TicketChange::Upgraded { from, to }, Actor::System, now, out);
+        if from.kind != to.kind
+            && let Some(ticket) = self.tickets.get(&id)
+        {
+            tell_service(ticket, out);
+        }
+        true
+    }
+
+    fn change_ticket(&mut self, id: TicketId, change: TicketChange, by: Actor, now: Timestamp, out: &mut Vec<Effect>) {
+        if let Some(mut ticket) = self.tickets.get(&id).cloned() {
+            ticket.apply(change.clone(), by.clone(), &self.policy, now);
+            tell(&ticket, change, by, now, out);
+            self.keep_ticket(ticket);
+        }
+    }
+}
+
+/// Whether an alarm's change opens its finished ticket again: worse than what was judged, or back after a repair.
+fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
+    let end = match state {
+        TicketState::Finished { end, .. } => end,
+        TicketState::Open { .. } | TicketState::OnHold { .. } | TicketState::Archived { .. } => return None,
+    };
+    match cause {
+        AlarmReason::Escalated { .. } => Some(ReopenReason::Escalated),
+        AlarmReason::RaisedAgain { .. } => match end {
+            TicketEnd::Closed { .. } => Some(ReopenReason::RaisedAgain),
+            // A person decided that there is nothing to do about it.
+            TicketEnd::Cancelled { .. } => None,
+        },
+        AlarmReason::Raised { .. }
+        | AlarmReason::Eased { .. }
+        | AlarmReason::ReturnedToNormal
+        | AlarmReason::ReturnedUnseen
+        | AlarmReason::StaysLatched
+        | AlarmReason::Acknowledged { .. }
+        | AlarmReason::Shelved { .. }
+        | AlarmReason::Unshelved { .. }
+        | AlarmReason::ShelvingExpired
+        | AlarmReason::Reset { .. } => None,
+    }
+}
+
+fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
+    let facts = &alarm.facts;
+    NewTicket {
+        device: alarm.device.clone(),
+        failure_mode: alarm.failure_mode.clone(),
+        episode: alarm.life.episode,
+        alarm: Some(alarm.id.clone()),
+        grade,
+        impact: facts.impact,
+        due_at: None,
+        title: title(&facts.title, alarm.device.device.as_str()),
+        reason: alarm.reason.clone(),
+        action: facts.action.clone(),
+        is_safety: facts.is_safety,
+        part: facts.part.clone(),
+        parts: facts.parts.clone(),
+        skills: facts.skills.clone(),
+        asset: alarm.asset.clone(),
+    }
+}
+
+fn title(what: &Text, device: &str) -> Text {
+    use domain::text::Language::{En, Zh};
+    Text {
+        en: format!("{}: {device}", what.get(En)),
+        zh: format!("{}：{device}", what.get(Zh)),
+    }
+}
+
+fn safety_note() -> Text {
+    Text {
+        en: "People may be harmed: secure the machine and lock out its energy before any work".into(),
+        zh: "可能危及人身安全：作业前先停机、断能并上锁".into(),
+    }
+}
+
+/// `plan.` and the plan's name; the bare name where that would be too long for a name.
+fn plan_mode(plan: &FailureModeId) -> FailureModeId {
+    FailureModeId::new(&format!("plan.{plan}")).unwrap_or_else(|_| plan.clone())
+}
+
+/// A plan by the calendar tells its date. Running hours left cannot be used up faster than hours pass; other counters tell
+/// nothing about time, so the site's default counts.
+fn due_at(plan: &MaintenancePlan, default: Millis, now: Timestamp) -> Timestamp {
+    match &plan.due {
+        MaintenanceDue::Calendar { lead, .. } => now + *lead,
+        MaintenanceDue::Counter { metric, lead, .. } if metric.as_str().ends_with("_hours") && *lead > 0.0 => {
+            now + Millis::from_hours(*lead)
+        }
+        MaintenanceDue::Counter { .. } => now + default,
+    }
+}
+
+/// What follows from every change of a ticket: its row, a line in the audit trail, a word to receivers.
+fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at: Timestamp, out: &mut Vec<Effect>) {
+    out.push(Effect::TicketChanged {
+        record: Box::new(ticket.clone()),
+        change: change.clone(),
+    });
+    out.push(Effect::Audit(AuditEntry {
+        at,
+        actor: actor.clone(),
+        action: format!("ticket.{}", change.as_str()),
+        subject: ticket.id.to_string(),
+        detail: detail(ticket, &change),
+    }));
+    let is_notice = match &change {
+        TicketChange::Opened { .. }
+        | TicketChange::Reopened { .. }
+        | TicketChange::Upgraded { .. }
+        | TicketChange::ClockWarning { .. }
+        | TicketChange::ClockBreached { .. }
+        | TicketChange::Assigned { .. } => true,
+        TicketChange::Stepped { .. }
+        | TicketChange::Held { .. }
+        | TicketChange::Resumed
+        | TicketChange::Scheduled { .. }
+        | TicketChange::Commented { .. }
+        | TicketChange::Closed { .. }
+        | TicketChange::Cancelled { .. }
+        | TicketChange::Archived
+        | TicketChange::Merged { .. }
+        | TicketChange::DueAgain { .. }
+        | TicketChange::Linked { .. } => false,
+    };
+    out.push(Effect::Publish(Box::new(Message {
+        key: format!("ticket/{}/{}", ticket.id, ticket.revision),
+        device: ticket.device.clone(),
+        is_notice,
+        content: Outgoing::Ticket(TicketEvent {
+            ticket: ticket.id,
+            ticket_key: ticket.key.clone(),
+            device: ticket.device.clone(),
+            failure_mode: ticket.failure_mode.clone(),
+            event: change.as_str().to_owned(),
+            change,
+            state: ticket.state.as_str().to_owned(),
+            kind: ticket.grade.kind,
+            priority: ticket.grade.priority,
+            risk: ticket.grade.risk,
+            due_at: ticket.due_at,
+            title: ticket.title.en.clone(),
+            reason: ticket.reason.en.clone(),
+            by: actor,
+            at,
+            revision: ticket.revision,
+        }),
+    })));
+}
+
+fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
+    let separator = if ticket.action.en.is_empty() { "" } else { ". " };
+    out.push(Effect::Publish(Box::new(Message {
+        key: format!("ticket/{}/{}/service", ticket.id, ticket.revision),
+        device: ticket.device.clone(),
+        is_notice: true,
+        content: Outgoing::Service(ServiceMessage {
+            ticket: ticket.id,
+            site: ticket.device.site.clone(),
+            device: ticket.device.device.clone(),
+            service: ticket.grade.kind.as_str().to_owned(),
+            failure_mode: ticket.failure_mode.clone(),
+            text: format!(
+                "{}: {}{separator}{}",
+                ticket.title.en, ticket.reason.en, ticket.action.en
+            ),
+            opened_at: ticket.opened_at,
+            due_at: ticket.due_at,
+        }),
+    })));
+}
+
+fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
+    let optional = |name: &Option<String>| name.clone().unwrap_or_else(|| "nobody".into());
+    let date = |at: &Option<Timestamp>| at.map_or_else(|| "unknown".into(), |at| at.to_string());
+    match change {
+        TicketChange::Opened { reason } => format!(
+            "{} {:?} for {}: {}",
+            ticket.grade.kind.as_str(),
+            ticket.grade.priority,
+            ticket.key,
+            reason.en
+        ),
+        TicketChange::Stepped { from, to } => format!("from {} to {}", from.as_str(), to.as_str()),
+        TicketChange::Held { reason } | TicketChange::Cancelled { reason } => reason.clone(),
+        TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
+        TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
+        TicketChange::Scheduled { at } => format!("for {at}"),
+        TicketChange::Commented { text } => text.clone(),
+        TicketChange::Closed { outcome } => match outcome {
+            crate::ticket::Outcome::FaultConfirmed { cause, remedy, parts } => {
+                format!(
+                    "fault confirmed: {cause}; remedy: {remedy}; parts: {}",
+                    parts.join(", ")
+                )
+            }
+            crate::ticket::Outcome::NoFaultFound => "no fault found".into(),
+            crate::ticket::Outcome::Other { text } => text.clone(),
+        },
+        TicketChange::Reopened { reason } => match reason {
+            ReopenReason::ByPerson { text } => text.clone(),
+            ReopenReason::Escalated => format!("its alarm got worse: {}", ticket.reason.en),
+            ReopenReason::RaisedAgain => format!("its alarm came back: {}", ticket.reason.en),
+        },
+        TicketChange::Archived => format!("after {} changes", ticket.revision),
+        TicketChange::Merged { alarm } => alarm.to_string(),
+        TicketChange::DueAgain { occurrence } => format!("occurrence {occurrence}"),
+        TicketChange::Linked { ticket } => ticket.to_string(),
+        TicketChange::Upgraded { from, to } => format!(
+            "from {} {:?} to {} {:?}: {}",
+            from.kind.as_str(),
+            from.priority,
+            to.kind.as_str(),
+            to.priority,
+            ticket.reason.en
+        ),
+        TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
+        TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),
+    }
+}

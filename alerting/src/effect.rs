@@ -1,0 +1,293 @@
+//! What goes into the book and what comes out of it, as values.
+//!
+//! Carrying effects out (storing, publishing, sending) is the gateway's; nothing is done here.
+
+use crate::alarm::{AlarmReason, AlarmRefusal};
+use crate::record::{AlarmRecord, DeviceFacts};
+use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
+use domain::wire::{AlarmMessage, ServiceMessage};
+use domain::{AlarmId, ConditionChange, DeviceKey, FailureModeId, RiskLevel, TicketId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Everything that can happen to the book.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A failure mode began to show, ceased to show, or changed, after its delays.
+    Condition {
+        /// What changed.
+        change: ConditionChange,
+        /// On which machine.
+        device: DeviceFacts,
+    },
+    /// Maintenance comes due.
+    MaintenanceDue {
+        /// On which machine.
+        device: DeviceFacts,
+        /// Which plan of its profile.
+        plan: FailureModeId,
+        /// For the how manieth time, from 1; only rising numbers count.
+        occurrence: u32,
+        /// What the counter shows; hours since first seen for a calendar plan.
+        at_value: f64,
+        /// Device time.
+        measured_at: Timestamp,
+    },
+    /// Somebody wants something.
+    Command {
+        /// Who.
+        actor: Actor,
+        /// What.
+        command: Command,
+    },
+    /// Time has passed: whatever is due is done.
+    Tick,
+}
+
+/// What a person (or a system on its behalf) wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum Command {
+    /// The alarm was seen.
+    Acknowledge {
+        /// Which.
+        alarm: AlarmId,
+    },
+    /// The alarm shall be out of sight for a time.
+    Shelve {
+        /// Which.
+        alarm: AlarmId,
+        /// Why.
+        reason: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The alarm shall be seen again.
+    Unshelve {
+        /// Which.
+        alarm: AlarmId,
+    },
+    /// The latched alarm may go.
+    Reset {
+        /// Which.
+        alarm: AlarmId,
+    },
+    /// Something about a ticket.
+    Ticket {
+        /// Which.
+        ticket: TicketId,
+        /// What.
+        command: TicketCommand,
+    },
+}
+
+/// Why a command was not followed; nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "about")]
+pub enum Refusal {
+    /// The alarm is not in the book: unknown, or normal again.
+    #[error("there is no alarm {alarm} that is not normal")]
+    UnknownAlarm {
+        /// Which.
+        alarm: AlarmId,
+    },
+    /// The ticket is not in the book: unknown, or archived.
+    #[error("there is no ticket {ticket} that is not archived")]
+    UnknownTicket {
+        /// Which.
+        ticket: TicketId,
+    },
+    /// The alarm's state does not allow it.
+    #[error("cannot change alarm {alarm}: {why}")]
+    Alarm {
+        /// Which.
+        alarm: AlarmId,
+        /// Why.
+        why: AlarmRefusal,
+    },
+    /// The ticket's state does not allow it.
+    #[error("cannot change ticket {ticket}: {why}")]
+    Ticket {
+        /// Which.
+        ticket: TicketId,
+        /// Why.
+        why: TicketRefusal,
+    },
+    /// A text of the command is missing or too long.
+    #[error("{why}")]
+    Text {
+        /// Why.
+        why: TicketRefusal,
+    },
+}
+
+/// Why no ticket was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBack {
+    /// The profile says that this failure mode never opens one by itself.
+    NeverByItself,
+    /// Neither severity nor risk is high enough.
+    BelowThreshold,
+    /// A person took the alarm out of sight; decided again when that ends. Never for danger to people.
+    Shelved,
+}
+
+/// What was decided about a ticket when an alarm changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum TicketDecision {
+    /// The change gives no cause to think about it.
+    NotAssessed,
+    /// A new one.
+    Opened {
+        /// Its number.
+        ticket: TicketId,
+    },
+    /// Listed in the open one.
+    Merged {
+        /// Its number.
+        ticket: TicketId,
+    },
+    /// The open one is more urgent now.
+    Upgraded {
+        /// Its number.
+        ticket: TicketId,
+    },
+    /// The finished one of the same episode is open again.
+    Reopened {
+        /// Its number.
+        ticket: TicketId,
+    },
+    /// The one there is covers it.
+    Covered {
+        /// Its number.
+        ticket: TicketId,
+    },
+    /// None.
+    HeldBack {
+        /// Why.
+        why: HeldBack,
+    },
+}
+
+impl TicketDecision {
+    /// The short name under which it is counted; bounded, fit for a metric label.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            TicketDecision::NotAssessed => "not_assessed",
+            TicketDecision::Opened { .. } => "opened",
+            TicketDecision::Merged { .. } => "merged",
+            TicketDecision::Upgraded { .. } => "upgraded",
+            TicketDecision::Reopened { .. } => "reopened",
+            TicketDecision::Covered { .. } => "covered",
+            TicketDecision::HeldBack { why } => match why {
+                HeldBack::NeverByItself => "never_by_itself",
+                HeldBack::BelowThreshold => "below_threshold",
+                HeldBack::Shelved => "shelved",
+            },
+        }
+    }
+}
+
+/// What the gateway has to do, in this order and in the same commit as the input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "effect")]
+pub enum Effect {
+    /// Store the alarm's row.
+    AlarmChanged {
+        /// The row, whole.
+        record: Box<AlarmRecord>,
+        /// Why it changed.
+        reason: AlarmReason,
+        /// What was decided about a ticket.
+        ticket: TicketDecision,
+    },
+    /// Store the ticket's row.
+    TicketChanged {
+        /// The row, whole.
+        record: Box<TicketRecord>,
+        /// What changed.
+        change: TicketChange,
+    },
+    /// Write a line into the audit trail.
+    Audit(AuditEntry),
+    /// Put a message into the outbox.
+    Publish(Box<Message>),
+}
+
+/// A line of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When, our time.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What was done: `alarm.raised`, `ticket.closed`; bounded.
+    pub action: String,
+    /// To what: an alarm id or a ticket number.
+    pub subject: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// An order to tell the world something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// The same on every try: `alarm_id/transition` or `ticket/T-000001/revision`, with `/service` for a service.
+    pub key: String,
+    /// About which machine.
+    pub device: DeviceKey,
+    /// Whether a person must be told, or it is only for whoever follows along.
+    pub is_notice: bool,
+    /// What.
+    pub content: Outgoing,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type", content = "body")]
+pub enum Outgoing {
+    /// An alarm changed.
+    Alarm(AlarmMessage),
+    /// A proactive service begins, or becomes more urgent.
+    Service(ServiceMessage),
+    /// A ticket changed.
+    Ticket(TicketEvent),
+}
+
+/// A change of a ticket for receivers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TicketEvent {
+    /// Which.
+    pub ticket: TicketId,
+    /// Its unique key, fit to find it again in another system.
+    pub ticket_key: String,
+    /// About which machine.
+    pub device: DeviceKey,
+    /// How it fails.
+    pub failure_mode: FailureModeId,
+    /// What changed, such as `opened`.
+    pub event: String,
+    /// The change in full.
+    pub change: TicketChange,
+    /// Its state now, such as `in_progress`.
+    pub state: String,
+    /// Which service.
+    pub kind: TicketKind,
+    /// How urgent.
+    pub priority: Priority,
+    /// The highest risk.
+    pub risk: RiskLevel,
+    /// By when, if a clock runs.
+    pub due_at: Option<Timestamp>,
+    /// In English.
+    pub title: String,
+    /// Why, with value and limit, in English.
+    pub reason: String,
+    /// Who changed it.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// The number of the change.
+    pub revision: u32,
+}

@@ -1,0 +1,155 @@
+//! What is known of one alarm and of the machine it is about: complete values, stored as one row each.
+//!
+//! No clock, no I/O. A record carries what the profile said when the alarm was raised, so that it can be read, and its ticket
+//! opened, without the profile.
+
+use crate::alarm::{AlarmLife, AlarmState};
+use crate::risk::RiskAssessment;
+use domain::profile::FailureMode;
+use domain::text::Text;
+use domain::{
+    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, Profile, Prognosis, Severity, TicketId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What the registry says about a machine beside its profile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Asset {
+    /// The maker's serial number.
+    pub serial_number: String,
+    /// Where it stands, for people.
+    pub location: String,
+    /// Whose it is.
+    pub customer: String,
+}
+
+/// A machine as the book needs it. The profile is the device's own, with its overrides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceFacts {
+    /// Which machine.
+    pub key: DeviceKey,
+    /// What it is.
+    pub profile: Arc<Profile>,
+    /// What the registry says.
+    pub asset: Asset,
+}
+
+/// What the profile says about a failure mode, as far as alarms and tickets need it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeFacts {
+    /// For people.
+    pub title: Text,
+    /// The part that fails.
+    pub part: String,
+    /// What to do.
+    pub action: Text,
+    /// Parts to bring.
+    pub parts: Vec<String>,
+    /// Skills needed.
+    pub skills: Vec<String>,
+    /// Whether people may be harmed.
+    pub is_safety: bool,
+    /// Stays until a person resets it.
+    pub is_latched: bool,
+    /// What the failure costs.
+    pub impact: Impact,
+    /// The severity from which a ticket opens; none: never by itself.
+    pub ticket_from: Option<Severity>,
+}
+
+impl From<&FailureMode> for ModeFacts {
+    fn from(mode: &FailureMode) -> Self {
+        ModeFacts {
+            title: mode.title.clone(),
+            part: mode.part.clone(),
+            action: mode.action.clone(),
+            parts: mode.parts.clone(),
+            skills: mode.skills.clone(),
+            is_safety: mode.is_safety,
+            is_latched: mode.policy.is_latched,
+            impact: mode.impact,
+            ticket_from: mode.ticket_from,
+        }
+    }
+}
+
+impl ModeFacts {
+    /// For a failure mode that the profile does not know (any more): not understood is not the same as fine.
+    pub fn unknown(mode: &FailureModeId, impact: Impact) -> Self {
+        ModeFacts {
+            title: Text {
+                en: mode.to_string(),
+                zh: String::new(),
+            },
+            part: String::new(),
+            action: Text::default(),
+            parts: Vec::new(),
+            skills: Vec::new(),
+            is_safety: false,
+            is_latched: false,
+            impact,
+            ticket_from: Some(Severity::Warning),
+        }
+    }
+}
+
+/// One alarm: one episode of one failure mode of one device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlarmRecord {
+    /// Its id, the same for its whole life.
+    pub id: AlarmId,
+    /// Which machine.
+    pub device: DeviceKey,
+    /// How it fails.
+    pub failure_mode: FailureModeId,
+    /// State, severity, shelving and episode number.
+    pub life: AlarmLife,
+    /// The matrix's answer and why.
+    pub risk: RiskAssessment,
+    /// What speaks for it; of the latest change that had any.
+    pub evidence: Vec<Evidence>,
+    /// The evidence in words.
+    pub reason: Text,
+    /// Health at the latest change of the condition.
+    pub health: Health,
+    /// Time left at the latest change of the condition.
+    pub prognosis: Prognosis,
+    /// Device time of the reading that raised it.
+    pub raised_at: Timestamp,
+    /// Device time of the reading that decided the latest change of the condition.
+    pub measured_at: Timestamp,
+    /// Our time of the raising.
+    pub opened_at: Timestamp,
+    /// Our time of the latest change.
+    pub changed_at: Timestamp,
+    /// How many changes there were, this one counted; from 1.
+    pub transitions: u32,
+    /// The ticket that it opened or was merged into.
+    pub ticket: Option<TicketId>,
+    /// The profile by which it was raised.
+    pub profile: String,
+    /// Its version.
+    pub profile_version: u32,
+    /// What the profile says about the failure mode.
+    pub facts: ModeFacts,
+    /// What the registry says about the machine.
+    pub asset: Asset,
+}
+
+impl AlarmRecord {
+    /// Whether the book must remember it: anything but normal and not shelved.
+    pub fn is_live(&self) -> bool {
+        self.life.is_live()
+    }
+
+    /// Whether it is anything but normal.
+    pub fn stands(&self) -> bool {
+        self.life.state != AlarmState::Normal
+    }
+
+    /// Whether a person took it out of sight.
+    pub fn is_shelved(&self) -> bool {
+        self.life.shelving.is_some()
+    }
+}
