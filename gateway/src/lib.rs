@@ -1,11 +1,14 @@
 //! Every effect of Forewarn: MQTT, database, HTTP, clock. The crates below decide, this one acts.
 
+pub mod broker;
 pub mod clock;
 pub mod failpoint;
 pub mod history;
 pub mod ingest;
 pub mod intake;
 pub mod ledger;
+pub mod listener;
 pub mod pipeline;
 pub mod secret;
 pub mod store;
+pub mod tls;

@@ -1,0 +1,1 @@
+//! The broker client against real brokers.
