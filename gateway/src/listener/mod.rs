@@ -20,7 +20,7 @@ mod session;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod topic_tree;
 
 pub use config::{ClientCertificate, ListenerConfig, ListenerTls, UserConfig};
