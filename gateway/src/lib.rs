@@ -1,5 +1,7 @@
 //! Every effect of Forewarn: MQTT, database, HTTP, clock. The crates below decide, this one acts.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod broker;
 pub mod clock;
 pub mod failpoint;

@@ -199,7 +199,7 @@ impl<I: Intakes> Link<I> {
                 read = reader.read(self.inbox.room()), if is_reading => match read {
                     Ok(count) if count > 0 => {
                         self.inbox.filled(count);
-                        self.keep_alive.heard(now);
+                        self.keep_alive.heard(Instant::now());
                         if let Err(end) = self.digest(writer, kick).await {
                             return end;
                         }

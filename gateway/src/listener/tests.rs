@@ -285,6 +285,29 @@ async fn the_will_is_published_when_the_client_is_lost_and_only_then() {
 }
 
 #[tokio::test]
+async fn a_client_that_pings_in_time_keeps_its_link() {
+    let running = start(config(), FakeIntakes::instant()).await;
+    let mut client = Client::connected(
+        running.address,
+        Hello {
+            keep_alive_s: 1,
+            ..hello(false, "c")
+        },
+    )
+    .await;
+    // Each silence is shorter than 1.5 s, two of them together are longer.
+    for _ in 0..3 {
+        let heard_at = Instant::now();
+        until("nearly a keep-alive has passed", || {
+            heard_at.elapsed() > Duration::from_millis(950)
+        })
+        .await;
+        assert_eq!(client.before_pong().await, []);
+    }
+    assert_eq!(running.counters.keep_alive_expired.load(Relaxed), 0);
+}
+
+#[tokio::test]
 async fn qos_2_is_refused_cleanly() {
     let running = start(config(), FakeIntakes::instant()).await;
     let mut v5 = Client::connected(running.address, hello(true, "v5")).await;
