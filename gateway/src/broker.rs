@@ -4,8 +4,15 @@
 //! which they came, after they are on disk. Back-pressure is withheld acknowledgements: the broker then stops at its own in-flight window.
 //! Acknowledgements of an earlier connection are thrown away, because the broker may have given their packet ids to other messages.
 
+mod config;
+mod counters;
+#[cfg(test)]
+mod tests;
+
+pub use config::BrokerConfig;
+pub use counters::BrokerCounters;
+
 use crate::intake::{Intake, Intakes, Packet, Receipt};
-use crate::secret::Secret;
 use crate::tls::{self, TlsError};
 use bytes::Bytes;
 use rand::rngs::StdRng;
@@ -14,10 +21,8 @@ use rumqttc::{
     AsyncClient, Event, EventLoop, Incoming, MqttOptions, Outgoing, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
     TlsConfiguration, Transport,
 };
-use serde::Deserialize;
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
@@ -36,117 +41,6 @@ const TOLERATED_SIZE_FACTOR: usize = 16;
 
 /// A link that lived this long was a good one: the next attempt starts with the shortest pause again.
 const GOOD_LINK: Duration = Duration::from_secs(10);
-
-/// Section `[broker]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BrokerConfig {
-    /// Host name or address.
-    pub host: String,
-    /// Usually 1883, or 8883 with TLS.
-    pub port: u16,
-    /// Names our session at the broker: must stay the same and be ours alone.
-    pub client_id: String,
-    /// User name, if the broker wants one.
-    pub user: Option<String>,
-    /// Its password.
-    pub password: Secret,
-    /// Whether to use TLS.
-    pub tls: bool,
-    /// CA that signed the broker's certificate, PEM. Without it the system's.
-    pub ca: Option<PathBuf>,
-    /// Our client certificate chain, PEM.
-    pub cert: Option<PathBuf>,
-    /// Its private key, PEM.
-    pub key: Option<PathBuf>,
-    /// Topic filters to subscribe to.
-    pub topics: Vec<String>,
-    /// Publishes that may wait unacknowledged. At least the broker's own window (Mosquitto: `max_inflight_messages`).
-    pub window: usize,
-    /// Largest packet taken, in bytes. A bigger one is refused and counted.
-    pub max_packet_bytes: usize,
-    /// Seconds between pings; a broker silent for two of them is given up.
-    pub keep_alive_s: u16,
-    /// Shortest pause before connecting again, in milliseconds.
-    pub reconnect_min_ms: u64,
-    /// Longest pause.
-    pub reconnect_max_ms: u64,
-}
-
-impl Default for BrokerConfig {
-    fn default() -> BrokerConfig {
-        BrokerConfig {
-            host: "127.0.0.1".to_owned(),
-            port: 1883,
-            client_id: "forewarn".to_owned(),
-            user: None,
-            password: Secret::default(),
-            tls: false,
-            ca: None,
-            cert: None,
-            key: None,
-            topics: ["telemetry", "waveform/+", "event", "status"]
-                .map(|kind| format!("forewarn/+/+/{kind}"))
-                .to_vec(),
-            window: 4_096,
-            max_packet_bytes: 1024 * 1024,
-            keep_alive_s: 30,
-            reconnect_min_ms: 200,
-            reconnect_max_ms: 30_000,
-        }
-    }
-}
-
-impl BrokerConfig {
-    /// Everything wrong with the values, each with its path below `broker` and what would be right.
-    pub fn problems(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut problem = |is_wrong: bool, path: &str, text: String| {
-            if is_wrong {
-                problems.push((path.to_owned(), text));
-            }
-        };
-        problem(self.host.is_empty(), "host", "is empty".to_owned());
-        problem(self.port == 0, "port", "is 0, must be the broker's port".to_owned());
-        let needs_id = "is empty: a session kept by the broker needs a name".to_owned();
-        problem(self.client_id.is_empty(), "client_id", needs_id);
-        problem(
-            self.topics.is_empty(),
-            "topics",
-            "is empty: nothing would come in".to_owned(),
-        );
-        for (index, filter) in self.topics.iter().enumerate() {
-            let is_bad = !crate::listener::access::is_filter(filter);
-            problem(
-                is_bad,
-                &format!("topics[{index}]"),
-                format!("\"{filter}\" is not a topic filter"),
-            );
-        }
-        problem(self.window == 0, "window", "is 0, must be at least 1".to_owned());
-        problem(
-            self.max_packet_bytes < 1_024,
-            "max_packet_bytes",
-            "must be at least 1024".to_owned(),
-        );
-        problem(
-            self.keep_alive_s == 0,
-            "keep_alive_s",
-            "is 0: a dead link would never be noticed".to_owned(),
-        );
-        let range = format!("is above reconnect_max_ms ({})", self.reconnect_max_ms);
-        problem(self.reconnect_min_ms > self.reconnect_max_ms, "reconnect_min_ms", range);
-        let pair = "give cert and key together".to_owned();
-        problem(
-            self.cert.is_some() != self.key.is_some(),
-            if self.cert.is_some() { "key" } else { "cert" },
-            pair,
-        );
-        let unused = !self.tls && (self.ca.is_some() || self.cert.is_some());
-        problem(unused, "tls", "is false, but ca or cert is given".to_owned());
-        problems
-    }
-}
 
 /// What happened to the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,71 +79,6 @@ pub enum PublishError {
     /// Topic or size that cannot be sent.
     #[error("cannot be published")]
     Unsendable,
-}
-
-/// What the broker client counts.
-#[derive(Debug, Default)]
-pub struct BrokerCounters {
-    /// 1 while connected.
-    pub connected: AtomicU64,
-    /// Times the broker let us in.
-    pub connects: AtomicU64,
-    /// Times the link went down or could not be made.
-    pub disconnects: AtomicU64,
-    /// Times the broker had not kept our session.
-    pub possible_gaps: AtomicU64,
-    /// Publishes received with QoS 0.
-    pub publishes_qos0: AtomicU64,
-    /// Publishes received with QoS 1.
-    pub publishes_qos1: AtomicU64,
-    /// Acknowledgements given.
-    pub acks_sent: AtomicU64,
-    /// Acknowledgements thrown away because their connection was gone.
-    pub stale_acks: AtomicU64,
-    /// QoS 0 publishes dropped because the pipeline was behind.
-    pub qos0_dropped: AtomicU64,
-    /// Times the link was given up because the broker sent more than the window.
-    pub window_overflows: AtomicU64,
-    /// Publishes above the size limit, refused.
-    pub packet_too_large: AtomicU64,
-    /// Publishes with a topic no publish may have, refused.
-    pub topic_invalid: AtomicU64,
-    /// Subscriptions the broker refused.
-    pub subscriptions_refused: AtomicU64,
-    /// Our publishes that the broker confirmed.
-    pub published: AtomicU64,
-    /// Our publishes that were not confirmed.
-    pub publish_failed: AtomicU64,
-}
-
-impl BrokerCounters {
-    /// Every count as (metric name, labels, value).
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Vec<(&'static str, &'static str)>, u64)> + '_ {
-        let qos = |level| vec![("qos", level)];
-        [
-            ("forewarn_broker_connected", vec![], &self.connected),
-            ("forewarn_broker_connects_total", vec![], &self.connects),
-            ("forewarn_broker_disconnects_total", vec![], &self.disconnects),
-            ("forewarn_broker_possible_gaps_total", vec![], &self.possible_gaps),
-            ("forewarn_broker_publishes_total", qos("0"), &self.publishes_qos0),
-            ("forewarn_broker_publishes_total", qos("1"), &self.publishes_qos1),
-            ("forewarn_broker_acks_sent_total", vec![], &self.acks_sent),
-            ("forewarn_broker_stale_acks_total", vec![], &self.stale_acks),
-            ("forewarn_broker_qos0_dropped_total", vec![], &self.qos0_dropped),
-            ("forewarn_broker_window_overflows_total", vec![], &self.window_overflows),
-            ("forewarn_broker_packet_too_large_total", vec![], &self.packet_too_large),
-            ("forewarn_broker_topic_invalid_total", vec![], &self.topic_invalid),
-            (
-                "forewarn_broker_subscriptions_refused_total",
-                vec![],
-                &self.subscriptions_refused,
-            ),
-            ("forewarn_broker_published_total", vec![], &self.published),
-            ("forewarn_broker_publish_failed_total", vec![], &self.publish_failed),
-        ]
-        .into_iter()
-        .map(|(name, labels, count)| (name, labels, count.load(Relaxed)))
-    }
 }
 
 /// The running client.
@@ -728,6 +557,3 @@ fn acknowledge<R: Receipt>(pending: &mut VecDeque<(Option<R>, Vec<Arrived>)>, cl
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

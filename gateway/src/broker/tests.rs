@@ -3,6 +3,7 @@
 use super::*;
 use crate::listener::testing::{FakeIntakes, PATIENCE, soon, until};
 use crate::listener::{Hub, HubLimits, Listener, ListenerConfig, ListenerCounters};
+use crate::secret::Secret;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
