@@ -105,20 +105,34 @@ impl ConditionTracker {
         raised.fold(0, |bits, (mode, _)| bits | bit(*mode))
     }
 
-    /// Takes one reading: which modes show in it (`active`, one bit for each [`ModeIndex`] below 64) and how badly. Emits at
-    /// most one edge for each mode, in the order of the modes. Both delays of a mode's [`AlarmPolicy`] must have passed: the
+    /// The mode is raised, whatever the readings said: an alarm that stands must see its end after a restart.
+    pub fn adopt_raised(&mut self, mode: ModeIndex, severity: Severity) {
+        if self.raised() & bit(mode) != 0 {
+            return;
+        }
+        let rising = Rising::default();
+        match self.busy.binary_search_by_key(&mode, |(m, _)| *m) {
+            Ok(place) => self.busy[place].1 = Phase::Raised { severity, rising },
+            Err(place) => self.busy.insert(place, (mode, Phase::Raised { severity, rising })),
+        }
+    }
+
+    /// Takes one reading: which modes it speaks of (`judged`, one bit for each [`ModeIndex`] below 64), which of them show in
+    /// it (`active`) and how badly. A mode that it does not speak of stays as it is: a message with other metrics neither
+    /// confirms nor denies. Emits at most one edge for each mode, in the order of the modes. Both delays of a mode's [`AlarmPolicy`] must have passed: the
     /// number of readings in a row, and the device time from the first to the last of them.
     ///
     /// `modes` are those of the device's profile; a mode beyond them is forgotten.
     pub fn step(
         &mut self,
         modes: &[FailureMode],
+        judged: u64,
         active: u64,
         severity: impl Fn(ModeIndex) -> Severity,
         measured_at: Timestamp,
         emit: &mut impl FnMut(ModeIndex, Edge),
     ) {
-        let mut new = active & !self.busy.iter().fold(0, |bits, (mode, _)| bits | bit(*mode));
+        let mut new = judged & active & !self.busy.iter().fold(0, |bits, (mode, _)| bits | bit(*mode));
         while new != 0 {
             let mode = ModeIndex(new.trailing_zeros() as u16);
             new &= new - 1;
@@ -129,6 +143,9 @@ impl ConditionTracker {
             let Some(policy) = modes.get(usize::from(mode.0)).map(|m| &m.policy) else {
                 return false;
             };
+            if judged & bit(*mode) == 0 {
+                return true;
+            }
             let shows = (active & bit(*mode) != 0).then(|| severity(*mode));
             let (next, edge) = advance(*phase, shows, policy, measured_at);
             if let Some(edge) = edge {
@@ -249,6 +266,7 @@ mod tests {
         let severity = |_| shows.unwrap_or(Severity::Advisory);
         tracker.step(
             modes,
+            1,
             u64::from(shows.is_some()),
             severity,
             Timestamp(at),
@@ -332,6 +350,28 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_does_not_speak_of_a_mode_neither_confirms_nor_denies() {
+        let modes = modes(policy(2, 0, 2, 0));
+        let mut tracker = ConditionTracker::default();
+        let mut edges = Vec::new();
+        let mut emit = |m, e| edges.push((m, e));
+        for judged in [1, 0, 0, 1, 0, 0] {
+            tracker.step(&modes, judged, judged, |_| Severity::Warning, Timestamp(1), &mut emit);
+        }
+        let severity = Severity::Warning;
+        assert_eq!(edges, [(MODE, Edge::Raised { severity })]);
+    }
+
+    #[test]
+    fn an_adopted_mode_sees_its_end() {
+        let modes = modes(policy(3, 0, 1, 0));
+        let mut tracker = ConditionTracker::default();
+        tracker.adopt_raised(MODE, Severity::Warning);
+        assert_eq!(tracker.raised(), 1);
+        assert_eq!(step(&mut tracker, &modes, None, 1), Some(Edge::Cleared));
+    }
+
+    #[test]
     fn clearing_before_the_on_delay_raises_nothing_and_leaves_nothing() {
         let modes = modes(policy(3, 0, 5, 0));
         let mut tracker = ConditionTracker::default();
@@ -373,8 +413,8 @@ mod tests {
         let mut tracker = ConditionTracker::default();
         let mut edges = Vec::new();
         let mut emit = |m, e| edges.push((m, e));
-        tracker.step(&modes, 1 << 63 | 1, |_| Severity::Warning, Timestamp(1), &mut emit);
-        tracker.step(&modes, 1, |_| Severity::Warning, Timestamp(2), &mut emit);
+        tracker.step(&modes, u64::MAX, 1 << 63 | 1, |_| Severity::Warning, Timestamp(1), &mut emit);
+        tracker.step(&modes, u64::MAX, 1, |_| Severity::Warning, Timestamp(2), &mut emit);
         assert_eq!(tracker.raised(), 1);
         let severity = Severity::Warning;
         assert_eq!(

@@ -14,6 +14,7 @@ const KIND_MASK: u8 = 0b0000_0111;
 const KIND_TELEMETRY: u8 = 0;
 const KIND_EVENT: u8 = 1;
 const KIND_STATUS: u8 = 2;
+const KIND_REPAIRED: u8 = 3;
 const FLAG_SAME_METRICS: u8 = 1 << 3;
 const FLAG_LATE: u8 = 1 << 4;
 const FLAG_UNCERTAIN: u8 = 1 << 5;
@@ -54,10 +55,16 @@ pub struct Telemetry<'a> {
     pub quality: Quality,
     /// The device's count.
     pub sequence: Option<Sequence>,
-    /// Measured samples, then derived ones.
+    /// What was measured.
     pub samples: &'a [Sample],
-    /// How many of the samples, at the end, were derived by our models.
-    pub derived: usize,
+    /// What our models derived from it.
+    pub derived: &'a [Sample],
+}
+
+impl Telemetry<'_> {
+    fn all(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().chain(self.derived)
+    }
 }
 
 /// One record of an entry.
@@ -104,6 +111,15 @@ pub enum Record<'a> {
         /// There or gone.
         state: Connectivity,
     },
+    /// A repair was recorded: what was learned before it is void.
+    Repaired {
+        /// Who.
+        device: DeviceIndex,
+        /// Our time.
+        at: Timestamp,
+        /// The failure mode that was repaired.
+        failure_mode: &'a str,
+    },
 }
 
 /// Writes records into an entry. Each shard writes a block; blocks are joined by [`seal`].
@@ -121,6 +137,11 @@ impl BlockWriter {
         self.bytes.is_empty()
     }
 
+    /// Bytes written.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Ends the block and begins the next.
     pub fn take(&mut self) -> Vec<u8> {
         self.metrics.clear();
@@ -132,8 +153,8 @@ impl BlockWriter {
 
     /// Adds a telemetry message.
     pub fn telemetry(&mut self, message: &Telemetry<'_>) {
-        let is_same = self.metrics.len() == message.samples.len()
-            && self.metrics.iter().zip(message.samples).all(|(m, s)| *m == s.metric);
+        let count = message.samples.len() + message.derived.len();
+        let is_same = self.metrics.len() == count && self.metrics.iter().zip(message.all()).all(|(m, s)| *m == s.metric);
         let mut flags = KIND_TELEMETRY;
         flags |= if is_same { FLAG_SAME_METRICS } else { 0 };
         flags |= if message.is_late { FLAG_LATE } else { 0 };
@@ -150,16 +171,16 @@ impl BlockWriter {
             self.varint(sequence.number);
             self.bytes.extend_from_slice(&sequence.boot.0.to_le_bytes());
         }
-        self.varint(message.derived as u64);
+        self.varint(message.derived.len() as u64);
         if !is_same {
-            self.varint(message.samples.len() as u64);
+            self.varint(count as u64);
             self.metrics.clear();
-            for sample in message.samples {
+            for sample in message.all() {
                 self.varint(u64::from(sample.metric.0));
                 self.metrics.push(sample.metric);
             }
         }
-        for sample in message.samples {
+        for sample in message.all() {
             self.bytes.extend_from_slice(&sample.value.to_le_bytes());
         }
     }
@@ -188,6 +209,14 @@ impl BlockWriter {
         self.varint(u64::from(device.0));
         self.times(received_at, received_at);
         self.bytes.push(online);
+    }
+
+    /// Adds a repair.
+    pub fn repaired(&mut self, device: DeviceIndex, at: Timestamp, failure_mode: &str) {
+        self.bytes.push(KIND_REPAIRED);
+        self.varint(u64::from(device.0));
+        self.times(at, at);
+        self.text(failure_mode);
     }
 
     fn times(&mut self, measured_at: Timestamp, received_at: Timestamp) {
@@ -291,6 +320,7 @@ impl<'a> EntryReader<'a> {
                 let state = if self.take::<1>()? == [1] { Connectivity::Online } else { Connectivity::Offline };
                 Ok(Some(Record::Status { device, received_at, state }))
             }
+            KIND_REPAIRED => Ok(Some(Record::Repaired { device, at: received_at, failure_mode: self.text()? })),
             _ => Err(CodecError::Malformed(self.at)),
         }
     }
@@ -400,8 +430,8 @@ mod tests {
             is_late: m.is_late,
             quality: Quality::Uncertain,
             sequence: m.sequence.map(|(number, boot)| Sequence { number, boot: Boot(boot) }),
-            samples: &samples,
-            derived: 1,
+            samples: &samples[..samples.len() - 1],
+            derived: &samples[samples.len() - 1..],
         });
     }
 

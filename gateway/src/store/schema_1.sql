@@ -26,17 +26,17 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_open ON ticket (is_open, opened_at);
 CREATE INDEX ticket_device ON ticket (site, device, opened_at);
 
-CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL);
 
 -- Orders that must leave: the key is the same on every try, so a receiver can tell a repeat.
 CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY, target TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, payload TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, payload TEXT NOT NULL,
     created_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_attempt_at INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting', last_error TEXT NOT NULL DEFAULT '', UNIQUE (target, key));
 CREATE INDEX outbox_due ON outbox (next_attempt_at) WHERE state = 'waiting';
 
 CREATE TABLE retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
 
-CREATE TABLE quarantine (id INTEGER PRIMARY KEY, received_at INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL, is_cut INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL, is_cut INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL);
 
 CREATE TABLE waveform (id INTEGER PRIMARY KEY, device INTEGER NOT NULL, sensor TEXT NOT NULL, measured_at INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (device, sensor, measured_at));

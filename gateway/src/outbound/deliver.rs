@@ -1,0 +1,152 @@
+//! The driver of the outbox: takes what is due, delivers it, and tells the commit how that went. A delivery counts as
+//! done only when that is on disk; after a crash in between it is sent again under the same key.
+
+use super::webhook::Webhook;
+use super::{Delivery, OutboundConfig, next_attempt};
+use crate::clock::Clock;
+use crate::failpoint::{self, Failpoint};
+use crate::pipeline::commit::ToCommit;
+use crate::store::rows::OutboxRow;
+use crate::store::{Reader, StoreError};
+use domain::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+
+/// Deliveries taken from the outbox at a time.
+const TAKE: u32 = 256;
+/// How often the outbox is looked at without being told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Publishes on the MQTT side, ours or a broker's; resolves when the message is taken over for good.
+pub type MqttPublish = Arc<dyn Fn(OutboxRow) -> Pin<Box<dyn Future<Output = Delivery> + Send>> + Send + Sync>;
+
+/// What the deliverer needs.
+pub struct Deliverer {
+    /// The outbox.
+    pub reader: Reader,
+    /// Where outcomes go.
+    pub commit: mpsc::Sender<ToCommit>,
+    /// Told when there is something new.
+    pub wake: Arc<Notify>,
+    /// Our time.
+    pub clock: Clock,
+    /// The MQTT side.
+    pub mqtt: MqttPublish,
+    /// Receivers by HTTP.
+    pub outbound: OutboundConfig,
+}
+
+/// How a delivery ended, for the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its number.
+    pub id: u64,
+    /// When to try again; none with an error: never.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Why it failed; none: it arrived.
+    pub error: Option<String>,
+}
+
+impl Deliverer {
+    /// Works until told to stop.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+        let mut hooks = BTreeMap::new();
+        for config in &self.outbound.webhook {
+            match Webhook::new(config.clone()) {
+                Ok(hook) => {
+                    hooks.insert(format!("webhook:{}", config.name), Arc::new(hook));
+                }
+                Err(error) => tracing::error!(webhook = config.name, %error, "cannot set up a webhook; its deliveries wait"),
+            }
+        }
+        let (finished, mut outcomes) = mpsc::channel::<Delivered>(TAKE as usize * 2);
+        // what is under way, and what is done but perhaps not yet deleted
+        let mut under_way: BTreeSet<u64> = BTreeSet::new();
+        let mut queues: BTreeMap<String, mpsc::Sender<OutboxRow>> = BTreeMap::new();
+        loop {
+            let due = self.reader.outbox_due(self.clock.now(), TAKE + under_way.len() as u32)?;
+            let still_there: BTreeSet<u64> = due.iter().map(|row| row.id).collect();
+            let is_full = due.len() >= TAKE as usize + under_way.len();
+            for row in due {
+                if under_way.contains(&row.id) || under_way.len() >= TAKE as usize * 2 {
+                    continue;
+                }
+                let id = row.id;
+                let queue = queues.entry(row.target.clone()).or_insert_with(|| self.worker(&row.target, &hooks, &finished));
+                if queue.try_send(row).is_ok() {
+                    under_way.insert(id);
+                }
+            }
+            tokio::select! {
+                _ = self.wake.notified() => {}
+                _ = tokio::time::sleep(LOOK_EVERY), if !is_full => {}
+                _ = stop.changed() => return Ok(()),
+                outcome = outcomes.recv() => {
+                    let mut next = outcome;
+                    while let Some(delivered) = next {
+                        let id = delivered.id;
+                        let (reply, committed) = tokio::sync::oneshot::channel();
+                        if self.commit.send(ToCommit::Delivered(delivered, reply)).await.is_err() {
+                            return Ok(());
+                        }
+                        next = outcomes.try_recv().ok();
+                        if next.is_none() {
+                            // the last one's commit covers those before it
+                            committed.await.ok();
+                        }
+                        under_way.remove(&id);
+                    }
+                }
+            }
+            debug_assert!(still_there.len() <= TAKE as usize * 4, "the outbox is taken in bounded pieces");
+        }
+    }
+
+    /// One worker for each receiver: a slow one does not hold up the others.
+    fn worker(
+        &self,
+        target: &str,
+        hooks: &BTreeMap<String, Arc<Webhook>>,
+        finished: &mpsc::Sender<Delivered>,
+    ) -> mpsc::Sender<OutboxRow> {
+        let (queue, mut orders) = mpsc::channel::<OutboxRow>(TAKE as usize);
+        let hook = hooks.get(target).cloned();
+        let (mqtt, clock, finished) = (self.mqtt.clone(), self.clock, finished.clone());
+        let is_mqtt = target == "mqtt";
+        tokio::spawn(async move {
+            while let Some(order) = orders.recv().await {
+                let (id, attempts) = (order.id, order.attempts);
+                let outcome = match (&hook, is_mqtt) {
+                    (_, true) => mqtt(order).await,
+                    (Some(hook), false) => {
+                        let outcome = hook.post(&order).await;
+                        failpoint::hit(Failpoint::AfterWebhookSend);
+                        outcome
+                    }
+                    (None, false) => {
+                        Delivery::Retry { error: "this receiver is not configured any more".into(), after: None }
+                    }
+                };
+                let delivered = conclude(id, attempts, outcome, clock.now());
+                if finished.send(delivered).await.is_err() {
+                    return;
+                }
+            }
+        });
+        queue
+    }
+}
+
+fn conclude(id: u64, attempts: u32, outcome: Delivery, now: Timestamp) -> Delivered {
+    match outcome {
+        Delivery::Done => Delivered { id, next_attempt_at: None, error: None },
+        Delivery::Retry { error, after } => {
+            Delivered { id, next_attempt_at: next_attempt(id, attempts, now, after), error: Some(error) }
+        }
+        Delivery::Refused { error } => Delivered { id, next_attempt_at: None, error: Some(error) },
+    }
+}

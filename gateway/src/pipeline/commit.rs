@@ -1,0 +1,572 @@
+//! The commit thread: the one owner of alarms, tickets and the store. It takes whatever the shards, people and receivers
+//! have for it, lets the book decide, writes everything in one transaction, and only then tells those who wait.
+//!
+//! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
+
+use super::batch::{BatchReceipt, Processed, Reminder};
+use super::catalogue::Catalogue;
+use super::shard::{ToShard, shard_of};
+use crate::clock::Clock;
+use crate::ingest::directory::Directory;
+use crate::ledger::{Ledger, Outcomes};
+use crate::outbound::Routing;
+use crate::outbound::deliver::Delivered;
+use crate::pipeline::positions::Positions;
+use crate::store::codec::seal;
+use crate::store::rows::{AlarmRow, AuditRow, TicketRow};
+use crate::store::{Checkpoint, Store, StoreError};
+use alerting::effect::{Command, Effect, Input, Refusal};
+use alerting::record::{AlarmRecord, Asset, DeviceFacts};
+use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
+use alerting::Book;
+use domain::{DeviceIndex, FailureModeId, Names, Timestamp};
+use serde::Deserialize;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+
+/// Bytes of journal after which a commit is closed even if more is waiting.
+const MOST_BYTES: usize = 4 << 20;
+/// Pieces after which a commit is closed even if more is waiting.
+const MOST_PIECES: usize = 4_096;
+/// Journal entries removed at most in one commit.
+const TRIM_AT_ONCE: u32 = 64;
+/// Wait before a commit that failed is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// The section `store` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// How often the learned state is written; a restart replays the journal from there.
+    pub checkpoint_every_ms: u64,
+    /// Shortest time from one commit to the next; 0: as fast as the disk. More saves flash memory and delays acknowledgements.
+    pub commit_interval_ms: u64,
+    /// Bytes of journal from which the stores it feeds must take everything at once.
+    pub journal_bytes: u64,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        StoreConfig { checkpoint_every_ms: 10_000, commit_interval_ms: 0, journal_bytes: 1 << 30 }
+    }
+}
+
+/// What the commit thread can be told.
+#[derive(Debug)]
+pub enum ToCommit {
+    /// Work of a shard.
+    Processed(Box<Processed>),
+    /// Learned states of a shard's devices; everything it handed over before is in them, nothing after.
+    Checkpoints {
+        /// Which shard.
+        shard: usize,
+        /// Device and state.
+        states: Vec<(DeviceIndex, Vec<u8>)>,
+        /// The first slice of a round.
+        is_first: bool,
+        /// The last slice of a round.
+        is_last: bool,
+    },
+    /// What a person wants.
+    Command {
+        /// Who.
+        actor: Actor,
+        /// What.
+        command: Command,
+        /// Answered after it is on disk.
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// How a delivery ended; answered after it is on disk.
+    Delivered(Delivered, oneshot::Sender<()>),
+    /// Packets leave quarantine, for a line in the audit trail.
+    Release {
+        /// Their numbers.
+        ids: Vec<u64>,
+        /// Who.
+        actor: Actor,
+        /// `quarantine.replayed` or `quarantine.discarded`.
+        action: &'static str,
+        /// Answered after it is on disk.
+        reply: oneshot::Sender<()>,
+    },
+    /// Time passes.
+    Tick,
+    /// A shard has handed over all it had.
+    ShardStopped,
+}
+
+/// Something that pages show has changed, and is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// An alarm, by id.
+    Alarm(String),
+    /// A ticket, by number.
+    Ticket(u64),
+}
+
+/// What the commit thread is given when it starts.
+pub struct CommitSetup {
+    /// The store.
+    pub store: Store,
+    /// Alarms and tickets.
+    pub book: Book,
+    /// Names.
+    pub directory: Arc<Directory>,
+    /// Profiles.
+    pub catalogue: Arc<Catalogue>,
+    /// What became of each message.
+    pub ledger: Arc<Ledger>,
+    /// Our time.
+    pub clock: Clock,
+    /// How it works.
+    pub config: StoreConfig,
+    /// Packets kept in quarantine.
+    pub quarantine_packets: u64,
+    /// Raw waveforms kept for each sensor.
+    pub waveforms_per_sensor: u32,
+    /// Who gets messages.
+    pub routing: Routing,
+    /// The shards' inboxes.
+    pub shards: Vec<mpsc::Sender<ToShard>>,
+    /// How far each store is.
+    pub positions: Arc<Positions>,
+    /// Told when the outbox has something new.
+    pub outbox_wake: Arc<Notify>,
+    /// Told what changed.
+    pub changed: broadcast::Sender<Changed>,
+    /// Devices and metric names that are on disk already.
+    pub persisted: (usize, usize),
+}
+
+/// The commit thread.
+pub struct Committer {
+    setup: CommitSetup,
+    cycles: Vec<Cycle>,
+    last_checkpoint: Instant,
+    waiting_for_shards: VecDeque<(usize, ToShard)>,
+    last_tick: Timestamp,
+}
+
+/// A round of checkpoints of one shard.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cycle {
+    began_at: u64,
+    replay_from: u64,
+}
+
+/// Everything one commit writes, decided before the first byte is written, so that a failed commit can be tried again.
+#[derive(Default)]
+struct Group {
+    pieces: Vec<Processed>,
+    checkpoints: Option<(usize, Vec<(DeviceIndex, Vec<u8>)>, bool, bool)>,
+    effects: Vec<Effect>,
+    delivered: Vec<Delivered>,
+    released: Vec<u64>,
+    audits: Vec<AuditRow>,
+    replies: Vec<(oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>)>,
+    done: Vec<oneshot::Sender<()>>,
+    bytes: usize,
+    taken: usize,
+}
+
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+            && self.checkpoints.is_none()
+            && self.effects.is_empty()
+            && self.delivered.is_empty()
+            && self.released.is_empty()
+            && self.audits.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        // a checkpoint holds what its shard handed over before it and nothing after: the commit ends with it
+        self.bytes >= MOST_BYTES || self.taken >= MOST_PIECES || self.checkpoints.is_some()
+    }
+}
+
+impl Committer {
+    /// With what it owns.
+    pub fn new(setup: CommitSetup) -> Self {
+        let replay_from = setup.positions.replay_from();
+        let cycles = vec![Cycle { began_at: 0, replay_from }; setup.shards.len()];
+        Committer {
+            setup,
+            cycles,
+            last_checkpoint: Instant::now(),
+            waiting_for_shards: VecDeque::new(),
+            last_tick: Timestamp(0),
+        }
+    }
+
+    /// Works until every shard has stopped; returns the store.
+    pub fn run(mut self, mut inbox: mpsc::Receiver<ToCommit>) -> Store {
+        let mut running = self.setup.shards.len();
+        while running > 0 {
+            let Some(first) = inbox.blocking_recv() else { break };
+            let began = Instant::now();
+            let mut group = Group::default();
+            let mut next = Some(first);
+            while let Some(message) = next {
+                if matches!(message, ToCommit::ShardStopped) {
+                    running -= 1;
+                }
+                self.take(message, &mut group);
+                next = if group.is_full() { None } else { inbox.try_recv().ok() };
+            }
+            self.pass_time(&mut group);
+            if !group.is_empty() {
+                self.commit(group);
+                let pause = Duration::from_millis(self.setup.config.commit_interval_ms).saturating_sub(began.elapsed());
+                if !pause.is_zero() {
+                    std::thread::sleep(pause);
+                }
+            } else {
+                answer(group);
+            }
+            self.ask_shards();
+        }
+        self.setup.store
+    }
+
+    fn take(&mut self, message: ToCommit, group: &mut Group) {
+        group.taken += 1;
+        match message {
+            ToCommit::Processed(piece) => {
+                group.bytes += piece.block.len() + piece.waveforms.iter().map(|w| w.payload.len()).sum::<usize>();
+                self.decide(&piece, group);
+                group.pieces.push(*piece);
+            }
+            ToCommit::Checkpoints { shard, states, is_first, is_last } => {
+                group.checkpoints = Some((shard, states, is_first, is_last));
+            }
+            ToCommit::Command { actor, command, reply } => {
+                let now = self.setup.clock.now();
+                let answer = self.setup.book.step(Input::Command { actor, command }, now);
+                let answer = answer.map(|effects| group.effects.extend(effects));
+                group.replies.push((reply, answer));
+            }
+            ToCommit::Delivered(delivered, reply) => {
+                group.delivered.push(delivered);
+                group.done.push(reply);
+            }
+            ToCommit::Release { ids, actor, action, reply } => {
+                let at = self.setup.clock.now();
+                for id in ids {
+                    group.released.push(id);
+                    let (actor, action, subject) = (actor.name().to_owned(), action.to_owned(), format!("quarantine/{id}"));
+                    group.audits.push(AuditRow { id: 0, at, actor, action, subject, detail: String::new() });
+                }
+                group.done.push(reply);
+            }
+            ToCommit::Tick | ToCommit::ShardStopped => {}
+        }
+    }
+
+    /// What the book makes of a piece.
+    fn decide(&mut self, piece: &Processed, group: &mut Group) {
+        if piece.changes.is_empty() && piece.reminders.is_empty() {
+            return;
+        }
+        let now = self.setup.clock.now();
+        for change in &piece.changes {
+            let device = self.facts(change.device);
+            self.step(Input::Condition { change: change.clone(), device }, now, group);
+        }
+        for reminder in &piece.reminders {
+            if let Some(input) = self.maintenance(reminder) {
+                self.step(input, now, group);
+            }
+        }
+    }
+
+    fn maintenance(&self, reminder: &Reminder) -> Option<Input> {
+        let device = self.facts(reminder.device);
+        let plan: FailureModeId = device.profile.maintenance.get(reminder.plan)?.id.clone();
+        Some(Input::MaintenanceDue {
+            device,
+            plan,
+            occurrence: reminder.occurrence,
+            at_value: reminder.at_value,
+            measured_at: reminder.measured_at,
+        })
+    }
+
+    fn step(&mut self, input: Input, now: Timestamp, group: &mut Group) {
+        match self.setup.book.step(input, now) {
+            Ok(effects) => group.effects.extend(effects),
+            Err(refusal) => tracing::error!(%refusal, "the book refused what is not a command"),
+        }
+    }
+
+    fn facts(&self, index: DeviceIndex) -> DeviceFacts {
+        let key = self.setup.directory.device(index);
+        let entry = self.setup.directory.registry().entry(&key);
+        let asset = entry.map_or_else(Asset::default, |e| Asset {
+            serial_number: e.serial_number.clone(),
+            location: e.location.clone(),
+            customer: e.customer.clone(),
+        });
+        let profile = self.setup.catalogue.engine_of(index, &self.setup.directory).shared_profile();
+        DeviceFacts { key, profile, asset }
+    }
+
+    /// Deadlines of alarms and tickets, and the next round of checkpoints.
+    fn pass_time(&mut self, group: &mut Group) {
+        let now = self.setup.clock.now();
+        if now > self.last_tick && self.setup.book.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.last_tick = now;
+            self.step(Input::Tick, now, group);
+        }
+        if self.last_checkpoint.elapsed() >= Duration::from_millis(self.setup.config.checkpoint_every_ms) {
+            self.last_checkpoint = Instant::now();
+            for shard in 0..self.setup.shards.len() {
+                self.waiting_for_shards.push_back((shard, ToShard::Checkpoint));
+            }
+        }
+    }
+
+    /// Never waits for a shard, which may be waiting for us.
+    fn ask_shards(&mut self) {
+        for _ in 0..self.waiting_for_shards.len() {
+            let Some((shard, message)) = self.waiting_for_shards.pop_front() else { return };
+            match self.setup.shards[shard].try_send(message) {
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(mpsc::error::TrySendError::Full(message)) => self.waiting_for_shards.push_back((shard, message)),
+            }
+        }
+    }
+
+    fn commit(&mut self, group: Group) {
+        let now = self.setup.clock.now();
+        let mut failures = 0u32;
+        let written = loop {
+            match self.write(&group, now) {
+                Ok(written) => break written,
+                Err(error) => {
+                    failures += 1;
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(%error, source, failures, "cannot commit; nothing is acknowledged until it works");
+                    self.setup.positions.commit_failing(true);
+                    std::thread::sleep(RETRY_AFTER);
+                }
+            }
+        };
+        if failures > 0 {
+            self.setup.positions.commit_failing(false);
+            tracing::info!("commits work again");
+        }
+        self.setup.persisted = written.persisted;
+        self.setup.store.committed(written.position);
+        self.after_checkpoint(&group, written.position);
+        self.announce(group, written, now);
+    }
+
+    fn write(&mut self, group: &Group, now: Timestamp) -> Result<Written, StoreError> {
+        let setup = &mut self.setup;
+        let persisted = setup.directory.sizes();
+        let (devices, metrics) = setup.directory.since(setup.persisted.0, setup.persisted.1);
+        let trim_to = setup.positions.trim_to();
+        let commit = setup.store.begin()?;
+        let position = commit.position();
+        for device in &devices {
+            commit.device(device)?;
+        }
+        for (index, name) in &metrics {
+            commit.metric(*index, name)?;
+        }
+        let messages: u64 = group.pieces.iter().map(|p| p.outcomes.messages()).sum();
+        if group.pieces.iter().any(|p| !p.block.is_empty()) {
+            commit.journal(&seal(group.pieces.iter().map(|p| p.block.as_slice())), messages, now)?;
+        }
+        for piece in &group.pieces {
+            for row in &piece.quarantine {
+                commit.quarantine(row, setup.quarantine_packets)?;
+            }
+            for row in &piece.waveforms {
+                commit.waveform(row, setup.waveforms_per_sensor)?;
+            }
+        }
+        let mut has_orders = false;
+        for effect in &group.effects {
+            match effect {
+                Effect::AlarmChanged { record, .. } => commit.alarm(&alarm_row(record))?,
+                Effect::TicketChanged { record, .. } => commit.ticket(&ticket_row(record))?,
+                Effect::Audit(entry) => commit.audit(&AuditRow {
+                    id: 0,
+                    at: entry.at,
+                    actor: entry.actor.name().to_owned(),
+                    action: entry.action.clone(),
+                    subject: entry.subject.clone(),
+                    detail: entry.detail.clone(),
+                })?,
+                Effect::Publish(message) => {
+                    let (rows, retained) = setup.routing.orders(message, now);
+                    for row in &rows {
+                        has_orders |= commit.outbox(row)?.is_some();
+                    }
+                    if let Some(retained) = retained {
+                        commit.retained(&retained.topic, retained.payload.as_bytes())?;
+                    }
+                }
+            }
+        }
+        for audit in &group.audits {
+            commit.audit(audit)?;
+        }
+        for delivered in &group.delivered {
+            match &delivered.error {
+                None => commit.outbox_done(delivered.id)?,
+                Some(error) => commit.outbox_failed(delivered.id, delivered.next_attempt_at, error)?,
+            }
+        }
+        for id in &group.released {
+            commit.release(*id)?;
+        }
+        if let Some((_, states, _, is_last)) = &group.checkpoints {
+            for (device, state) in states {
+                commit.checkpoint(&Checkpoint { device: *device, position, state: state.clone() })?;
+            }
+            if *is_last {
+                // the round that ends here began at `began_at`: older records are in every checkpoint of the shard
+                commit.meta("replay_from", self.cycles_after(group) as i64)?;
+            }
+        }
+        let setup = &mut self.setup;
+        if trim_to > setup.positions.trimmed() {
+            let removed = commit.trim_journal(trim_to, TRIM_AT_ONCE)?;
+            if removed < TRIM_AT_ONCE as usize {
+                setup.positions.trimmed_to(trim_to);
+            }
+        }
+        let position = commit.finish()?;
+        Ok(Written { position, persisted, has_orders })
+    }
+
+    /// From where a restart replays, once this group is on disk.
+    fn cycles_after(&self, group: &Group) -> u64 {
+        let ending = group.checkpoints.as_ref().filter(|(_, _, _, is_last)| *is_last).map(|(shard, _, is_first, _)| {
+            let began_at = if *is_first { self.setup.store.last_position() + 1 } else { self.cycles[*shard].began_at };
+            (*shard, began_at)
+        });
+        let of = |(shard, cycle): (usize, &Cycle)| match ending {
+            Some((ends, began_at)) if ends == shard => began_at,
+            Some(_) | None => cycle.replay_from,
+        };
+        self.cycles.iter().enumerate().map(of).min().unwrap_or(0)
+    }
+
+    fn after_checkpoint(&mut self, group: &Group, position: u64) {
+        let Some((shard, _, is_first, is_last)) = &group.checkpoints else { return };
+        let cycle = &mut self.cycles[*shard];
+        if *is_first {
+            cycle.began_at = position;
+        }
+        if *is_last {
+            cycle.replay_from = cycle.began_at;
+        } else {
+            self.waiting_for_shards.push_back((*shard, ToShard::Checkpoint));
+        }
+        let replay_from = self.cycles.iter().map(|c| c.replay_from).min().unwrap_or(0);
+        self.setup.positions.checkpointed(replay_from);
+    }
+
+    /// On disk: now those who wait may know.
+    fn announce(&mut self, group: Group, written: Written, now: Timestamp) {
+        let has_journal = group.pieces.iter().any(|p| !p.block.is_empty());
+        if has_journal {
+            self.setup.positions.committed(written.position);
+        }
+        let mut outcomes = Outcomes::default();
+        for piece in &group.pieces {
+            outcomes.add(&piece.outcomes);
+        }
+        self.setup.ledger.settle(&outcomes);
+        for receipt in group.pieces.iter().flat_map(|p| &p.receipts) {
+            BatchReceipt::part_is_durable(receipt);
+        }
+        if written.has_orders {
+            self.setup.outbox_wake.notify_one();
+        }
+        for effect in &group.effects {
+            match effect {
+                Effect::AlarmChanged { record, .. } => {
+                    tracing::info!(alarm = %record.id, state = record.life.state.as_str(), reason = record.reason.en, "alarm changed");
+                    self.setup.changed.send(Changed::Alarm(record.id.to_string())).ok();
+                }
+                Effect::TicketChanged { record, change } => {
+                    tracing::info!(ticket = %record.id, change = change.as_str(), title = record.title.en, "ticket changed");
+                    self.setup.changed.send(Changed::Ticket(record.id.0)).ok();
+                    self.after_ticket(record, change, now);
+                }
+                Effect::Audit(_) | Effect::Publish(_) => {}
+            }
+        }
+        answer(group);
+    }
+
+    /// After a confirmed repair the machine is another one: what was learned of it is void.
+    fn after_ticket(&mut self, record: &TicketRecord, change: &TicketChange, at: Timestamp) {
+        if let TicketChange::Closed { outcome: Outcome::FaultConfirmed { .. } } = change
+            && let Some(device) = self.setup.directory.find(&record.device)
+        {
+            let failure_mode = record.failure_mode.as_str().to_owned();
+            let shard = shard_of(device, self.setup.shards.len());
+            self.waiting_for_shards.push_back((shard, ToShard::Repaired { device, failure_mode, at }));
+        }
+    }
+}
+
+struct Written {
+    position: u64,
+    persisted: (usize, usize),
+    has_orders: bool,
+}
+
+/// Whoever asked may have gone; that is no error.
+fn answer(group: Group) {
+    for (reply, answer) in group.replies {
+        reply.send(answer).ok();
+    }
+    for done in group.done {
+        done.send(()).ok();
+    }
+}
+
+/// An alarm as its row.
+pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
+    AlarmRow {
+        id: record.id.to_string(),
+        device: record.device.clone(),
+        failure_mode: record.failure_mode.clone(),
+        episode: record.life.episode,
+        is_open: record.is_live(),
+        state: record.life.state.as_str().to_owned(),
+        severity: record.life.severity.as_str().to_owned(),
+        risk: record.risk.level.as_str().to_owned(),
+        raised_at: record.raised_at,
+        changed_at: record.changed_at,
+        revision: u64::from(record.transitions),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// A ticket as its row.
+pub fn ticket_row(record: &TicketRecord) -> TicketRow {
+    TicketRow {
+        id: record.id.0,
+        device: record.device.clone(),
+        failure_mode: record.failure_mode.clone(),
+        episode: record.episode,
+        is_open: record.state.is_open(),
+        state: record.state.as_str().to_owned(),
+        kind: record.grade.kind.as_str().to_owned(),
+        opened_at: record.opened_at,
+        due_at: record.due_at,
+        changed_at: record.changed_at,
+        revision: u64::from(record.revision),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}

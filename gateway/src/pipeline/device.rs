@@ -1,0 +1,267 @@
+//! One device on its way through the models: admission, engine, delays. Pure: the shard drives it, a restart replays it.
+
+use super::batch::{Processed, Reminder};
+use super::repeats::{Admission, Repeats};
+use crate::store::codec::{BlockWriter, Telemetry};
+use alerting::{ConditionTracker, Edge};
+use domain::wire::{Connectivity, DeviceEvent, EventState};
+use domain::{
+    ConditionChange, ConditionState, DeviceIndex, Millis, ModeIndex, Names, Quality, Reading, Sample, Sequence, Severity, Timestamp,
+};
+use models::{DeviceState, Engine, StepOutput};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// All that is remembered of a device; what a checkpoint holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceMemory {
+    /// What the models have learned.
+    pub state: DeviceState,
+    /// Delays that run.
+    pub tracker: ConditionTracker,
+    /// Telemetry seen.
+    pub repeats: Repeats,
+    /// Waveforms seen; they take their own way, so they may be a little behind the telemetry.
+    pub waveforms: Repeats,
+    /// There or gone, by its own word.
+    pub connectivity: Option<Connectivity>,
+}
+
+/// A device of a shard.
+#[derive(Debug)]
+pub struct Device {
+    /// Its place in the directory.
+    pub index: DeviceIndex,
+    /// What judges it.
+    pub engine: Arc<Engine>,
+    /// What is remembered.
+    pub memory: DeviceMemory,
+    /// Journal position that its checkpoint holds; records up to it are not replayed.
+    pub position: u64,
+    /// Whether it changed since its last checkpoint.
+    pub is_dirty: bool,
+}
+
+/// What every step needs beside the device.
+pub struct Surroundings<'a> {
+    /// Names for evidence.
+    pub names: &'a dyn Names,
+    /// How far behind the newest a reading counts as out of order rather than late.
+    pub reorder_window: Millis,
+}
+
+/// Buffers reused from reading to reading, and what the steps had to say.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    engine: StepOutput,
+    edges: Vec<(ModeIndex, Edge)>,
+    /// The journal block being written.
+    pub writer: BlockWriter,
+    /// What is to be committed.
+    pub out: Processed,
+}
+
+/// A message that asks for admission.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// Device time.
+    pub measured_at: Timestamp,
+    /// Our time.
+    pub received_at: Timestamp,
+    /// Whether it may be believed.
+    pub quality: Quality,
+    /// The device's count.
+    pub sequence: Option<Sequence>,
+    /// What was measured.
+    pub samples: &'a [Sample],
+}
+
+fn admit(repeats: &mut Repeats, arrival: &Arrival<'_>, around: &Surroundings<'_>) -> Admission {
+    repeats.admit(arrival.measured_at, arrival.received_at, arrival.sequence, arrival.samples, around.reorder_window)
+}
+
+impl Device {
+    /// A device that has not been seen before.
+    pub fn new(index: DeviceIndex, engine: Arc<Engine>) -> Self {
+        let memory = DeviceMemory {
+            state: engine.fresh(),
+            tracker: ConditionTracker::default(),
+            repeats: Repeats::default(),
+            waveforms: Repeats::default(),
+            connectivity: None,
+        };
+        Device { index, engine, memory, position: 0, is_dirty: false }
+    }
+
+    /// A device as its checkpoint knows it.
+    pub fn restored(index: DeviceIndex, engine: Arc<Engine>, memory: DeviceMemory, position: u64) -> Self {
+        let memory = DeviceMemory { state: engine.adopt(memory.state), ..memory };
+        Device { index, engine, memory, position, is_dirty: false }
+    }
+
+    /// One telemetry message, live or replayed. A replay throws the scratch's words away.
+    pub fn telemetry(&mut self, arrival: Arrival<'_>, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        let admission = admit(&mut self.memory.repeats, &arrival, around);
+        if self.judge(admission, &arrival, scratch) {
+            let Arrival { measured_at, received_at, quality, sequence, samples } = arrival;
+            let derived = &scratch.engine.derived;
+            scratch.out.outcomes.points += (samples.len() + derived.len()) as u64;
+            let (device, is_late) = (self.index, admission == Admission::Late);
+            scratch.writer.telemetry(&Telemetry {
+                device,
+                measured_at,
+                received_at,
+                is_late,
+                quality,
+                sequence,
+                samples,
+                derived,
+            });
+            self.conclude(measured_at, around, scratch);
+        }
+    }
+
+    /// The features of a waveform, live or replayed: a reading of which nothing was measured and all was derived. Whether
+    /// it was new.
+    pub fn features(&mut self, arrival: Arrival<'_>, around: &Surroundings<'_>, scratch: &mut Scratch) -> bool {
+        let admission = admit(&mut self.memory.waveforms, &arrival, around);
+        if !self.judge(admission, &arrival, scratch) {
+            return false;
+        }
+        let Arrival { measured_at, received_at, quality, sequence, samples } = arrival;
+        scratch.out.outcomes.points += samples.len() as u64;
+        let (device, is_late) = (self.index, admission == Admission::Late);
+        let record =
+            Telemetry { device, measured_at, received_at, is_late, quality, sequence, samples: &[], derived: samples };
+        scratch.writer.telemetry(&record);
+        self.conclude(measured_at, around, scratch);
+        true
+    }
+
+    /// Whether the message is new; if so the models have seen it.
+    fn judge(&mut self, admission: Admission, arrival: &Arrival<'_>, scratch: &mut Scratch) -> bool {
+        let Arrival { measured_at, received_at, quality, samples, .. } = *arrival;
+        let reading = Reading { measured_at, received_at, quality, samples };
+        let outcomes = &mut scratch.out.outcomes;
+        let (state, out) = (&mut self.memory.state, &mut scratch.engine);
+        let is_standing = self.memory.tracker.raised() != 0;
+        match admission {
+            Admission::Duplicate => {
+                outcomes.duplicate += 1;
+                return false;
+            }
+            Admission::Late => {
+                outcomes.late += 1;
+                self.engine.late(state, &reading, out);
+            }
+            Admission::OutOfOrder => {
+                outcomes.stored += 1;
+                self.engine.late(state, &reading, out);
+            }
+            Admission::Live => {
+                outcomes.stored += 1;
+                self.engine.step(state, &reading, is_standing, out);
+            }
+        }
+        self.is_dirty = true;
+        true
+    }
+
+    /// A fault code of the device.
+    pub fn event(&mut self, event: &DeviceEvent, received_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        let at = event.ts.unwrap_or(received_at);
+        self.is_dirty = true;
+        self.engine.device_event(&mut self.memory.state, event, at, &mut scratch.engine);
+        scratch.writer.event(self.index, at, event.state, &event.code, &event.text);
+        scratch.out.outcomes.stored += 1;
+        self.conclude(at, around, scratch);
+    }
+
+    /// The device, or its will, says whether it is there.
+    pub fn status(&mut self, state: Connectivity, received_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        self.is_dirty = true;
+        self.memory.connectivity = Some(state);
+        scratch.writer.status(self.index, received_at, state);
+        scratch.out.outcomes.stored += 1;
+        match state {
+            Connectivity::Online => {
+                self.engine.heard(&mut self.memory.state, received_at, &mut scratch.engine);
+                self.conclude(received_at, around, scratch);
+            }
+            Connectivity::Offline => {}
+        }
+    }
+
+    /// Whether the device has fallen silent, looked at by our clock.
+    pub fn look_for_silence(&mut self, now: Timestamp, not_before: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        if self.engine.silence_deadline(&self.memory.state, not_before).is_some_and(|deadline| now >= deadline) {
+            self.engine.silence(&mut self.memory.state, now, not_before, &mut scratch.engine);
+            self.is_dirty = true;
+            self.conclude(now, around, scratch);
+        }
+    }
+
+    /// A repair was recorded: the part is new, so is its normal range.
+    pub fn repaired(&mut self, failure_mode: &str, at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        self.is_dirty = true;
+        let mode = self.engine.profile().mode_index(failure_mode);
+        self.engine.reset_baseline(&mut self.memory.state, mode, &mut scratch.engine);
+        scratch.writer.repaired(self.index, at, failure_mode);
+        self.conclude(at, around, scratch);
+    }
+
+    /// Delays, and what is new because of this call.
+    fn conclude(&mut self, measured_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        let engine_out = &scratch.engine;
+        for reminder in &engine_out.maintenance {
+            scratch.out.reminders.push(Reminder {
+                device: self.index,
+                plan: reminder.plan,
+                occurrence: reminder.occurrence,
+                at_value: reminder.at_value,
+                measured_at,
+            });
+        }
+        if engine_out.active == 0 && !self.memory.tracker.is_busy() {
+            return;
+        }
+        let edges = &mut scratch.edges;
+        edges.clear();
+        let severity = |mode| engine_out.severity(mode).unwrap_or(Severity::Warning);
+        let modes = &self.engine.profile().modes;
+        let mut emit = |mode, edge| edges.push((mode, edge));
+        self.memory.tracker.step(modes, engine_out.judged, engine_out.active, severity, measured_at, &mut emit);
+        for (mode, edge) in edges.drain(..) {
+            let explained = self.engine.explain(&self.memory.state, mode, around.names);
+            let Some(failure_mode) = self.engine.profile().mode(mode).map(|m| m.id.clone()) else { continue };
+            let state = match edge {
+                Edge::Raised { severity } | Edge::Severity { to: severity, .. } => ConditionState::Active { severity },
+                Edge::Cleared => ConditionState::Clear,
+            };
+            scratch.out.changes.push(ConditionChange {
+                device: self.index,
+                mode,
+                failure_mode,
+                state,
+                measured_at,
+                evidence: explained.evidence,
+                health: explained.health,
+                prognosis: explained.prognosis,
+            });
+        }
+    }
+
+    /// Replays an event record of the journal.
+    pub fn replay_event(
+        &mut self,
+        at: Timestamp,
+        state: EventState,
+        code: &str,
+        text: &str,
+        around: &Surroundings<'_>,
+        scratch: &mut Scratch,
+    ) {
+        let event = DeviceEvent { ts: Some(at), code: code.to_owned(), state, text: text.to_owned() };
+        self.event(&event, at, around, scratch);
+    }
+}
