@@ -1,1 +1,26 @@
-//! placeholder
+//! From readings to detections, health and prognoses: one pure [`Engine`] per profile, one [`DeviceState`] per device.
+//!
+//! Follows the blocks of ISO 13374: state detection (limits, rates, baselines, trees), health assessment (failure modes),
+//! prognosis (trend to the failure limit). No clock, no I/O, no threads, no randomness: time and everything else is an
+//! argument, and the same calls give the same answers.
+
+pub mod baseline;
+pub mod engine;
+pub mod ewma;
+pub mod explain;
+pub mod life;
+pub mod limit;
+pub mod maintenance;
+mod plan;
+pub mod rate;
+pub mod state;
+pub mod stuck;
+pub mod trees;
+pub mod trend;
+pub mod waveform;
+
+pub use engine::{Engine, StepOutput};
+pub use explain::{DeviceSnapshot, Explanation, Learning, MetricSnapshot, ModeSnapshot};
+pub use maintenance::MaintenanceReminder;
+pub use state::{DeviceState, MAX_METRICS};
+pub use waveform::{WaveformFeature, waveform_features};

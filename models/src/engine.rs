@@ -1,0 +1,543 @@
+//! The pure engine of one device: readings, events and silence in; active failure modes, derived values and reminders out.
+//!
+//! The same calls give the same answers, on any machine and after any restart: there is no clock, no I/O and no randomness
+//! here. In steady state a step does not allocate.
+
+use crate::limit::{levels_passed, severity_of};
+use crate::maintenance::MaintenanceReminder;
+use crate::plan::{Check, MetricPlan, Plan, Test, mode_bit};
+use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCode, Watch};
+use crate::trees::MAX_DIMENSIONS;
+use domain::profile::{Direction, FailureMode, MAX_MODES};
+use domain::wire::event::{DeviceEvent, EventState};
+use domain::{MetricIndex, MetricName, Millis, ModeIndex, Profile, Quality, Reading, Sample, Severity, Timestamp};
+use std::sync::Arc;
+
+/// Severity of rules whose profile entry has none: a sensor that cannot be believed, a device that is silent.
+const PLAIN_SEVERITY: Severity = Severity::Warning;
+/// A rate that speaks is quiet again below this share of its limit.
+const RATE_RETURN_SHARE: f64 = 0.8;
+/// Readings in the first bucket of a trend.
+const TREND_READINGS: i64 = 10;
+
+/// A profile prepared for judging devices; immutable, one per profile, shared.
+#[derive(Debug)]
+pub struct Engine {
+    profile: Arc<Profile>,
+    pub(crate) plan: Plan,
+}
+
+/// What one call had to say. Keep one and hand it in again and again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepOutput {
+    /// A bit per failure mode ([`ModeIndex`] order) that shows now.
+    pub active: u64,
+    /// Failure modes that this call had something to say about. Only for these does a reading count towards
+    /// `raise_after` and `clear_after`: a message with other metrics is no confirmation.
+    pub judged: u64,
+    /// Failure modes that began or ceased to show, or changed severity, with this call.
+    pub changed: u64,
+    severities: [Option<Severity>; MAX_MODES],
+    /// Values computed from the reading, to be stored with it (scores under their `record_as`).
+    pub derived: Vec<Sample>,
+    /// Maintenance that has come due.
+    pub maintenance: Vec<MaintenanceReminder>,
+    /// Positions in the reading of samples with quality Bad: outside the physical range, or not a number.
+    pub bad: Vec<u16>,
+    /// Samples of metrics beyond [`MAX_METRICS`]: not watched.
+    pub ignored: u32,
+}
+
+impl Default for StepOutput {
+    fn default() -> Self {
+        StepOutput {
+            active: 0,
+            judged: 0,
+            changed: 0,
+            severities: [None; MAX_MODES],
+            derived: Vec::new(),
+            maintenance: Vec::new(),
+            bad: Vec::new(),
+            ignored: 0,
+        }
+    }
+}
+
+impl StepOutput {
+    /// How bad a mode is; none if it does not show.
+    pub fn severity(&self, mode: ModeIndex) -> Option<Severity> {
+        self.severities.get(usize::from(mode.0)).copied().flatten()
+    }
+
+    /// The modes of a word such as [`StepOutput::active`], the lowest first.
+    pub fn modes(mut word: u64) -> impl Iterator<Item = ModeIndex> {
+        std::iter::from_fn(move || {
+            let bit = word.trailing_zeros();
+            word &= word.wrapping_sub(1);
+            (bit < 64).then_some(ModeIndex(bit as u16))
+        })
+    }
+
+    fn clear(&mut self) {
+        for mode in Self::modes(self.active) {
+            self.severities[usize::from(mode.0)] = None;
+        }
+        (self.active, self.judged, self.changed, self.ignored) = (0, 0, 0, 0);
+        self.derived.clear();
+        self.maintenance.clear();
+        self.bad.clear();
+    }
+}
+
+/// What all checks of one reading share.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: Timestamp,
+    is_alarm_standing: bool,
+    series: usize,
+}
+
+impl Engine {
+    /// Prepares a profile. `intern` gives each metric that the profile names its index.
+    pub fn new(profile: Arc<Profile>, intern: &mut dyn FnMut(&MetricName) -> MetricIndex) -> Engine {
+        let plan = Plan::new(&profile, intern);
+        Engine { profile, plan }
+    }
+
+    /// The profile it was made of.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The memory of a device that has not been seen yet.
+    pub fn fresh(&self) -> DeviceState {
+        DeviceState::fresh(&self.plan, self.profile.modes.len(), self.profile.maintenance.len())
+    }
+
+    /// Takes over a state read from disk. One that was made under a profile of other rules or metrics cannot be used:
+    /// learning starts anew, and only when the device was heard is kept. Limits may have changed. Call it once per load.
+    pub fn adopt(&self, state: DeviceState) -> DeviceState {
+        if state.fits(&self.plan, self.profile.modes.len(), self.profile.maintenance.len()) {
+            return state;
+        }
+        DeviceState {
+            last_received: state.last_received,
+            last_measured: state.last_measured,
+            ..self.fresh()
+        }
+    }
+
+    /// One reading, in order of device time. While an alarm of the device stands (`is_alarm_standing`) baselines learn
+    /// nothing, for a bounded time.
+    pub fn step(&self, state: &mut DeviceState, reading: &Reading<'_>, is_alarm_standing: bool, out: &mut StepOutput) {
+        out.clear();
+        let mut has_changed = self.is_heard(state, reading.received_at);
+        out.judged = self.plan.absence_modes;
+        let moment = Moment {
+            at: reading.measured_at,
+            is_alarm_standing,
+            series: state.slots.len(),
+        };
+        state.last_measured = state.last_measured.max(Some(reading.measured_at));
+        if usize::from(state.cursor) >= state.slots.len() {
+            state.cursor = 0;
+        }
+        let mut forests = 0u64;
+        for (position, sample) in reading.samples.iter().enumerate() {
+            let Some(place) = self.slot(state, sample.metric) else {
+                out.ignored += 1;
+                continue;
+            };
+            has_changed |= self.sample(state, place, sample.value, reading.quality, moment, position, out, &mut forests);
+        }
+        has_changed |= self.trees(state, forests, out);
+        for (plan, every, lead) in &self.plan.calendars {
+            if let Some((occurrence, days)) = state.plans[*plan].pass(reading.measured_at, *every, *lead) {
+                out.maintenance.push(MaintenanceReminder {
+                    plan: *plan,
+                    occurrence,
+                    at_value: days,
+                });
+            }
+        }
+        self.report(state, has_changed, out);
+    }
+
+    /// A late reading, from before what has been judged. It belongs to the history; the learned state follows device time
+    /// forward only, so nothing is learned from it and it raises nothing. It does show that the device is alive.
+    pub fn late(&self, state: &mut DeviceState, reading: &Reading<'_>, out: &mut StepOutput) {
+        self.heard(state, reading.received_at, out);
+    }
+
+    /// Anything at all was received from the device.
+    pub fn heard(&self, state: &mut DeviceState, received_at: Timestamp, out: &mut StepOutput) {
+        out.clear();
+        out.judged = self.plan.absence_modes;
+        let has_changed = self.is_heard(state, received_at);
+        self.report(state, has_changed, out);
+    }
+
+    fn is_heard(&self, state: &mut DeviceState, received_at: Timestamp) -> bool {
+        state.last_received = state.last_received.max(Some(received_at));
+        let mut has_changed = false;
+        for absence in &self.plan.absences {
+            has_changed |= state.speaking[absence.place].take().is_some();
+        }
+        has_changed
+    }
+
+    /// Looks whether the device has fallen silent, by our clock. Silence counts from `not_before` at the earliest, so that
+    /// a gateway that was away does not call every device silent.
+    pub fn silence(&self, state: &mut DeviceState, now: Timestamp, not_before: Timestamp, out: &mut StepOutput) {
+        out.clear();
+        let Some(last) = state.last_received else {
+            return self.report(state, false, out);
+        };
+        out.judged = self.plan.absence_modes;
+        let mut has_changed = false;
+        for absence in &self.plan.absences {
+            if now - last.max(not_before) > absence.after {
+                has_changed |= state.speaking[absence.place].replace(PLAIN_SEVERITY).is_none();
+            }
+        }
+        self.report(state, has_changed, out);
+    }
+
+    /// When [`Engine::silence`] should be asked next; none if the device was never heard or silence was said already.
+    pub fn silence_deadline(&self, state: &DeviceState, not_before: Timestamp) -> Option<Timestamp> {
+        let last = state.last_received?;
+        let quiet = self.plan.absences.iter().filter(|a| state.speaking[a.place].is_none());
+        quiet.map(|a| last.max(not_before) + a.after + Millis(1)).min()
+    }
+
+    /// The device raised or cleared a fault code of its own.
+    pub fn device_event(&self, state: &mut DeviceState, event: &DeviceEvent, at: Timestamp, out: &mut StepOutput) {
+        out.clear();
+        let known = self.profile.fault_codes.get(&event.code);
+        let mode = known.map_or(self.profile.built_in.device_fault, |k| k.mode);
+        out.judged = mode_bit(mode);
+        state.codes.retain(|standing| standing.code != event.code);
+        match event.state {
+            EventState::Cleared => {}
+            EventState::Raised => {
+                if state.codes.len() == MAX_CODES {
+                    out.judged |= mode_bit(state.codes.remove(0).mode);
+                }
+                state.codes.push(StandingCode {
+                    code: event.code.clone(),
+                    text: event.text.clone(),
+                    severity: known.map_or(PLAIN_SEVERITY, |k| k.severity),
+                    mode,
+                    raised_at: event.ts.unwrap_or(at),
+                });
+            }
+        }
+        self.report(state, true, out);
+    }
+
+    /// After a recorded repair: what was learned about the machine is forgotten, for all metrics or for those of one
+    /// failure mode. Counters, calendar and fault codes stay.
+    pub fn reset_baseline(&self, state: &mut DeviceState, mode: Option<ModeIndex>, out: &mut StepOutput) {
+        out.clear();
+        let concerns = |rule: usize| mode.is_none_or(|m| self.profile.rules[rule].modes.contains(&m));
+        for check in self.plan.metrics.iter().flat_map(|m| &m.checks).filter(|c| concerns(c.rule)) {
+            forget(&mut state.memory, check);
+            state.speaking[check.place] = None;
+        }
+        for (slot, rule) in state.slots.iter().zip(std::iter::repeat(&self.plan.unknown)) {
+            if let Watch::Unknown { place, baseline } = slot.watch {
+                for (offset, _) in rule.iter().enumerate().filter(|(_, r)| concerns(r.rule)) {
+                    state.memory.baselines[baseline as usize + offset] = Default::default();
+                    state.speaking[place as usize + offset] = None;
+                }
+            }
+        }
+        for (place, trend) in state.trends.iter_mut().enumerate() {
+            let is_of_mode = |m: ModeIndex| self.plan.trend_of_mode.get(usize::from(m.0)) == Some(&Some(place));
+            if mode.is_none_or(is_of_mode) {
+                *trend = Default::default();
+            }
+        }
+        out.judged = mode.map_or(u64::MAX, mode_bit);
+        self.report(state, true, out);
+    }
+
+    /// The slot of a metric, made if there is room. Messages repeat their order, so the next slot mostly is the right one.
+    #[inline]
+    fn slot(&self, state: &mut DeviceState, metric: MetricIndex) -> Option<usize> {
+        let guess = usize::from(state.cursor);
+        let place = match state.slots.get(guess) {
+            Some(slot) if slot.metric == metric => guess,
+            Some(_) | None => self.search_slot(state, metric)?,
+        };
+        state.cursor = (place + 1) as u16;
+        Some(place)
+    }
+
+    #[cold]
+    fn search_slot(&self, state: &mut DeviceState, metric: MetricIndex) -> Option<usize> {
+        if let Some(place) = state.slots.iter().position(|s| s.metric == metric) {
+            return Some(place);
+        }
+        if state.slots.len() >= MAX_METRICS {
+            return None;
+        }
+        let watch = match self.plan.find(metric) {
+            Some(place) => Watch::Declared(place as u16),
+            None if self.plan.unknown.is_empty() => Watch::Not,
+            None => {
+                let added = self.plan.unknown.len();
+                let watch = Watch::Unknown {
+                    place: state.speaking.len() as u32,
+                    baseline: state.memory.baselines.len() as u32,
+                };
+                state.speaking.extend(std::iter::repeat_n(None, added));
+                let baselines = &mut state.memory.baselines;
+                baselines.reserve_exact(added);
+                baselines.extend(std::iter::repeat_n(Default::default(), added));
+                watch
+            }
+        };
+        state.slots.push(Slot {
+            metric,
+            watch,
+            quality: Quality::Bad,
+            value: 0.0,
+            measured_at: Timestamp(0),
+            has_value: false,
+        });
+        Some(state.slots.len() - 1)
+    }
+
+    /// Judges one sample; says whether any check changed its mind.
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // the innermost loop: one call site
+    fn sample(
+        &self,
+        state: &mut DeviceState,
+        place: usize,
+        value: f64,
+        quality: Quality,
+        moment: Moment,
+        position: usize,
+        out: &mut StepOutput,
+        forests: &mut u64,
+    ) -> bool {
+        let slot = &mut state.slots[place];
+        let declared = match slot.watch {
+            Watch::Declared(place) => Some(&self.plan.metrics[usize::from(place)]),
+            Watch::Unknown { .. } | Watch::Not => None,
+        };
+        let range = declared.and_then(|plan| plan.range.as_ref());
+        let is_in_range = value.is_finite() && range.is_none_or(|r| r.min <= value && value <= r.max);
+        let mut has_changed = false;
+        if let Some(range) = range {
+            let says = (!is_in_range).then_some(PLAIN_SEVERITY);
+            has_changed |= replace(&mut state.speaking[range.place], says);
+        }
+        if !is_in_range || quality == Quality::Bad {
+            slot.quality = Quality::Bad;
+            out.bad.push(position as u16);
+            if let Some(range) = range {
+                out.judged |= self.modes_of_rule(range.rule);
+            }
+            return has_changed;
+        }
+        (slot.value, slot.measured_at, slot.quality, slot.has_value) = (value, moment.at, quality, true);
+        match slot.watch {
+            Watch::Declared(_) => {
+                let plan = declared.expect("found above");
+                out.judged |= plan.modes;
+                for check in &plan.checks {
+                    let before = state.speaking[check.place];
+                    let says = run(&check.test, &mut state.memory, value, moment, before.is_some());
+                    has_changed |= replace(&mut state.speaking[check.place], says);
+                }
+                self.follow(state, plan, value, moment, out);
+                for (forest, _) in &plan.dimensions {
+                    *forests |= 1u64.checked_shl(*forest as u32).unwrap_or(0);
+                }
+            }
+            Watch::Unknown { place, baseline } => {
+                out.judged |= self.plan.unknown_modes;
+                for (offset, rule) in self.plan.unknown.iter().enumerate() {
+                    let test = Test::Baseline(crate::plan::BaselineTest {
+                        at: baseline as usize + offset,
+                        ..rule.test
+                    });
+                    let says = run(&test, &mut state.memory, value, moment, false);
+                    has_changed |= replace(&mut state.speaking[place as usize + offset], says);
+                }
+            }
+            Watch::Not => {}
+        }
+        has_changed
+    }
+
+    /// Trends and counters of a declared metric.
+    #[inline]
+    fn follow(&self, state: &mut DeviceState, plan: &MetricPlan, value: f64, moment: Moment, out: &mut StepOutput) {
+        for trend in &plan.trends {
+            let first_width = Millis((self.profile.expected_interval.0.saturating_mul(TREND_READINGS)).max(1_000));
+            let max_width = self.plan.trends[*trend].max_width;
+            state.trends[*trend].push(value, moment.at, first_width.min(max_width), max_width);
+        }
+        for (place, every, lead) in &plan.counters {
+            if let Some(occurrence) = state.plans[*place].count(value, *every, *lead) {
+                out.maintenance.push(MaintenanceReminder {
+                    plan: *place,
+                    occurrence,
+                    at_value: value,
+                });
+            }
+        }
+    }
+
+    /// Forests that got a new value for one of their metrics, as soon as all of them are known.
+    fn trees(&self, state: &mut DeviceState, forests: u64, out: &mut StepOutput) -> bool {
+        let mut has_changed = false;
+        for (number, trees) in self.plan.trees.iter().enumerate() {
+            if forests & 1u64.checked_shl(number as u32).unwrap_or(0) == 0 {
+                continue;
+            }
+            let mut values = [0.0; MAX_DIMENSIONS];
+            let mut missing = trees.forest.dimensions();
+            for slot in state.slots.iter().filter(|s| s.has_value) {
+                if let Watch::Declared(place) = slot.watch {
+                    let dimensions = &self.plan.metrics[usize::from(place)].dimensions;
+                    for (_, dimension) in dimensions.iter().filter(|(forest, _)| *forest == number) {
+                        values[*dimension] = slot.value;
+                        missing = missing.saturating_sub(1);
+                    }
+                }
+            }
+            if missing > 0 {
+                continue;
+            }
+            let score = trees.forest.step(&mut state.trees[number], &values);
+            out.judged |= trees.modes;
+            out.derived
+                .extend(trees.record_as.map(|metric| Sample { metric, value: score }));
+            let says = trees.threshold.filter(|t| score > *t).map(|_| trees.severity);
+            has_changed |= replace(&mut state.speaking[trees.place], says);
+        }
+        has_changed
+    }
+
+    fn modes_of_rule(&self, rule: usize) -> u64 {
+        self.profile.rules[rule]
+            .modes
+            .iter()
+            .fold(0, |mask, mode| mask | mode_bit(*mode))
+    }
+
+    /// Judges the failure modes anew if a check changed its mind, and writes down where they stand.
+    #[inline]
+    fn report(&self, state: &mut DeviceState, has_changed: bool, out: &mut StepOutput) {
+        if has_changed {
+            self.judge_modes(state, out);
+        }
+        for (place, severity) in state.modes.iter().enumerate() {
+            if let Some(severity) = severity {
+                out.active |= 1 << place;
+                out.severities[place] = Some(*severity);
+            }
+        }
+    }
+
+    #[cold]
+    fn judge_modes(&self, state: &mut DeviceState, out: &mut StepOutput) {
+        for (place, mode) in self.profile.modes.iter().enumerate() {
+            let severity = self.mode_severity(state, ModeIndex(place as u16), mode);
+            if state.modes[place] != severity {
+                state.modes[place] = severity;
+                out.changed |= 1 << place;
+            }
+        }
+    }
+
+    fn mode_severity(&self, state: &DeviceState, index: ModeIndex, mode: &FailureMode) -> Option<Severity> {
+        let of_code = state.codes.iter().filter(|c| c.mode == index).map(|c| c.severity).max();
+        let says = |rule: &usize| self.rule_severity(state, *rule);
+        let any = mode.any_of.iter().filter_map(says).max();
+        let is_shown = (!mode.any_of.is_empty() || !mode.all_of.is_empty())
+            && (mode.any_of.is_empty() || any.is_some())
+            && mode.all_of.iter().all(|rule| says(rule).is_some())
+            && mode.none_of.iter().all(|rule| says(rule).is_none());
+        let of_rules = any.max(mode.all_of.iter().filter_map(says).max());
+        of_code.max(of_rules.filter(|_| is_shown))
+    }
+
+    /// How badly a rule speaks, the worst of its metrics.
+    pub(crate) fn rule_severity(&self, state: &DeviceState, rule: usize) -> Option<Severity> {
+        let declared = self.plan.rule_of_place.iter().zip(&state.speaking);
+        let declared = declared.filter(|(of, _)| **of == rule).filter_map(|(_, says)| *says).max();
+        let offset = self.plan.unknown.iter().position(|u| u.rule == rule);
+        let unknown = offset.and_then(|offset| {
+            let added = &state.speaking[self.plan.rule_of_place.len()..];
+            added.iter().skip(offset).step_by(self.plan.unknown.len()).filter_map(|says| *says).max()
+        });
+        declared.max(unknown)
+    }
+}
+
+/// Stores what a check says now; whether it is something else than before.
+#[inline]
+fn replace(place: &mut Option<Severity>, says: Option<Severity>) -> bool {
+    let is_new = *place != says;
+    *place = says;
+    is_new
+}
+
+/// One check of one value. `value` is finite and within the sensor's range.
+#[inline]
+fn run(test: &Test, memory: &mut Memory, value: f64, moment: Moment, was_speaking: bool) -> Option<Severity> {
+    match test {
+        Test::Limit {
+            direction,
+            levels,
+            deadband,
+            at,
+        } => {
+            let passed = &mut memory.limits[*at];
+            *passed = levels_passed(value, *direction, levels, *deadband, *passed);
+            severity_of(levels, *passed)
+        }
+        Test::Rate {
+            direction,
+            limit_per_hour,
+            window,
+            severity,
+            at,
+        } => {
+            let course = &mut memory.rates[*at];
+            course.push(value, moment.at, *window);
+            let steepness = course.slope_per_hour().map(|slope| match direction {
+                Direction::Above => slope,
+                Direction::Below => -slope,
+            });
+            let edge = if was_speaking { RATE_RETURN_SHARE } else { 1.0 } * limit_per_hour;
+            steepness.filter(|s| *s > edge).map(|_| *severity)
+        }
+        Test::Stuck { after, at } => memory.stucks[*at]
+            .step(value, moment.at, *after)
+            .then_some(PLAIN_SEVERITY),
+        Test::Ewma { settings, severity, at } => memory.ewmas[*at].step(value, *settings).then_some(*severity),
+        Test::Baseline(baseline) => {
+            let budget = baseline.budget(moment.series);
+            memory.baselines[baseline.at]
+                .step(value, moment.at, moment.is_alarm_standing, budget)
+                .then_some(baseline.severity)
+        }
+    }
+}
+
+fn forget(memory: &mut Memory, check: &Check) {
+    match &check.test {
+        Test::Limit { at, .. } => memory.limits[*at] = 0,
+        Test::Rate { at, .. } => memory.rates[*at] = Default::default(),
+        Test::Stuck { at, .. } => memory.stucks[*at] = Default::default(),
+        Test::Ewma { at, .. } => memory.ewmas[*at] = Default::default(),
+        Test::Baseline(baseline) => memory.baselines[baseline.at] = Default::default(),
+    }
+}

@@ -1,0 +1,373 @@
+//! What the engine can say about a device: evidence for a failure mode, health, time left, expected ranges.
+//! Called when something changed or a page is drawn; may allocate, changes nothing.
+
+use crate::baseline::{Baseline, Budget};
+use crate::engine::Engine;
+use crate::life::time_left;
+use crate::plan::{Check, Test};
+use crate::state::{DeviceState, Slot, Watch};
+use domain::profile::{Level, RuleKind, Wear};
+use domain::{
+    Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex, Names, Prognosis, Quality,
+    Severity, Timestamp,
+};
+
+/// Most pieces of evidence per failure mode.
+pub const MAX_EVIDENCE: usize = 4;
+
+/// Why a failure mode shows, and how far it has gone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// How bad; none if it does not show.
+    pub severity: Option<Severity>,
+    /// What speaks for it, the strongest first; at most [`MAX_EVIDENCE`].
+    pub evidence: Vec<Evidence>,
+    /// Of this failure mode.
+    pub health: Health,
+    /// Time left, if it can be told.
+    pub prognosis: Prognosis,
+}
+
+/// A device at one moment, for pages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceSnapshot {
+    /// The least of all modes.
+    pub health: Health,
+    /// Every failure mode of the profile, in its order.
+    pub modes: Vec<ModeSnapshot>,
+    /// Every metric seen, in the order of first sight.
+    pub metrics: Vec<MetricSnapshot>,
+}
+
+/// One failure mode of a device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModeSnapshot {
+    /// Its place in the profile.
+    pub mode: ModeIndex,
+    /// Its name.
+    pub failure_mode: FailureModeId,
+    /// How bad; none if it does not show.
+    pub severity: Option<Severity>,
+    /// 100 as new, 0 failed.
+    pub health: Health,
+    /// Time left, if it can be told.
+    pub prognosis: Prognosis,
+}
+
+/// One metric of a device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricSnapshot {
+    /// Which.
+    pub metric: MetricIndex,
+    /// The last value that could be believed; none if there was none.
+    pub value: Option<f64>,
+    /// When it was measured, device time.
+    pub measured_at: Timestamp,
+    /// Quality of the last sample, which may be newer than the value.
+    pub quality: Quality,
+    /// The range that is usual for it, if it has been learned.
+    pub expected: Option<(f64, f64)>,
+    /// How far learning has come.
+    pub learning: Learning,
+}
+
+/// How far the learning of one metric has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Learning {
+    /// Not judged yet.
+    Learning {
+        /// 0 to 1.
+        share: f64,
+    },
+    /// Judged.
+    Active,
+    /// No learned rule watches it.
+    NotLearned,
+}
+
+/// Evidence with what it is sorted by.
+struct Weighed {
+    severity: Severity,
+    ratio: f64,
+    evidence: Evidence,
+}
+
+impl Engine {
+    /// Why a failure mode shows or does not, and how far it has gone.
+    pub fn explain(&self, state: &DeviceState, mode: ModeIndex, names: &dyn Names) -> Explanation {
+        Explanation {
+            severity: state.modes.get(usize::from(mode.0)).copied().flatten(),
+            evidence: self.evidence(state, mode, names),
+            health: self.mode_health(state, mode),
+            prognosis: self.prognosis(state, mode),
+        }
+    }
+
+    /// The device as a whole.
+    pub fn snapshot(&self, state: &DeviceState) -> DeviceSnapshot {
+        let modes: Vec<ModeSnapshot> = self
+            .profile()
+            .modes
+            .iter()
+            .enumerate()
+            .map(|(place, mode)| {
+                let index = ModeIndex(place as u16);
+                ModeSnapshot {
+                    mode: index,
+                    failure_mode: mode.id.clone(),
+                    severity: state.modes[place],
+                    health: self.mode_health(state, index),
+                    prognosis: self.prognosis(state, index),
+                }
+            })
+            .collect();
+        DeviceSnapshot {
+            health: self.health(state),
+            modes,
+            metrics: state.slots.iter().map(|slot| self.metric_snapshot(state, slot)).collect(),
+        }
+    }
+
+    /// Health of the device: the least of its failure modes. Cheap enough for a list of thousands.
+    pub fn health(&self, state: &DeviceState) -> Health {
+        let worst = (0..state.modes.len()).map(|place| self.mode_health(state, ModeIndex(place as u16)).percent());
+        Health::new(worst.fold(100.0, f64::min))
+    }
+
+    /// From 100 at the level at the beginning to 0 at the failure limit; without a wear trend, by severity.
+    fn mode_health(&self, state: &DeviceState, mode: ModeIndex) -> Health {
+        let by_severity = match state.modes.get(usize::from(mode.0)).copied().flatten() {
+            None => 100.0,
+            Some(Severity::Advisory) => 80.0,
+            Some(Severity::Warning) => 50.0,
+            Some(Severity::Critical) => 20.0,
+        };
+        let by_wear = self.wear(state, mode).and_then(|(wear, trend)| {
+            let (reference, present) = (trend.reference()?, trend.present()?);
+            let left = (wear.failure_limit - present) / (wear.failure_limit - reference);
+            // a machine that began beyond its limit has no scale
+            let is_sound = match wear.direction {
+                domain::profile::Direction::Above => reference < wear.failure_limit,
+                domain::profile::Direction::Below => reference > wear.failure_limit,
+            };
+            is_sound.then_some(left * 100.0)
+        });
+        Health::new(by_wear.unwrap_or(by_severity))
+    }
+
+    fn prognosis(&self, state: &DeviceState, mode: ModeIndex) -> Prognosis {
+        match (self.wear(state, mode), state.last_measured) {
+            (Some((wear, trend)), Some(now)) => time_left(trend.points(), wear, now),
+            (Some(_) | None, Some(_) | None) => Prognosis::NotYetKnown,
+        }
+    }
+
+    fn wear<'a>(&'a self, state: &'a DeviceState, mode: ModeIndex) -> Option<(&'a Wear, &'a crate::trend::Trend)> {
+        let wear = self.profile().mode(mode)?.wear.as_ref()?;
+        let trend = self.plan.trend_of_mode[usize::from(mode.0)]?;
+        Some((wear, &state.trends[trend]))
+    }
+
+    fn evidence(&self, state: &DeviceState, mode: ModeIndex, names: &dyn Names) -> Vec<Evidence> {
+        let Some(failure_mode) = self.profile().mode(mode) else {
+            return Vec::new();
+        };
+        let mut weighed: Vec<Weighed> = self.evidence_of_codes(state, mode).collect();
+        for rule in failure_mode.any_of.iter().chain(&failure_mode.all_of) {
+            self.evidence_of_rule(state, *rule, names, &mut weighed);
+        }
+        weighed.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.ratio.total_cmp(&a.ratio)));
+        weighed.truncate(MAX_EVIDENCE);
+        weighed.into_iter().map(|w| w.evidence).collect()
+    }
+
+    fn evidence_of_codes<'a>(&'a self, state: &'a DeviceState, mode: ModeIndex) -> impl Iterator<Item = Weighed> + 'a {
+        let standing = state.codes.iter().filter(move |c| c.mode == mode);
+        standing.map(|code| Weighed {
+            severity: code.severity,
+            // the device knows itself best
+            ratio: f64::INFINITY,
+            evidence: Evidence {
+                rule: domain::RuleId::new("fault_code").expect("a rule name"),
+                metric: None,
+                value: None,
+                reason: EvidenceReason::FaultCode {
+                    code: code.code.clone(),
+                    text: if code.text.is_empty() {
+                        let known = self.profile().fault_codes.get(&code.code);
+                        known.map_or(String::new(), |k| k.text.en.clone())
+                    } else {
+                        code.text.clone()
+                    },
+                },
+            },
+        })
+    }
+
+    fn evidence_of_rule(&self, state: &DeviceState, rule: usize, names: &dyn Names, out: &mut Vec<Weighed>) {
+        let mut add = |severity, metric: Option<MetricName>, value, (reason, ratio)| {
+            out.push(Weighed {
+                severity,
+                ratio,
+                evidence: Evidence {
+                    rule: self.profile().rules[rule].id.clone(),
+                    metric,
+                    value,
+                    reason,
+                },
+            });
+        };
+        for absence in self.plan.absences.iter().filter(|a| a.rule == rule) {
+            if let (Some(severity), Some(last_received_at)) = (state.speaking[absence.place], state.last_received) {
+                add(severity, None, None, (EvidenceReason::Silent { last_received_at }, 1.0));
+            }
+        }
+        for (trees, masses) in self.plan.trees.iter().zip(&state.trees).filter(|(t, _)| t.rule == rule) {
+            if let Some(severity) = state.speaking[trees.place] {
+                let score = masses.score();
+                add(severity, None, None, (EvidenceReason::UnusualCombination { score }, 1.0));
+            }
+        }
+        for slot in &state.slots {
+            let value = slot.has_value.then_some(slot.value);
+            match slot.watch {
+                Watch::Declared(place) => {
+                    let plan = &self.plan.metrics[usize::from(place)];
+                    if let Some(range) = plan.range.as_ref().filter(|r| r.rule == rule)
+                        && let Some(severity) = state.speaking[range.place]
+                    {
+                        let (min, max) = (range.min, range.max);
+                        let reason = EvidenceReason::OutsidePhysicalRange { min, max };
+                        add(severity, Some(plan.name.clone()), None, (reason, 1.0));
+                    }
+                    for check in plan.checks.iter().filter(|c| c.rule == rule) {
+                        if let Some(severity) = state.speaking[check.place] {
+                            let because = self.because(state, check, slot.value);
+                            add(severity, Some(plan.name.clone()), value, because);
+                        }
+                    }
+                }
+                Watch::Unknown { place, baseline } => {
+                    for (offset, unknown) in self.plan.unknown.iter().enumerate().filter(|(_, u)| u.rule == rule) {
+                        if let Some(severity) = state.speaking[place as usize + offset] {
+                            let test = crate::plan::BaselineTest {
+                                at: baseline as usize + offset,
+                                ..unknown.test
+                            };
+                            let check = Check {
+                                rule,
+                                place: 0,
+                                test: Test::Baseline(test),
+                            };
+                            let because = self.because(state, &check, slot.value);
+                            add(severity, Some(names.metric(slot.metric)), value, because);
+                        }
+                    }
+                }
+                Watch::Not => {}
+            }
+        }
+    }
+
+    /// What a speaking check compared, and how far beyond its limit the value is, as a ratio.
+    fn because(&self, state: &DeviceState, check: &Check, value: f64) -> (EvidenceReason, f64) {
+        match &check.test {
+            Test::Limit {
+                direction, levels, at, ..
+            } => {
+                let passed = usize::from(state.memory.limits[*at]).clamp(1, levels.len());
+                let Level { limit, .. } = levels[passed - 1];
+                let source = match &self.profile().rules[check.rule].kind {
+                    RuleKind::Limit { source, .. } => source.clone(),
+                    RuleKind::Rate { .. }
+                    | RuleKind::Baseline { .. }
+                    | RuleKind::EwmaZ { .. }
+                    | RuleKind::HalfSpaceTrees { .. }
+                    | RuleKind::Stuck { .. }
+                    | RuleKind::PhysicalRange { .. }
+                    | RuleKind::Absence { .. } => String::new(),
+                };
+                let ratio = 1.0 + ((value - limit) / limit).abs();
+                match direction {
+                    domain::profile::Direction::Above => (EvidenceReason::AboveLimit { limit, source }, ratio),
+                    domain::profile::Direction::Below => (EvidenceReason::BelowLimit { limit, source }, ratio),
+                }
+            }
+            Test::Rate {
+                limit_per_hour, at, ..
+            } => {
+                let per_hour = state.memory.rates[*at].slope_per_hour().unwrap_or(0.0);
+                let reason = EvidenceReason::TooFast {
+                    per_hour,
+                    limit_per_hour: *limit_per_hour,
+                };
+                (reason, (per_hour / limit_per_hour).abs())
+            }
+            Test::Stuck { at, .. } => {
+                let since = state.memory.stucks[*at].since().unwrap_or(Timestamp(0));
+                (EvidenceReason::Stuck { since }, 1.0)
+            }
+            Test::Ewma { settings, at, .. } => {
+                let ewma = &state.memory.ewmas[*at];
+                let (low, high) = ewma.expected(settings.z_limit);
+                let score = ewma.score(value, settings.z_limit);
+                (EvidenceReason::OutsideBaseline { low, high, score }, score / (1.0 - score))
+            }
+            Test::Baseline(test) => match state.memory.baselines[test.at].compared() {
+                Some(c) => {
+                    let (low, high, score) = (c.low, c.high, c.score());
+                    (EvidenceReason::OutsideBaseline { low, high, score }, c.ratio)
+                }
+                None => {
+                    let (low, high) = (value, value);
+                    (EvidenceReason::OutsideBaseline { low, high, score: 0.0 }, 0.0)
+                }
+            },
+        }
+    }
+
+    fn metric_snapshot(&self, state: &DeviceState, slot: &Slot) -> MetricSnapshot {
+        let learned = match slot.watch {
+            Watch::Declared(place) => self.learned(state, &self.plan.metrics[usize::from(place)].checks),
+            Watch::Unknown { baseline, .. } => self.plan.unknown.first().map(|rule| {
+                let baseline = &state.memory.baselines[baseline as usize];
+                range_and_share(baseline, rule.test.budget(state.slots.len()))
+            }),
+            Watch::Not => None,
+        };
+        let (expected, learning) = match learned {
+            None => (None, Learning::NotLearned),
+            Some((None, share)) => (None, Learning::Learning { share }),
+            Some((expected, _)) => (expected, Learning::Active),
+        };
+        MetricSnapshot {
+            metric: slot.metric,
+            value: slot.has_value.then_some(slot.value),
+            measured_at: slot.measured_at,
+            quality: slot.quality,
+            expected,
+            learning,
+        }
+    }
+
+    /// The expected range by the first learned rule, and how far its learning has come.
+    fn learned(&self, state: &DeviceState, checks: &[Check]) -> Option<(Option<(f64, f64)>, f64)> {
+        checks.iter().find_map(|check| match &check.test {
+            Test::Baseline(test) => {
+                let budget = test.budget(state.slots.len());
+                Some(range_and_share(&state.memory.baselines[test.at], budget))
+            },
+            Test::Ewma { settings, at, .. } => {
+                let ewma = &state.memory.ewmas[*at];
+                let share = ewma.learned_share(settings.warm_up);
+                Some(((share >= 1.0).then(|| ewma.expected(settings.z_limit)), share))
+            }
+            Test::Limit { .. } | Test::Rate { .. } | Test::Stuck { .. } => None,
+        })
+    }
+}
+
+fn range_and_share(baseline: &Baseline, budget: Budget) -> (Option<(f64, f64)>, f64) {
+    let range = baseline.compared().map(|c| (c.low, c.high));
+    (range, baseline.learned_share(budget))
+}

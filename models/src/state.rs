@@ -1,0 +1,147 @@
+//! All that one device has learned, and where its rules stand. Plain data: serialised with the checkpoint, bounded.
+
+use crate::baseline::Baseline;
+use crate::ewma::Ewma;
+use crate::maintenance::PlanProgress;
+use crate::plan::Plan;
+use crate::rate::Course;
+use crate::stuck::Standstill;
+use crate::trees::Masses;
+use crate::trend::Trend;
+use domain::{MetricIndex, ModeIndex, Quality, Severity, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Most metrics of one device; further ones are stored by others but not watched.
+pub const MAX_METRICS: usize = 200;
+/// Most fault codes of one device that stand at the same time; the oldest gives way.
+pub const MAX_CODES: usize = 32;
+
+/// All that one device has learned and where its rules stand. Made by [`crate::Engine::fresh`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceState {
+    pub(crate) shape: u64,
+    pub(crate) slots: Vec<Slot>,
+    /// Where the next sample's slot is looked for first.
+    pub(crate) cursor: u16,
+    pub(crate) memory: Memory,
+    /// How badly each check speaks now; declared metrics first, then unknown ones in the order they were first seen.
+    pub(crate) speaking: Vec<Option<Severity>>,
+    pub(crate) modes: Vec<Option<Severity>>,
+    pub(crate) trees: Vec<Masses>,
+    pub(crate) trends: Vec<Trend>,
+    pub(crate) plans: Vec<PlanProgress>,
+    pub(crate) codes: Vec<StandingCode>,
+    pub(crate) last_received: Option<Timestamp>,
+    pub(crate) last_measured: Option<Timestamp>,
+}
+
+/// What the checks remember, each sort together.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    pub limits: Vec<u8>,
+    pub rates: Vec<Course>,
+    pub stucks: Vec<Standstill>,
+    pub ewmas: Vec<Ewma>,
+    pub baselines: Vec<Baseline>,
+}
+
+/// One metric of the device.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Slot {
+    pub metric: MetricIndex,
+    pub watch: Watch,
+    pub quality: Quality,
+    /// The last value that was not Bad; meaningless before there was one.
+    pub value: f64,
+    pub measured_at: Timestamp,
+    pub has_value: bool,
+}
+
+/// How a metric is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Watch {
+    /// Declared in the profile; the place in the plan.
+    Declared(u16),
+    /// Unknown to the profile but learned; the first of its places among `speaking` and `baselines`.
+    Unknown { place: u32, baseline: u32 },
+    /// Only its last value is kept.
+    Not,
+}
+
+/// A fault code that the device reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StandingCode {
+    pub code: String,
+    pub text: String,
+    pub severity: Severity,
+    pub mode: ModeIndex,
+    pub raised_at: Timestamp,
+}
+
+impl DeviceState {
+    pub(crate) fn fresh(plan: &Plan, modes: usize, plans: usize) -> DeviceState {
+        let sizes = plan.sizes;
+        DeviceState {
+            shape: plan.shape,
+            slots: Vec::with_capacity(plan.metrics.len()),
+            cursor: 0,
+            memory: Memory {
+                limits: vec![0; sizes.limits],
+                rates: vec![Course::default(); sizes.rates],
+                stucks: vec![Standstill::default(); sizes.stucks],
+                ewmas: vec![Ewma::default(); sizes.ewmas],
+                baselines: vec![Baseline::default(); sizes.baselines],
+            },
+            speaking: vec![None; sizes.places],
+            modes: vec![None; modes],
+            trees: plan.trees.iter().map(|t| t.forest.fresh()).collect(),
+            trends: vec![Trend::default(); plan.trends.len()],
+            plans: vec![PlanProgress::default(); plans],
+            codes: Vec::new(),
+            last_received: None,
+            last_measured: None,
+        }
+    }
+
+    /// Whether this can be the memory of a device under this plan: a checkpoint of another version must not lead astray.
+    pub(crate) fn fits(&self, plan: &Plan, modes: usize, plans: usize) -> bool {
+        let (sizes, memory) = (plan.sizes, &self.memory);
+        let unknown = self
+            .slots
+            .iter()
+            .filter(|s| matches!(s.watch, Watch::Unknown { .. }))
+            .count();
+        let added = unknown * plan.unknown.len();
+        self.shape == plan.shape
+            && self.slots.len() <= MAX_METRICS
+            && memory.limits.len() == sizes.limits
+            && memory.rates.len() == sizes.rates
+            && memory.stucks.len() == sizes.stucks
+            && memory.ewmas.len() == sizes.ewmas
+            && memory.baselines.len() == sizes.baselines + added
+            && self.speaking.len() == sizes.places + added
+            && self.modes.len() == modes
+            && self.plans.len() == plans
+            && self.trends.len() == plan.trends.len()
+            && self.trees.len() == plan.trees.len()
+            && plan.trees.iter().zip(&self.trees).all(|(p, m)| p.forest.fits(m))
+            && self.slots.iter().all(|slot| match slot.watch {
+                Watch::Declared(place) => usize::from(place) < plan.metrics.len(),
+                Watch::Unknown { place, baseline } => {
+                    place as usize + plan.unknown.len() <= self.speaking.len()
+                        && baseline as usize + plan.unknown.len() <= memory.baselines.len()
+                }
+                Watch::Not => true,
+            })
+    }
+
+    /// When the device was last heard, our time.
+    pub fn last_received(&self) -> Option<Timestamp> {
+        self.last_received
+    }
+
+    /// The newest device time seen.
+    pub fn last_measured(&self) -> Option<Timestamp> {
+        self.last_measured
+    }
+}
