@@ -45,31 +45,14 @@ pub enum Input {
 
 /// What a person (or a system on its behalf) wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", tag = "about", deny_unknown_fields)]
 pub enum Command {
-    /// The alarm was seen.
-    Acknowledge {
+    /// Something about an alarm.
+    Alarm {
         /// Which.
         alarm: AlarmId,
-    },
-    /// The alarm shall be out of sight for a time.
-    Shelve {
-        /// Which.
-        alarm: AlarmId,
-        /// Why.
-        reason: String,
-        /// Until when.
-        until: Timestamp,
-    },
-    /// The alarm shall be seen again.
-    Unshelve {
-        /// Which.
-        alarm: AlarmId,
-    },
-    /// The latched alarm may go.
-    Reset {
-        /// Which.
-        alarm: AlarmId,
+        /// What.
+        command: AlarmCommand,
     },
     /// Something about a ticket.
     Ticket {
@@ -78,6 +61,25 @@ pub enum Command {
         /// What.
         command: TicketCommand,
     },
+}
+
+/// What an operator does with an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+pub enum AlarmCommand {
+    /// It was seen.
+    Acknowledge,
+    /// It shall be out of sight for a time.
+    Shelve {
+        /// Why.
+        reason: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It shall be seen again.
+    Unshelve,
+    /// It is latched and may go.
+    Reset,
 }
 
 /// Why a command was not followed; nothing has changed.

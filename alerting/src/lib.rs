@@ -17,7 +17,9 @@ pub mod ticket;
 
 pub use book::{Book, LastEpisode, Snapshot};
 pub use condition::{ConditionTracker, Edge};
-pub use effect::{AuditEntry, Command, Effect, Input, Message, Outgoing, Refusal, TicketDecision, TicketEvent};
+pub use effect::{
+    AlarmCommand, AuditEntry, Command, Effect, Input, Message, Outgoing, Refusal, TicketDecision, TicketEvent,
+};
 pub use policy::{AlertingConfig, Policy};
 pub use record::{AlarmRecord, Asset, DeviceFacts};
 pub use ticket::{Actor, TicketCommand, TicketRecord};

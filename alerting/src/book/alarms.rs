@@ -1,12 +1,12 @@
 //! Alarms in the book: conditions and operators' commands become transitions, and transitions become effects.
 
-use super::{Book, ModeKey, name_of};
-use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmReason, AlarmRules, AlarmTransition};
-use crate::effect::{AuditEntry, Command, Effect, HeldBack, Message, Outgoing, Refusal, TicketDecision};
+use super::telling::{audit, message};
+use super::{Book, ModeKey};
+use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmRules, AlarmTransition};
+use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDecision};
 use crate::reason;
 use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
 use crate::ticket::{Actor, MAX_TEXT_BYTES, check_text};
-use domain::wire::AlarmMessage;
 use domain::{AlarmId, ConditionChange, ConditionState, Timestamp};
 
 impl Book {
@@ -102,21 +102,21 @@ impl Book {
 
     pub(super) fn command_alarm(
         &mut self,
-        command: Command,
+        alarm: AlarmId,
+        command: AlarmCommand,
         actor: Actor,
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let by = name_of(&actor);
-        let (alarm, input) = match command {
-            Command::Acknowledge { alarm } => (alarm, AlarmInput::Acknowledge { by }),
-            Command::Shelve { alarm, reason, until } => {
+        let by = actor.name().to_owned();
+        let input = match command {
+            AlarmCommand::Acknowledge => AlarmInput::Acknowledge { by },
+            AlarmCommand::Shelve { reason, until } => {
                 check_text("reason", &reason, MAX_TEXT_BYTES).map_err(|why| Refusal::Text { why })?;
-                (alarm, AlarmInput::Shelve { by, reason, until })
+                AlarmInput::Shelve { by, reason, until }
             }
-            Command::Unshelve { alarm } => (alarm, AlarmInput::Unshelve { by }),
-            Command::Reset { alarm } => (alarm, AlarmInput::Reset { by }),
-            Command::Ticket { ticket, .. } => return Err(Refusal::UnknownTicket { ticket }),
+            AlarmCommand::Unshelve => AlarmInput::Unshelve { by },
+            AlarmCommand::Reset => AlarmInput::Reset { by },
         };
         let Some(mut record) = self.alarm_by_id(&alarm).cloned() else {
             return Err(Refusal::UnknownAlarm { alarm });
@@ -191,66 +191,5 @@ impl Book {
         }
         out.append(&mut ticket_effects);
         self.keep_alarm(alarm);
-    }
-}
-
-fn message(alarm: &AlarmRecord) -> AlarmMessage {
-    AlarmMessage {
-        alarm_id: alarm.id.clone(),
-        site: alarm.device.site.clone(),
-        device: alarm.device.device.clone(),
-        failure_mode: alarm.failure_mode.clone(),
-        severity: alarm.life.severity,
-        state: alarm.life.state.as_str().to_owned(),
-        is_shelved: alarm.is_shelved(),
-        risk: alarm.risk.level,
-        measured_at: alarm.measured_at,
-        raised_at: alarm.raised_at,
-        reason: alarm.reason.en.clone(),
-    }
-}
-
-fn audit(alarm: &AlarmRecord, reason: &AlarmReason, ticket: TicketDecision, actor: Actor, at: Timestamp) -> AuditEntry {
-    let (severity, risk) = (alarm.life.severity.as_str(), alarm.risk.level.as_str());
-    let mut detail = match reason {
-        AlarmReason::Raised { .. } | AlarmReason::RaisedAgain { .. } => {
-            format!("{severity}, risk {risk}: {}", alarm.reason.en)
-        }
-        AlarmReason::Escalated { from, to } | AlarmReason::Eased { from, to } => {
-            format!(
-                "from {} to {}, risk {risk}: {}",
-                from.as_str(),
-                to.as_str(),
-                alarm.reason.en
-            )
-        }
-        AlarmReason::Shelved { reason, until, .. } => format!("until {until}: {reason}"),
-        AlarmReason::ReturnedToNormal
-        | AlarmReason::ReturnedUnseen
-        | AlarmReason::StaysLatched
-        | AlarmReason::Acknowledged { .. }
-        | AlarmReason::Unshelved { .. }
-        | AlarmReason::ShelvingExpired
-        | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
-    };
-    match ticket {
-        TicketDecision::NotAssessed => {}
-        TicketDecision::Opened { ticket: id }
-        | TicketDecision::Merged { ticket: id }
-        | TicketDecision::Upgraded { ticket: id }
-        | TicketDecision::Reopened { ticket: id }
-        | TicketDecision::Covered { ticket: id } => detail.push_str(&format!("; ticket {id} {}", ticket.as_str())),
-        TicketDecision::HeldBack { why } => detail.push_str(match why {
-            HeldBack::NeverByItself => "; no ticket: this failure mode never opens one by itself",
-            HeldBack::BelowThreshold => "; no ticket: neither severity nor risk is high enough",
-            HeldBack::Shelved => "; no ticket while shelved",
-        }),
-    }
-    AuditEntry {
-        at,
-        actor,
-        action: format!("alarm.{}", reason.as_str()),
-        subject: alarm.id.to_string(),
-        detail,
     }
 }

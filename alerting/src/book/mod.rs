@@ -7,15 +7,18 @@
 //! episode; so it is bounded by devices × failure modes, and by the tickets that people leave open.
 
 mod alarms;
+mod telling;
 mod tickets;
 
+#[cfg(test)]
+mod invariants;
 #[cfg(test)]
 mod tests;
 
 use crate::effect::{Command, Effect, Input, Refusal};
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
-use crate::ticket::{Actor, TicketRecord};
+use crate::ticket::TicketRecord;
 use domain::{DeviceKey, FailureModeId, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,11 +161,8 @@ impl Book {
                 measured_at,
             } => self.take_maintenance(&device, &plan, occurrence, at_value, measured_at, now, &mut out),
             Input::Command { actor, command } => match command {
+                Command::Alarm { alarm, command } => self.command_alarm(alarm, command, actor, now, &mut out)?,
                 Command::Ticket { ticket, command } => self.command_ticket(ticket, command, actor, now, &mut out)?,
-                Command::Acknowledge { .. }
-                | Command::Shelve { .. }
-                | Command::Unshelve { .. }
-                | Command::Reset { .. } => self.command_alarm(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
         }
@@ -273,9 +273,4 @@ impl Book {
     fn open_ticket_of(&self, device: &DeviceKey, mode: &FailureModeId) -> Option<TicketId> {
         self.open.get(device)?.get(mode).copied()
     }
-}
-
-/// The name that a person acts under in records that have room for a name only.
-fn name_of(actor: &Actor) -> String {
-    actor.name().to_owned()
 }

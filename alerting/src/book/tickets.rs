@@ -1,9 +1,10 @@
 //! Tickets in the book: when one opens, what is merged, linked, upgraded or opened again, and what its clocks tell.
 
+use super::telling::{tell, tell_service};
 use super::{Book, ModeKey, Subject};
 use crate::alarm::AlarmReason;
 use crate::clock::Clock;
-use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, Refusal, TicketDecision, TicketEvent};
+use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
 use crate::reason;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::ticket::{
@@ -12,7 +13,6 @@ use crate::ticket::{
 };
 use domain::profile::{MaintenanceDue, MaintenancePlan};
 use domain::text::Text;
-use domain::wire::ServiceMessage;
 use domain::{AlarmId, DeviceKey, FailureModeId, Impact, Millis, Probability, Severity, TicketId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -430,133 +430,5 @@ fn due_at(plan: &MaintenancePlan, default: Millis, now: Timestamp) -> Timestamp 
             now + Millis::from_hours(*lead)
         }
         MaintenanceDue::Counter { .. } => now + default,
-    }
-}
-
-/// What follows from every change of a ticket: its row, a line in the audit trail, a word to receivers.
-fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at: Timestamp, out: &mut Vec<Effect>) {
-    out.push(Effect::TicketChanged {
-        record: Box::new(ticket.clone()),
-        change: change.clone(),
-    });
-    out.push(Effect::Audit(AuditEntry {
-        at,
-        actor: actor.clone(),
-        action: format!("ticket.{}", change.as_str()),
-        subject: ticket.id.to_string(),
-        detail: detail(ticket, &change),
-    }));
-    let is_notice = match &change {
-        TicketChange::Opened { .. }
-        | TicketChange::Reopened { .. }
-        | TicketChange::Upgraded { .. }
-        | TicketChange::ClockWarning { .. }
-        | TicketChange::ClockBreached { .. }
-        | TicketChange::Assigned { .. } => true,
-        TicketChange::Stepped { .. }
-        | TicketChange::Held { .. }
-        | TicketChange::Resumed
-        | TicketChange::Scheduled { .. }
-        | TicketChange::Commented { .. }
-        | TicketChange::Closed { .. }
-        | TicketChange::Cancelled { .. }
-        | TicketChange::Archived
-        | TicketChange::Merged { .. }
-        | TicketChange::DueAgain { .. }
-        | TicketChange::Linked { .. } => false,
-    };
-    out.push(Effect::Publish(Box::new(Message {
-        key: format!("ticket/{}/{}", ticket.id, ticket.revision),
-        device: ticket.device.clone(),
-        is_notice,
-        content: Outgoing::Ticket(TicketEvent {
-            ticket: ticket.id,
-            ticket_key: ticket.key.clone(),
-            device: ticket.device.clone(),
-            failure_mode: ticket.failure_mode.clone(),
-            event: change.as_str().to_owned(),
-            change,
-            state: ticket.state.as_str().to_owned(),
-            kind: ticket.grade.kind,
-            priority: ticket.grade.priority,
-            risk: ticket.grade.risk,
-            due_at: ticket.due_at,
-            title: ticket.title.en.clone(),
-            reason: ticket.reason.en.clone(),
-            by: actor,
-            at,
-            revision: ticket.revision,
-        }),
-    })));
-}
-
-fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
-    let separator = if ticket.action.en.is_empty() { "" } else { ". " };
-    out.push(Effect::Publish(Box::new(Message {
-        key: format!("ticket/{}/{}/service", ticket.id, ticket.revision),
-        device: ticket.device.clone(),
-        is_notice: true,
-        content: Outgoing::Service(ServiceMessage {
-            ticket: ticket.id,
-            site: ticket.device.site.clone(),
-            device: ticket.device.device.clone(),
-            service: ticket.grade.kind.as_str().to_owned(),
-            failure_mode: ticket.failure_mode.clone(),
-            text: format!(
-                "{}: {}{separator}{}",
-                ticket.title.en, ticket.reason.en, ticket.action.en
-            ),
-            opened_at: ticket.opened_at,
-            due_at: ticket.due_at,
-        }),
-    })));
-}
-
-fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
-    let optional = |name: &Option<String>| name.clone().unwrap_or_else(|| "nobody".into());
-    let date = |at: &Option<Timestamp>| at.map_or_else(|| "unknown".into(), |at| at.to_string());
-    match change {
-        TicketChange::Opened { reason } => format!(
-            "{} {:?} for {}: {}",
-            ticket.grade.kind.as_str(),
-            ticket.grade.priority,
-            ticket.key,
-            reason.en
-        ),
-        TicketChange::Stepped { from, to } => format!("from {} to {}", from.as_str(), to.as_str()),
-        TicketChange::Held { reason } | TicketChange::Cancelled { reason } => reason.clone(),
-        TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
-        TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
-        TicketChange::Scheduled { at } => format!("for {at}"),
-        TicketChange::Commented { text } => text.clone(),
-        TicketChange::Closed { outcome } => match outcome {
-            crate::ticket::Outcome::FaultConfirmed { cause, remedy, parts } => {
-                format!(
-                    "fault confirmed: {cause}; remedy: {remedy}; parts: {}",
-                    parts.join(", ")
-                )
-            }
-            crate::ticket::Outcome::NoFaultFound => "no fault found".into(),
-            crate::ticket::Outcome::Other { text } => text.clone(),
-        },
-        TicketChange::Reopened { reason } => match reason {
-            ReopenReason::ByPerson { text } => text.clone(),
-            ReopenReason::Escalated => format!("its alarm got worse: {}", ticket.reason.en),
-            ReopenReason::RaisedAgain => format!("its alarm came back: {}", ticket.reason.en),
-        },
-        TicketChange::Archived => format!("after {} changes", ticket.revision),
-        TicketChange::Merged { alarm } => alarm.to_string(),
-        TicketChange::DueAgain { occurrence } => format!("occurrence {occurrence}"),
-        TicketChange::Linked { ticket } => ticket.to_string(),
-        TicketChange::Upgraded { from, to } => format!(
-            "from {} {:?} to {} {:?}: {}",
-            from.kind.as_str(),
-            from.priority,
-            to.kind.as_str(),
-            to.priority,
-            ticket.reason.en
-        ),
-        TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
-        TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),
     }
 }

@@ -1,0 +1,268 @@
+//! What must hold whatever happens, tried on random histories.
+
+use super::tests::{MINUTE, closed, condition, pump};
+use super::*;
+use crate::clock::ClockKind;
+use crate::effect::AlarmCommand;
+use crate::record::{Asset, DeviceFacts};
+use crate::ticket::{Actor, TicketChange, TicketCommand, WorkStep};
+use domain::{AlarmId, ConditionState, Millis, Severity};
+use proptest::prelude::*;
+
+const DAY: i64 = 24 * 60 * MINUTE;
+
+#[derive(Debug, Clone)]
+enum Act {
+    Condition {
+        device: usize,
+        mode: usize,
+        severity: Option<Severity>,
+    },
+    Maintenance {
+        device: usize,
+        occurrence: u32,
+    },
+    Alarm {
+        pick: usize,
+        what: u8,
+    },
+    Ticket {
+        pick: u64,
+        command: TicketCommand,
+    },
+    Tick,
+}
+
+const MODES: [&str; 5] = [
+    "bearing_wear",
+    "seal_leak",
+    "cavitation",
+    "no_data",
+    "abnormal_behaviour",
+];
+
+fn act() -> impl Strategy<Value = Act> {
+    let severity = prop_oneof![
+        Just(None),
+        Just(None),
+        Just(Some(Severity::Advisory)),
+        Just(Some(Severity::Warning)),
+        Just(Some(Severity::Critical))
+    ];
+    let step = prop_oneof![
+        Just(WorkStep::Reported),
+        Just(WorkStep::Diagnosed),
+        Just(WorkStep::InProgress),
+        Just(WorkStep::Testing),
+        Just(WorkStep::AwaitingConfirmation)
+    ];
+    let text = || "because".to_owned();
+    let command = prop_oneof![
+        step.prop_map(|to| TicketCommand::Step { to }),
+        Just(TicketCommand::Hold { reason: text() }),
+        Just(TicketCommand::Resume),
+        Just(TicketCommand::Assign { to: Some(text()) }),
+        Just(TicketCommand::Schedule { at: Timestamp(7) }),
+        Just(TicketCommand::Comment { text: text() }),
+        Just(closed()),
+        Just(closed()),
+        Just(TicketCommand::Cancel { reason: text() }),
+        Just(TicketCommand::Reopen { reason: text() }),
+        Just(TicketCommand::Archive),
+    ];
+    prop_oneof![
+        6 => (0..2usize, 0..MODES.len(), severity).prop_map(|(device, mode, severity)| Act::Condition { device, mode, severity }),
+        1 => (0..2usize, 1..5u32).prop_map(|(device, occurrence)| Act::Maintenance { device, occurrence }),
+        4 => (any::<usize>(), 0..4u8).prop_map(|(pick, what)| Act::Alarm { pick, what }),
+        5 => (1..8u64, command).prop_map(|(pick, command)| Act::Ticket { pick, command }),
+        3 => Just(Act::Tick),
+    ]
+}
+
+fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input {
+    let actor = Actor::Person { name: "li".into() };
+    match act {
+        Act::Condition { device, mode, severity } => {
+            let state = match severity {
+                None => ConditionState::Clear,
+                Some(severity) => ConditionState::Active { severity: *severity },
+            };
+            condition(&devices[*device], MODES[*mode], state, now)
+        }
+        Act::Maintenance { device, occurrence } => Input::MaintenanceDue {
+            device: devices[*device].clone(),
+            plan: FailureModeId::new("lubrication").unwrap(),
+            occurrence: *occurrence,
+            at_value: 1951.0,
+            measured_at: Timestamp(now),
+        },
+        Act::Alarm { pick, what } => {
+            let live: Vec<_> = book.alarms().map(|a| a.id.clone()).collect();
+            let alarm = match live.len() {
+                0 => AlarmId("a/b/c/1".into()),
+                n => live[pick % n].clone(),
+            };
+            let (reason, until) = ("known".to_owned(), Timestamp(now + 300 * MINUTE));
+            let command = match what {
+                0 => AlarmCommand::Acknowledge,
+                1 => AlarmCommand::Shelve { reason, until },
+                2 => AlarmCommand::Unshelve,
+                _ => AlarmCommand::Reset,
+            };
+            let command = Command::Alarm { alarm, command };
+            Input::Command { actor, command }
+        }
+        Act::Ticket { pick, command } => {
+            let (ticket, command) = (TicketId(*pick), command.clone());
+            let command = Command::Ticket { ticket, command };
+            Input::Command { actor, command }
+        }
+        Act::Tick => Input::Tick,
+    }
+}
+
+/// The rows that a store would have after the effects.
+#[derive(Default)]
+struct Rows {
+    alarms: BTreeMap<AlarmId, String>,
+    tickets: BTreeMap<TicketId, String>,
+}
+
+impl Rows {
+    fn store(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::AlarmChanged { record, .. } => {
+                    self.alarms
+                        .insert(record.id.clone(), serde_json::to_string(record).unwrap());
+                }
+                Effect::TicketChanged { record, .. } => {
+                    self.tickets.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::Audit(_) | Effect::Publish(_) => {}
+            }
+        }
+    }
+
+    fn read(&self) -> Snapshot {
+        Snapshot {
+            alarms: self
+                .alarms
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            tickets: self
+                .tickets
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            last: vec![],
+            last_ticket: 0,
+        }
+    }
+}
+
+/// The parts of a snapshot that decide what happens next.
+fn essence(book: &Book) -> (Vec<AlarmRecord>, Vec<TicketRecord>, Option<Timestamp>, u64) {
+    let Snapshot {
+        alarms,
+        tickets,
+        last_ticket,
+        ..
+    } = book.snapshot();
+    (alarms, tickets, book.next_deadline(), last_ticket)
+}
+
+fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>, opened: &mut BTreeSet<String>) {
+    let mut open = BTreeSet::new();
+    for ticket in book.tickets().filter(|t| t.state.is_open()) {
+        let mode = (ticket.device.clone(), ticket.failure_mode.clone());
+        assert!(open.insert(mode), "two open tickets for one fault: {}", ticket.key);
+    }
+    let indexed: usize = book.open.values().map(BTreeMap::len).sum();
+    assert_eq!(indexed, open.len());
+    for effect in effects {
+        match effect {
+            Effect::Publish(message) => {
+                let key = &message.key;
+                assert!(keys.insert(key.clone()), "{key} was published before");
+            }
+            Effect::TicketChanged {
+                record,
+                change: TicketChange::Opened { .. },
+            } => {
+                assert!(opened.insert(record.key.clone()), "{} was opened before", record.key);
+            }
+            Effect::TicketChanged { .. } | Effect::AlarmChanged { .. } | Effect::Audit(_) => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn invariants_hold_and_a_restored_book_goes_on_as_the_old_one(
+        acts in prop::collection::vec((prop_oneof![Just(1i64), 1..90i64, Just(400), Just(3000)], act()), 1..60),
+        restart in 0..60usize,
+    ) {
+        let policy = Arc::new(Policy::default());
+        let device = |name| DeviceFacts {
+            key: DeviceKey::new("harbour", name).unwrap(),
+            profile: pump(),
+            asset: Asset::default(),
+        };
+        let devices = [device("pump-1"), device("pump-2")];
+        let mut book = Book::new(policy.clone());
+        let mut twins: Vec<Book> = vec![];
+        let (mut rows, mut keys, mut opened) = (Rows::default(), BTreeSet::new(), BTreeSet::new());
+        let mut elapsed: BTreeMap<(TicketId, ClockKind), Millis> = BTreeMap::new();
+        let mut conditions = vec![];
+        let mut now = 1_000 * DAY;
+        for (i, (wait, act)) in acts.iter().enumerate() {
+            if i == restart {
+                // Once from a stored snapshot, once from the rows that the effects left behind.
+                let text = serde_json::to_string(&book.snapshot()).unwrap();
+                twins = vec![
+                    Book::restore(policy.clone(), serde_json::from_str(&text).unwrap()),
+                    Book::restore(policy.clone(), rows.read()),
+                ];
+                for twin in &twins {
+                    prop_assert_eq!(essence(twin), essence(&book));
+                }
+            }
+            now += wait * MINUTE;
+            // A tick before the deadline does nothing.
+            if book.next_deadline().is_none_or(|at| at.0 > now) {
+                prop_assert_eq!(book.clone().step(Input::Tick, Timestamp(now)), Ok(vec![]));
+            }
+            let input = input_of(act, &book, &devices, now);
+            if let Input::Condition { change, .. } = &input
+                && change.failure_mode.as_str() != "no_data"
+            {
+                conditions.push(input.clone());
+            }
+            let before = book.snapshot();
+            let found = book.step(input.clone(), Timestamp(now));
+            for twin in &mut twins {
+                prop_assert_eq!(&twin.step(input.clone(), Timestamp(now)), &found);
+            }
+            let effects = found.unwrap_or_default();
+            prop_assert_eq!(effects.is_empty(), book.snapshot() == before, "an effect for each change, a change for each effect");
+            rows.store(&effects);
+            check_invariants(&book, &effects, &mut keys, &mut opened);
+            if matches!(act, Act::Tick) {
+                prop_assert!(book.next_deadline().is_none_or(|at| at.0 > now), "a tick leaves nothing due");
+            }
+            for ticket in book.tickets() {
+                for (kind, clock) in &ticket.clocks {
+                    let new = clock.elapsed(&policy.calendar, Timestamp(now));
+                    let old = elapsed.insert((ticket.id, *kind), new);
+                    prop_assert!(old.is_none_or(|old| old <= new), "a clock ran backwards");
+                }
+            }
+        }
+        for old in conditions {
+            prop_assert_eq!(book.step(old, Timestamp(now)), Ok(vec![]), "a replay changes nothing");
+        }
+    }
+}

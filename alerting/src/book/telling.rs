@@ -1,0 +1,206 @@
+//! What is said about a change: messages for receivers and lines of the audit trail. No decision is taken here.
+
+use crate::alarm::AlarmReason;
+use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
+use crate::record::AlarmRecord;
+use crate::ticket::{Actor, Outcome, ReopenReason, TicketChange, TicketRecord};
+use domain::Timestamp;
+use domain::wire::{AlarmMessage, ServiceMessage};
+
+/// The alarm as the wire has it.
+pub(super) fn message(alarm: &AlarmRecord) -> AlarmMessage {
+    AlarmMessage {
+        alarm_id: alarm.id.clone(),
+        site: alarm.device.site.clone(),
+        device: alarm.device.device.clone(),
+        failure_mode: alarm.failure_mode.clone(),
+        severity: alarm.life.severity,
+        state: alarm.life.state.as_str().to_owned(),
+        is_shelved: alarm.is_shelved(),
+        risk: alarm.risk.level,
+        measured_at: alarm.measured_at,
+        raised_at: alarm.raised_at,
+        reason: alarm.reason.en.clone(),
+    }
+}
+
+/// The line of the audit trail.
+pub(super) fn audit(
+    alarm: &AlarmRecord,
+    reason: &AlarmReason,
+    ticket: TicketDecision,
+    actor: Actor,
+    at: Timestamp,
+) -> AuditEntry {
+    let (severity, risk) = (alarm.life.severity.as_str(), alarm.risk.level.as_str());
+    let mut detail = match reason {
+        AlarmReason::Raised { .. } | AlarmReason::RaisedAgain { .. } => {
+            format!("{severity}, risk {risk}: {}", alarm.reason.en)
+        }
+        AlarmReason::Escalated { from, to } | AlarmReason::Eased { from, to } => {
+            format!(
+                "from {} to {}, risk {risk}: {}",
+                from.as_str(),
+                to.as_str(),
+                alarm.reason.en
+            )
+        }
+        AlarmReason::Shelved { reason, until, .. } => format!("until {until}: {reason}"),
+        AlarmReason::ReturnedToNormal
+        | AlarmReason::ReturnedUnseen
+        | AlarmReason::StaysLatched
+        | AlarmReason::Acknowledged { .. }
+        | AlarmReason::Unshelved { .. }
+        | AlarmReason::ShelvingExpired
+        | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
+    };
+    match ticket {
+        TicketDecision::NotAssessed => {}
+        TicketDecision::Opened { ticket: id }
+        | TicketDecision::Merged { ticket: id }
+        | TicketDecision::Upgraded { ticket: id }
+        | TicketDecision::Reopened { ticket: id }
+        | TicketDecision::Covered { ticket: id } => detail.push_str(&format!("; ticket {id} {}", ticket.as_str())),
+        TicketDecision::HeldBack { why } => detail.push_str(match why {
+            HeldBack::NeverByItself => "; no ticket: this failure mode never opens one by itself",
+            HeldBack::BelowThreshold => "; no ticket: neither severity nor risk is high enough",
+            HeldBack::Shelved => "; no ticket while shelved",
+        }),
+    }
+    AuditEntry {
+        at,
+        actor,
+        action: format!("alarm.{}", reason.as_str()),
+        subject: alarm.id.to_string(),
+        detail,
+    }
+}
+
+/// What follows from every change of a ticket: its row, a line in the audit trail, a word to receivers.
+pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at: Timestamp, out: &mut Vec<Effect>) {
+    out.push(Effect::TicketChanged {
+        record: Box::new(ticket.clone()),
+        change: change.clone(),
+    });
+    out.push(Effect::Audit(AuditEntry {
+        at,
+        actor: actor.clone(),
+        action: format!("ticket.{}", change.as_str()),
+        subject: ticket.id.to_string(),
+        detail: detail(ticket, &change),
+    }));
+    let is_notice = match &change {
+        TicketChange::Opened { .. }
+        | TicketChange::Reopened { .. }
+        | TicketChange::Upgraded { .. }
+        | TicketChange::ClockWarning { .. }
+        | TicketChange::ClockBreached { .. }
+        | TicketChange::Assigned { .. } => true,
+        TicketChange::Stepped { .. }
+        | TicketChange::Held { .. }
+        | TicketChange::Resumed
+        | TicketChange::Scheduled { .. }
+        | TicketChange::Commented { .. }
+        | TicketChange::Closed { .. }
+        | TicketChange::Cancelled { .. }
+        | TicketChange::Archived
+        | TicketChange::Merged { .. }
+        | TicketChange::DueAgain { .. }
+        | TicketChange::Linked { .. } => false,
+    };
+    out.push(Effect::Publish(Box::new(Message {
+        key: format!("ticket/{}/{}", ticket.id, ticket.revision),
+        device: ticket.device.clone(),
+        is_notice,
+        content: Outgoing::Ticket(TicketEvent {
+            ticket: ticket.id,
+            ticket_key: ticket.key.clone(),
+            device: ticket.device.clone(),
+            failure_mode: ticket.failure_mode.clone(),
+            event: change.as_str().to_owned(),
+            change,
+            state: ticket.state.as_str().to_owned(),
+            kind: ticket.grade.kind,
+            priority: ticket.grade.priority,
+            risk: ticket.grade.risk,
+            due_at: ticket.due_at,
+            title: ticket.title.en.clone(),
+            reason: ticket.reason.en.clone(),
+            by: actor,
+            at,
+            revision: ticket.revision,
+        }),
+    })));
+}
+
+/// A proactive service begins, or becomes more urgent.
+pub(super) fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
+    let separator = if ticket.action.en.is_empty() { "" } else { ". " };
+    out.push(Effect::Publish(Box::new(Message {
+        key: format!("ticket/{}/{}/service", ticket.id, ticket.revision),
+        device: ticket.device.clone(),
+        is_notice: true,
+        content: Outgoing::Service(ServiceMessage {
+            ticket: ticket.id,
+            site: ticket.device.site.clone(),
+            device: ticket.device.device.clone(),
+            service: ticket.grade.kind.as_str().to_owned(),
+            failure_mode: ticket.failure_mode.clone(),
+            text: format!(
+                "{}: {}{separator}{}",
+                ticket.title.en, ticket.reason.en, ticket.action.en
+            ),
+            opened_at: ticket.opened_at,
+            due_at: ticket.due_at,
+        }),
+    })));
+}
+
+fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
+    let optional = |name: &Option<String>| name.clone().unwrap_or_else(|| "nobody".into());
+    let date = |at: &Option<Timestamp>| at.map_or_else(|| "unknown".into(), |at| at.to_string());
+    match change {
+        TicketChange::Opened { reason } => format!(
+            "{} {:?} for {}: {}",
+            ticket.grade.kind.as_str(),
+            ticket.grade.priority,
+            ticket.key,
+            reason.en
+        ),
+        TicketChange::Stepped { from, to } => format!("from {} to {}", from.as_str(), to.as_str()),
+        TicketChange::Held { reason } | TicketChange::Cancelled { reason } => reason.clone(),
+        TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
+        TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
+        TicketChange::Scheduled { at } => format!("for {at}"),
+        TicketChange::Commented { text } => text.clone(),
+        TicketChange::Closed { outcome } => match outcome {
+            Outcome::FaultConfirmed { cause, remedy, parts } => {
+                format!(
+                    "fault confirmed: {cause}; remedy: {remedy}; parts: {}",
+                    parts.join(", ")
+                )
+            }
+            Outcome::NoFaultFound => "no fault found".into(),
+            Outcome::Other { text } => text.clone(),
+        },
+        TicketChange::Reopened { reason } => match reason {
+            ReopenReason::ByPerson { text } => text.clone(),
+            ReopenReason::Escalated => format!("its alarm got worse: {}", ticket.reason.en),
+            ReopenReason::RaisedAgain => format!("its alarm came back: {}", ticket.reason.en),
+        },
+        TicketChange::Archived => format!("after {} changes", ticket.revision),
+        TicketChange::Merged { alarm } => alarm.to_string(),
+        TicketChange::DueAgain { occurrence } => format!("occurrence {occurrence}"),
+        TicketChange::Linked { ticket } => ticket.to_string(),
+        TicketChange::Upgraded { from, to } => format!(
+            "from {} {:?} to {} {:?}: {}",
+            from.kind.as_str(),
+            from.priority,
+            to.kind.as_str(),
+            to.priority,
+            ticket.reason.en
+        ),
+        TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
+        TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),
+    }
+}
