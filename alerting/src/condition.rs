@@ -413,7 +413,14 @@ mod tests {
         let mut tracker = ConditionTracker::default();
         let mut edges = Vec::new();
         let mut emit = |m, e| edges.push((m, e));
-        tracker.step(&modes, u64::MAX, 1 << 63 | 1, |_| Severity::Warning, Timestamp(1), &mut emit);
+        tracker.step(
+            &modes,
+            u64::MAX,
+            1 << 63 | 1,
+            |_| Severity::Warning,
+            Timestamp(1),
+            &mut emit,
+        );
         tracker.step(&modes, u64::MAX, 1, |_| Severity::Warning, Timestamp(2), &mut emit);
         assert_eq!(tracker.raised(), 1);
         let severity = Severity::Warning;

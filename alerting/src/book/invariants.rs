@@ -144,11 +144,13 @@ impl Rows {
         }
     }
 
+    /// In an order of the store's own: an earlier episode may come after a later one.
     fn read(&self) -> Snapshot {
         Snapshot {
             alarms: self
                 .alarms
                 .values()
+                .rev()
                 .map(|row| serde_json::from_str(row).unwrap())
                 .collect(),
             tickets: self
