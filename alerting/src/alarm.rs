@@ -96,6 +96,8 @@ pub enum AlarmInput {
     Acknowledge {
         /// Who.
         by: PersonName,
+        /// A remark; may be empty.
+        note: String,
     },
     /// A person takes it out of sight.
     Shelve {
@@ -158,6 +160,8 @@ pub enum AlarmReason {
     Acknowledged {
         /// Who.
         by: PersonName,
+        /// A remark; may be empty.
+        note: String,
     },
     /// A person took it out of sight.
     Shelved {
@@ -322,7 +326,7 @@ impl AlarmLife {
             AlarmInput::ConditionRaised { severity } => self.raise(severity),
             AlarmInput::SeverityChanged { severity } => self.change_severity(severity),
             AlarmInput::ConditionCleared => self.clear(rules.is_latched),
-            AlarmInput::Acknowledge { by } => self.acknowledge(by, now),
+            AlarmInput::Acknowledge { by, note } => self.acknowledge(by, note, now),
             AlarmInput::Shelve { by, reason, until } => self.shelve(by, reason, until, rules.shelving_limit, now),
             AlarmInput::Unshelve { by } => match self.shelving {
                 None => Err(AlarmRefusal::NotShelved),
@@ -402,7 +406,7 @@ impl AlarmLife {
         Ok(reason)
     }
 
-    fn acknowledge(&mut self, by: PersonName, at: Timestamp) -> Result<AlarmReason, AlarmRefusal> {
+    fn acknowledge(&mut self, by: PersonName, note: String, at: Timestamp) -> Result<AlarmReason, AlarmRefusal> {
         let next = match self.state {
             AlarmState::Unacknowledged => AlarmState::Acknowledged { by: by.clone(), at },
             AlarmState::ReturnedUnacknowledged => AlarmState::Normal,
@@ -412,7 +416,7 @@ impl AlarmLife {
             }
         };
         self.state = next;
-        Ok(AlarmReason::Acknowledged { by })
+        Ok(AlarmReason::Acknowledged { by, note })
     }
 
     fn shelve(

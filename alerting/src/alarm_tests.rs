@@ -118,7 +118,10 @@ fn inputs(now: i64) -> [AlarmInput; 9] {
             severity: Severity::Advisory,
         },
         AlarmInput::ConditionCleared,
-        AlarmInput::Acknowledge { by: by() },
+        AlarmInput::Acknowledge {
+            by: by(),
+            note: String::new(),
+        },
         AlarmInput::Shelve {
             by: by(),
             reason: String::new(),

@@ -68,7 +68,11 @@ pub enum Command {
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
 pub enum AlarmCommand {
     /// It was seen.
-    Acknowledge,
+    Acknowledge {
+        /// A remark; may be empty.
+        #[serde(default)]
+        note: String,
+    },
     /// It shall be out of sight for a time.
     Shelve {
         /// Why.

@@ -6,7 +6,7 @@ use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmRules, AlarmTransiti
 use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDecision};
 use crate::reason;
 use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
-use crate::ticket::{Actor, MAX_TEXT_BYTES, check_text};
+use crate::ticket::{Actor, MAX_TEXT_BYTES, check_length, check_text};
 use domain::{AlarmId, ConditionChange, ConditionState, Timestamp};
 
 impl Book {
@@ -110,7 +110,10 @@ impl Book {
     ) -> Result<(), Refusal> {
         let by = actor.name().to_owned();
         let input = match command {
-            AlarmCommand::Acknowledge => AlarmInput::Acknowledge { by },
+            AlarmCommand::Acknowledge { note } => {
+                check_length("note", &note, MAX_TEXT_BYTES).map_err(|why| Refusal::Text { why })?;
+                AlarmInput::Acknowledge { by, note }
+            }
             AlarmCommand::Shelve { reason, until } => {
                 check_text("reason", &reason, MAX_TEXT_BYTES).map_err(|why| Refusal::Text { why })?;
                 AlarmInput::Shelve { by, reason, until }

@@ -58,7 +58,10 @@ fn act() -> impl Strategy<Value = Act> {
     ];
     let text = || "because".to_owned();
     let command = prop_oneof![
-        step.prop_map(|to| TicketCommand::Step { to }),
+        step.prop_map(|to| TicketCommand::Step {
+            to,
+            note: String::new()
+        }),
         Just(TicketCommand::Hold { reason: text() }),
         Just(TicketCommand::Resume),
         Just(TicketCommand::Assign { to: Some(text()) }),
@@ -104,7 +107,7 @@ fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input 
             };
             let (reason, until) = ("known".to_owned(), Timestamp(now + 300 * MINUTE));
             let command = match what {
-                0 => AlarmCommand::Acknowledge,
+                0 => AlarmCommand::Acknowledge { note: String::new() },
                 1 => AlarmCommand::Shelve { reason, until },
                 2 => AlarmCommand::Unshelve,
                 _ => AlarmCommand::Reset,

@@ -45,11 +45,11 @@ pub(super) fn audit(
                 alarm.reason.en
             )
         }
+        AlarmReason::Acknowledged { note, .. } => format!("now {}{}", alarm.life.state.as_str(), remark(note)),
         AlarmReason::Shelved { reason, until, .. } => format!("until {until}: {reason}"),
         AlarmReason::ReturnedToNormal
         | AlarmReason::ReturnedUnseen
         | AlarmReason::StaysLatched
-        | AlarmReason::Acknowledged { .. }
         | AlarmReason::Unshelved { .. }
         | AlarmReason::ShelvingExpired
         | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
@@ -167,22 +167,27 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             ticket.key,
             reason.en
         ),
-        TicketChange::Stepped { from, to } => format!("from {} to {}", from.as_str(), to.as_str()),
+        TicketChange::Stepped { from, to, note } => {
+            format!("from {} to {}{}", from.as_str(), to.as_str(), remark(note))
+        }
         TicketChange::Held { reason } | TicketChange::Cancelled { reason } => reason.clone(),
         TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
         TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
         TicketChange::Scheduled { at } => format!("for {at}"),
         TicketChange::Commented { text } => text.clone(),
-        TicketChange::Closed { outcome } => match outcome {
-            Outcome::FaultConfirmed { cause, remedy, parts } => {
-                format!(
-                    "fault confirmed: {cause}; remedy: {remedy}; parts: {}",
-                    parts.join(", ")
-                )
-            }
-            Outcome::NoFaultFound => "no fault found".into(),
-            Outcome::Other { text } => text.clone(),
-        },
+        TicketChange::Closed { outcome, note } => {
+            let found = match outcome {
+                Outcome::FaultConfirmed { cause, remedy, parts } => {
+                    format!(
+                        "fault confirmed: {cause}; remedy: {remedy}; parts: {}",
+                        parts.join(", ")
+                    )
+                }
+                Outcome::NoFaultFound => "no fault found".into(),
+                Outcome::Other { text } => text.clone(),
+            };
+            format!("{found}{}", remark(note))
+        }
         TicketChange::Reopened { reason } => match reason {
             ReopenReason::ByPerson { text } => text.clone(),
             ReopenReason::Escalated => format!("its alarm got worse: {}", ticket.reason.en),
@@ -202,5 +207,13 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         ),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),
+    }
+}
+
+fn remark(note: &str) -> String {
+    if note.is_empty() {
+        String::new()
+    } else {
+        format!("; {note}")
     }
 }

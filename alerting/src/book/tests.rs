@@ -153,6 +153,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
 pub(super) fn closed() -> TicketCommand {
     TicketCommand::Close {
         outcome: Outcome::NoFaultFound,
+        note: String::new(),
     }
 }
 
@@ -286,7 +287,7 @@ fn the_same_fault_again_is_merged_and_another_fault_is_linked() {
     world
         .person(Command::Alarm {
             alarm,
-            command: AlarmCommand::Acknowledge,
+            command: AlarmCommand::Acknowledge { note: String::new() },
         })
         .unwrap();
     let effects = world.wait(1).raise("bearing_wear", Severity::Warning);
@@ -371,7 +372,7 @@ fn shelving_goes_over_to_the_next_episode_but_does_not_hide_danger_to_people() {
     world
         .person(Command::Alarm {
             alarm,
-            command: AlarmCommand::Acknowledge,
+            command: AlarmCommand::Acknowledge { note: String::new() },
         })
         .unwrap();
     world.wait(1).clear("seal_leak");
@@ -392,7 +393,7 @@ fn a_latched_alarm_stays_until_a_person_resets_it() {
     world
         .person(Command::Alarm {
             alarm: alarm.clone(),
-            command: AlarmCommand::Acknowledge,
+            command: AlarmCommand::Acknowledge { note: String::new() },
         })
         .unwrap();
     assert_eq!(
@@ -419,7 +420,18 @@ fn a_technician_may_go_straight_to_work_and_close() {
     world.raise("bearing_wear", Severity::Warning);
     let to = WorkStep::InProgress;
     assert_eq!(
-        words(&world.wait(5).ticket(1, TicketCommand::Step { to }).unwrap()),
+        words(
+            &world
+                .wait(5)
+                .ticket(
+                    1,
+                    TicketCommand::Step {
+                        to,
+                        note: String::new()
+                    }
+                )
+                .unwrap()
+        ),
         ["ticket 1 stepped"]
     );
     let outcome = Outcome::FaultConfirmed {
@@ -428,7 +440,18 @@ fn a_technician_may_go_straight_to_work_and_close() {
         parts: vec!["bearing 6205-2RS".into()],
     };
     assert_eq!(
-        words(&world.wait(90).ticket(1, TicketCommand::Close { outcome }).unwrap()),
+        words(
+            &world
+                .wait(90)
+                .ticket(
+                    1,
+                    TicketCommand::Close {
+                        outcome,
+                        note: String::new()
+                    }
+                )
+                .unwrap()
+        ),
         ["ticket 1 closed"]
     );
     let history: Vec<_> = world
@@ -478,7 +501,7 @@ fn a_new_episode_after_closing_opens_a_new_ticket() {
     world
         .person(Command::Alarm {
             alarm,
-            command: AlarmCommand::Acknowledge,
+            command: AlarmCommand::Acknowledge { note: String::new() },
         })
         .unwrap();
     world.ticket(1, closed()).unwrap();
@@ -522,7 +545,7 @@ fn a_ticket_is_archived_only_when_its_alarm_is_normal_again() {
     world
         .person(Command::Alarm {
             alarm,
-            command: AlarmCommand::Acknowledge,
+            command: AlarmCommand::Acknowledge { note: String::new() },
         })
         .unwrap();
     assert_eq!(words(&world.tick()), ["ticket 1 archived"]);

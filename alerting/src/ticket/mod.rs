@@ -135,15 +135,20 @@ impl TicketRecord {
     fn decide(&self, command: TicketCommand) -> Result<TicketChange, TicketRefusal> {
         match &self.state {
             TicketState::Open { step } => match command {
-                TicketCommand::Step { to } if to == *step => Err(TicketRefusal::NoChange),
-                TicketCommand::Step { to: WorkStep::Reported } => Err(TicketRefusal::BackToReported),
-                TicketCommand::Step { to } => Ok(TicketChange::Stepped { from: *step, to }),
+                TicketCommand::Step { to, .. } if to == *step => Err(TicketRefusal::NoChange),
+                TicketCommand::Step {
+                    to: WorkStep::Reported, ..
+                } => Err(TicketRefusal::BackToReported),
+                TicketCommand::Step { to, note } => {
+                    let from = *step;
+                    Ok(TicketChange::Stepped { from, to, note })
+                }
                 TicketCommand::Hold { reason } => Ok(TicketChange::Held { reason }),
                 TicketCommand::Resume => Err(TicketRefusal::NotOnHold),
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
                 TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
-                TicketCommand::Close { outcome } => Ok(TicketChange::Closed { outcome }),
+                TicketCommand::Close { outcome, note } => Ok(TicketChange::Closed { outcome, note }),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
             },
@@ -154,7 +159,7 @@ impl TicketRecord {
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
                 TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
-                TicketCommand::Close { outcome } => Ok(TicketChange::Closed { outcome }),
+                TicketCommand::Close { outcome, note } => Ok(TicketChange::Closed { outcome, note }),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
             },
@@ -227,7 +232,7 @@ impl TicketRecord {
                     self.settle_clocks(step, policy, now);
                 }
             }
-            TicketChange::Closed { outcome } => {
+            TicketChange::Closed { outcome, .. } => {
                 let end = TicketEnd::Closed {
                     outcome: outcome.clone(),
                 };
@@ -386,23 +391,26 @@ fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
         }
         TicketCommand::Comment { text } => check_text("text", text, MAX_TEXT_BYTES),
         TicketCommand::Assign { to: Some(to) } => check_text("to", to, MAX_NAME_BYTES),
-        TicketCommand::Close { outcome } => match outcome {
-            Outcome::FaultConfirmed { cause, remedy, parts } => {
-                check_text("cause", cause, MAX_TEXT_BYTES)?;
-                check_text("remedy", remedy, MAX_TEXT_BYTES)?;
-                if parts.len() > MAX_PARTS {
-                    let (count, limit) = (parts.len(), MAX_PARTS);
-                    return Err(TicketRefusal::TooManyParts { count, limit });
+        TicketCommand::Close { outcome, note } => {
+            check_length("note", note, MAX_TEXT_BYTES)?;
+            match outcome {
+                Outcome::FaultConfirmed { cause, remedy, parts } => {
+                    check_length("cause", cause, MAX_TEXT_BYTES)?;
+                    check_length("remedy", remedy, MAX_TEXT_BYTES)?;
+                    if parts.len() > MAX_PARTS {
+                        let (count, limit) = (parts.len(), MAX_PARTS);
+                        return Err(TicketRefusal::TooManyParts { count, limit });
+                    }
+                    parts
+                        .iter()
+                        .try_for_each(|part| check_text("parts", part, MAX_NAME_BYTES))
                 }
-                parts
-                    .iter()
-                    .try_for_each(|part| check_text("parts", part, MAX_NAME_BYTES))
+                Outcome::NoFaultFound => Ok(()),
+                Outcome::Other { text } => check_text("text", text, MAX_TEXT_BYTES),
             }
-            Outcome::NoFaultFound => Ok(()),
-            Outcome::Other { text } => check_text("text", text, MAX_TEXT_BYTES),
-        },
-        TicketCommand::Step { .. }
-        | TicketCommand::Resume
+        }
+        TicketCommand::Step { note, .. } => check_length("note", note, MAX_TEXT_BYTES),
+        TicketCommand::Resume
         | TicketCommand::Assign { to: None }
         | TicketCommand::Schedule { .. }
         | TicketCommand::Archive => Ok(()),
@@ -411,14 +419,18 @@ fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
 
 /// A text of a person: there, and not endless.
 pub(crate) fn check_text(field: &str, text: &str, limit: usize) -> Result<(), TicketRefusal> {
-    let field = field.to_owned();
-    match text.trim().len() {
-        0 => Err(TicketRefusal::TextMissing { field }),
-        _ if text.len() > limit => Err(TicketRefusal::TextTooLong {
-            field,
-            bytes: text.len(),
-            limit,
-        }),
-        _ => Ok(()),
+    if text.trim().is_empty() {
+        let field = field.to_owned();
+        return Err(TicketRefusal::TextMissing { field });
     }
+    check_length(field, text, limit)
+}
+
+/// A text of a person: not endless.
+pub(crate) fn check_length(field: &str, text: &str, limit: usize) -> Result<(), TicketRefusal> {
+    let (field, bytes) = (field.to_owned(), text.len());
+    if bytes > limit {
+        return Err(TicketRefusal::TextTooLong { field, bytes, limit });
+    }
+    Ok(())
 }

@@ -57,21 +57,28 @@ fn ticket(policy: &Policy) -> TicketRecord {
 fn commands() -> Vec<TicketCommand> {
     let text = || "because".to_owned();
     vec![
-        TicketCommand::Step { to: WorkStep::Reported },
+        TicketCommand::Step {
+            to: WorkStep::Reported,
+            note: String::new(),
+        },
         TicketCommand::Step {
             to: WorkStep::Diagnosed,
+            note: String::new(),
         },
         TicketCommand::Step {
             to: WorkStep::InProgress,
+            note: String::new(),
         },
         TicketCommand::Step {
             to: WorkStep::AwaitingConfirmation,
+            note: String::new(),
         },
         TicketCommand::Hold { reason: text() },
         TicketCommand::Resume,
         TicketCommand::Comment { text: text() },
         TicketCommand::Close {
             outcome: Outcome::NoFaultFound,
+            note: String::new(),
         },
         TicketCommand::Cancel { reason: text() },
         TicketCommand::Reopen { reason: text() },
@@ -124,7 +131,7 @@ impl Model {
 
     fn allows(&self, command: &TicketCommand) -> bool {
         match command {
-            TicketCommand::Step { to } => self.word == "open" && *to != WorkStep::Reported && *to != self.step,
+            TicketCommand::Step { to, .. } => self.word == "open" && *to != WorkStep::Reported && *to != self.step,
             TicketCommand::Hold { .. } => self.word == "open",
             TicketCommand::Resume => self.word == "on_hold",
             TicketCommand::Comment { .. } => self.word != "archived",
@@ -136,7 +143,7 @@ impl Model {
 
     fn follow(&mut self, command: &TicketCommand) {
         match command {
-            TicketCommand::Step { to } => self.at_step(*to),
+            TicketCommand::Step { to, .. } => self.at_step(*to),
             TicketCommand::Hold { .. } => {
                 self.word = "on_hold";
                 self.met(ClockKind::FirstResponse, true);

@@ -174,9 +174,11 @@ impl WorkStep {
 pub enum Outcome {
     /// The fault was there.
     FaultConfirmed {
-        /// Why it failed.
+        /// Why it failed; empty where nobody can tell yet.
+        #[serde(default)]
         cause: String,
-        /// What was done.
+        /// What was done; empty where nobody has said.
+        #[serde(default)]
         remedy: String,
         /// Parts used.
         #[serde(default)]
@@ -272,6 +274,9 @@ pub enum TicketCommand {
     Step {
         /// Where it is.
         to: WorkStep,
+        /// A remark; may be empty.
+        #[serde(default)]
+        note: String,
     },
     /// Waits for somebody else.
     Hold {
@@ -299,6 +304,9 @@ pub enum TicketCommand {
     Close {
         /// What was found.
         outcome: Outcome,
+        /// A remark; may be empty.
+        #[serde(default)]
+        note: String,
     },
     /// No work will be done. Allowed from every step and from hold.
     Cancel {
@@ -365,7 +373,7 @@ pub enum TicketChange {
     /// The ticket was opened.
     Opened { reason: Text },
     /// The work is at another step.
-    Stepped { from: WorkStep, to: WorkStep },
+    Stepped { from: WorkStep, to: WorkStep, note: String },
     /// Waits.
     Held { reason: String },
     /// Goes on.
@@ -380,7 +388,7 @@ pub enum TicketChange {
     /// A remark.
     Commented { text: String },
     /// Work is done.
-    Closed { outcome: Outcome },
+    Closed { outcome: Outcome, note: String },
     /// No work will be done.
     Cancelled { reason: String },
     /// Opened again.
