@@ -20,9 +20,9 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A clock that starts now and runs `speed` times as fast.
-    pub fn scaled(speed: f64) -> Self {
-        Clock::Scaled { start: Clock::System.now(), began: Instant::now(), speed }
+    /// A clock that shows `start` now and runs `speed` times as fast as real time.
+    pub fn scaled(start: Timestamp, speed: f64) -> Self {
+        Clock::Scaled { start, began: Instant::now(), speed }
     }
 
     /// The time.

@@ -59,6 +59,15 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
+    /// Adds those of another piece.
+    pub fn add(&mut self, other: &Outcomes) {
+        self.stored += other.stored;
+        self.duplicate += other.duplicate;
+        self.late += other.late;
+        self.quarantined.extend_from_slice(&other.quarantined);
+        self.points += other.points;
+    }
+
     /// How many messages this settles.
     pub fn messages(&self) -> u64 {
         self.stored + self.duplicate + self.late + self.quarantined.len() as u64
@@ -93,6 +102,14 @@ impl Ledger {
         for reason in &outcomes.quarantined {
             *balance.quarantined.entry(reason).or_default() += 1;
         }
+    }
+
+    /// Messages will never be settled: their link was lost before the pipeline took them, so nobody was promised them.
+    pub fn drop_spooled(&self, messages: u64, reason: &'static str) {
+        let mut balance = self.open();
+        let dropped = messages.min(balance.spooled);
+        balance.spooled -= dropped;
+        *balance.dropped.entry(reason).or_default() += dropped;
     }
 
     /// A message was refused at the door.

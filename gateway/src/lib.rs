@@ -2,14 +2,18 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod app;
 pub mod broker;
 pub mod clock;
+pub mod commands;
+pub mod config;
 pub mod failpoint;
 pub mod history;
 pub mod ingest;
 pub mod intake;
 pub mod ledger;
 pub mod listener;
+pub mod outbound;
 pub mod pipeline;
 pub mod secret;
 pub mod store;

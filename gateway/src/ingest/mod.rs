@@ -12,7 +12,7 @@ use directory::{Directory, MetricCache};
 use domain::wire::{Channel, Rejection, TelemetryParser, parse_event, parse_status, parse_topic, parse_waveform};
 use domain::{DeviceIndex, Millis, Quality, Sample, SensorName, Sequence, Timestamp};
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
@@ -97,6 +97,7 @@ pub struct ConnectionIntake {
     open: Vec<OpenBatch>,
     received_at: Option<Timestamp>,
     messages: u64,
+    sending: VecDeque<(usize, Batch)>,
     throttled_until: Option<Instant>,
 }
 
@@ -150,6 +151,7 @@ impl ConnectionIntake {
             open,
             received_at: None,
             messages: 0,
+            sending: VecDeque::new(),
             throttled_until: None,
         }
     }
@@ -251,6 +253,19 @@ impl ConnectionIntake {
         self.messages += 1;
     }
 
+    /// Hands batches to their shards. May be dropped half-way: what was not sent goes with the next call.
+    async fn send(&mut self) {
+        while let Some((shard, _)) = self.sending.front() {
+            let Ok(permit) = self.shared.shards[*shard].reserve().await else {
+                // the pipeline has stopped: the receipts never come, so nothing is acknowledged
+                return;
+            };
+            if let Some((_, batch)) = self.sending.pop_front() {
+                permit.send(ToShard::Batch(Box::new(batch)));
+            }
+        }
+    }
+
     fn quarantine(&mut self, packet: Packet<'_>, rejection: &Rejection, now: Timestamp) {
         tracing::debug!(topic = packet.topic, reason = rejection.reason(), "packet quarantined");
         let limit = self.shared.config.quarantine_bytes;
@@ -264,6 +279,14 @@ impl ConnectionIntake {
             detail: rejection.to_string(),
         };
         self.put(DeviceIndex(0), Item::Quarantine(Box::new((row, rejection.reason()))));
+    }
+}
+
+impl Drop for ConnectionIntake {
+    /// What was never handed on was never acknowledged: its sender will send it again.
+    fn drop(&mut self) {
+        let unsent: usize = self.sending.iter().map(|(_, batch)| batch.items.len()).sum();
+        self.shared.ledger.drop_spooled(unsent as u64, "connection_lost");
     }
 }
 
@@ -286,12 +309,9 @@ impl Intake for ConnectionIntake {
             let OpenBatch { items, samples } = std::mem::take(open);
             // the next read is likely as large as this one
             *open = OpenBatch { items: Vec::with_capacity(items.len()), samples: Vec::with_capacity(samples.len()) };
-            let batch = Batch { received_at, items, samples, receipt: receipt.clone() };
-            if self.shared.shards[shard].send(ToShard::Batch(Box::new(batch))).await.is_err() {
-                // the pipeline has stopped: the receipt never comes, so nothing is acknowledged
-                tracing::debug!("a batch came after the pipeline stopped");
-            }
+            self.sending.push_back((shard, Batch { received_at, items, samples, receipt: receipt.clone() }));
         }
+        self.send().await;
         Some(receipt)
     }
 

@@ -365,6 +365,7 @@ impl Committer {
     }
 
     fn write(&mut self, group: &Group, now: Timestamp) -> Result<Written, StoreError> {
+        let replay_from = self.cycles_after(group);
         let setup = &mut self.setup;
         let persisted = setup.directory.sizes();
         let (devices, metrics) = setup.directory.since(setup.persisted.0, setup.persisted.1);
@@ -431,10 +432,9 @@ impl Committer {
             }
             if *is_last {
                 // the round that ends here began at `began_at`: older records are in every checkpoint of the shard
-                commit.meta("replay_from", self.cycles_after(group) as i64)?;
+                commit.meta("replay_from", replay_from as i64)?;
             }
         }
-        let setup = &mut self.setup;
         if trim_to > setup.positions.trimmed() {
             let removed = commit.trim_journal(trim_to, TRIM_AT_ONCE)?;
             if removed < TRIM_AT_ONCE as usize {
@@ -509,7 +509,7 @@ impl Committer {
 
     /// After a confirmed repair the machine is another one: what was learned of it is void.
     fn after_ticket(&mut self, record: &TicketRecord, change: &TicketChange, at: Timestamp) {
-        if let TicketChange::Closed { outcome: Outcome::FaultConfirmed { .. } } = change
+        if let TicketChange::Closed { outcome: Outcome::FaultConfirmed { .. }, .. } = change
             && let Some(device) = self.setup.directory.find(&record.device)
         {
             let failure_mode = record.failure_mode.as_str().to_owned();

@@ -1,2 +1,11 @@
 //! From batches of readings to commits: shards own the devices, one thread owns alarms, tickets and the store.
+
+pub mod batch;
+pub mod catalogue;
+pub mod commit;
+pub mod device;
+pub mod feed;
+pub mod positions;
+pub mod recovery;
 pub mod repeats;
+pub mod shard;

@@ -139,13 +139,7 @@ impl Shard {
 
     /// Replays one record of the journal, unless the device's checkpoint holds it already.
     pub fn replay(&mut self, position: u64, record: &Record<'_>) {
-        let device = match record {
-            Record::Telemetry { device, .. }
-            | Record::Event { device, .. }
-            | Record::Status { device, .. }
-            | Record::Repaired { device, .. } => *device,
-        };
-        let (target, around, scratch) = self.parts(device);
+        let (target, around, scratch) = self.parts(record.device());
         if target.position >= position {
             return;
         }

@@ -122,6 +122,18 @@ pub enum Record<'a> {
     },
 }
 
+impl Record<'_> {
+    /// Whom it is about.
+    pub fn device(&self) -> DeviceIndex {
+        match self {
+            Record::Telemetry { device, .. }
+            | Record::Event { device, .. }
+            | Record::Status { device, .. }
+            | Record::Repaired { device, .. } => *device,
+        }
+    }
+}
+
 /// Writes records into an entry. Each shard writes a block; blocks are joined by [`seal`].
 #[derive(Debug, Default)]
 pub struct BlockWriter {

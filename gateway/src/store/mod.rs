@@ -160,9 +160,20 @@ impl Store {
         self.next_position - 1
     }
 
+    /// The next commit comes after this position: a history that was not restored with the store may be further on, and
+    /// would take new entries for old ones.
+    pub fn skip_to(&mut self, position: u64) {
+        self.next_position = self.next_position.max(position + 1);
+    }
+
     /// A reader beside this writer.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(&self.path)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// All devices, by index.

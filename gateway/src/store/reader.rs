@@ -157,6 +157,13 @@ impl Reader {
         self.list(sql, values, ticket_row, "list tickets")
     }
 
+    /// Tickets that can still change, and those of maintenance plans, which tell what was reminded.
+    pub fn tickets_to_restore(&self) -> Result<Vec<TicketRow>, StoreError> {
+        let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, kind, opened_at, due_at, changed_at, revision, record \
+                   FROM ticket WHERE state <> 'archived' OR failure_mode LIKE 'plan.%' ORDER BY id";
+        self.list(sql, [], ticket_row, "read the tickets")
+    }
+
     /// One ticket.
     pub fn ticket(&self, id: u64) -> Result<Option<TicketRow>, StoreError> {
         let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, kind, opened_at, due_at, changed_at, revision, record \

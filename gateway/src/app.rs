@@ -1,0 +1,365 @@
+//! The wiring of a gateway, in the order things happen: store → names → history → shards → book → commit → ways in → ways
+//! out. [`Gateway::start`] opens everything, [`Gateway::stop`] closes it in the order in which nothing is lost.
+
+use crate::broker::{self, BrokerCounters, BrokerHandle};
+use crate::clock::Clock;
+use crate::config::{Checked, Config};
+use crate::history::influx::PositionFiles;
+use crate::history::{Embedded, HistoryReader, HistorySink, InfluxPort, InfluxStatus, InfluxWriter};
+use crate::ingest::directory::Directory;
+use crate::ingest::{Ingest, IngestIntakes};
+use crate::ledger::Ledger;
+use crate::listener::{Hub, Listener, ListenerCounters};
+use crate::outbound::deliver::{Deliverer, MqttPublish};
+use crate::outbound::{Delivery, Routing};
+use crate::pipeline::catalogue::Catalogue;
+use crate::pipeline::commit::{Changed, CommitSetup, Committer, ToCommit};
+use crate::pipeline::feed::{HistoryFeed, InfluxSource, follow_influx};
+use crate::pipeline::positions::Positions;
+use crate::pipeline::recovery::{Recovered, restore_book, restore_shards};
+use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
+use crate::store::Store;
+use anyhow::Context;
+use bytes::Bytes;
+use domain::{Millis, Names};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+
+/// Batches that may wait for a shard.
+const SHARD_QUEUE: usize = 256;
+/// Pieces that may wait for the commit.
+const COMMIT_QUEUE: usize = 256;
+/// How often time passes for silent devices, deadlines and checkpoints, in real time.
+const TICK: Duration = Duration::from_millis(250);
+/// Events that a slow page may be behind.
+const EVENTS: usize = 4_096;
+
+/// What the rest of the process (pages, commands) works with while the gateway runs.
+#[derive(Clone)]
+pub struct Running {
+    /// Shared by all connections; names, ledger and clock are in it.
+    pub ingest: Arc<Ingest>,
+    /// Profiles in force.
+    pub catalogue: Arc<Catalogue>,
+    /// The commit thread's inbox.
+    pub commit: mpsc::Sender<ToCommit>,
+    /// How far everybody is.
+    pub positions: Arc<Positions>,
+    /// Recorded readings.
+    pub history: HistoryReader,
+    /// What changes.
+    pub changed: broadcast::Sender<Changed>,
+    /// Readings of watched devices.
+    pub live: broadcast::Sender<LiveReading>,
+    /// The store's file, for readers.
+    pub store_path: PathBuf,
+    /// Counts of the listener, if there is one.
+    pub listener: Option<Arc<ListenerCounters>>,
+    /// Counts of the broker's client, if there is one.
+    pub broker: Option<Arc<BrokerCounters>>,
+    /// State of InfluxDB's writer, if there is one.
+    pub influx: Option<watch::Receiver<InfluxStatus>>,
+    /// The policy of alarms and tickets.
+    pub policy: Arc<alerting::policy::Policy>,
+    /// Where devices connect, if there is a listener.
+    pub mqtt_address: Option<SocketAddr>,
+    /// The listener's TLS port, if there is one.
+    pub mqtts_address: Option<SocketAddr>,
+    /// What the restart found.
+    pub recovered: Recovered,
+}
+
+/// A gateway that runs.
+pub struct Gateway {
+    running: Running,
+    stop_ways_in: watch::Sender<bool>,
+    stop_ways_out: watch::Sender<bool>,
+    ways_in: Vec<tokio::task::JoinHandle<()>>,
+    ways_out: Vec<tokio::task::JoinHandle<()>>,
+    broker: Option<BrokerHandle>,
+    shards: Vec<JoinHandle<()>>,
+    committer: JoinHandle<Store>,
+    history: JoinHandle<()>,
+    stop_history: Arc<AtomicBool>,
+}
+
+impl Gateway {
+    /// Opens the data folder, recovers what a crash left, and lets devices in.
+    pub async fn start(checked: Checked, clock: Clock) -> anyhow::Result<Gateway> {
+        let Checked { config, policy, profiles, registry } = checked;
+        let policy = Arc::new(policy);
+        let mut store = Store::open(&config.data)?;
+        let directory = Arc::new(Directory::new(config.devices.clone(), registry, store.devices()?, store.metrics()?));
+        let persisted = directory.sizes();
+        let catalogue = Arc::new(Catalogue::new(profiles, &directory));
+
+        let history = Embedded::open(config.history.store_config(&config.data), clock.now()).context("cannot open history")?;
+        store.skip_to(history.durable_position());
+        let influx_port = config.influxdb.as_ref().map(|i| InfluxPort::new(i.writer_config())).transpose()?;
+        let reader = store.reader()?;
+        let replay_from = reader.meta("replay_from")?.unwrap_or(0) as u64;
+        let influx_at = influx_port.is_some().then_some(0);
+        let positions = Arc::new(Positions::new(store.last_position(), replay_from, history.durable_position(), influx_at));
+
+        let (commit, commit_inbox) = mpsc::channel(COMMIT_QUEUE);
+        let (changed, _) = broadcast::channel(EVENTS);
+        let (live, _) = broadcast::channel(EVENTS);
+        let count = shard_count(&config);
+        let setup = |number| ShardSetup {
+            number,
+            of: count,
+            directory: directory.clone(),
+            catalogue: catalogue.clone(),
+            reorder_window: Millis(config.ingest.reorder_window_ms),
+            commit: commit.clone(),
+            live: live.clone(),
+            started_at: clock.now(),
+        };
+        let mut shards: Vec<Shard> = (0..count).map(|number| Shard::new(setup(number))).collect();
+        let recovered = restore_shards(&reader, &mut shards)?;
+        let book = restore_book(&reader, policy.clone(), &directory, &mut shards)?;
+        tracing::info!(
+            devices = directory.sizes().0,
+            replayed = recovered.replayed,
+            position = store.last_position(),
+            alarms = book.alarms().count(),
+            tickets = book.tickets().count(),
+            "recovered"
+        );
+
+        let (inboxes, outlets): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(SHARD_QUEUE)).unzip();
+        let shard_threads = shards.into_iter().zip(outlets).enumerate();
+        let shard_threads = shard_threads
+            .map(|(number, (shard, inbox))| spawn(&format!("shard-{number}"), move || shard.run(inbox)))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+
+        let ledger = Arc::new(Ledger::default());
+        let has_listener = config.listener.is_some() || config.broker.is_none();
+        let routing = Routing { has_mqtt: true, outbound: config.outbound.clone() };
+        let outbox_wake = Arc::new(Notify::new());
+        let store_path = store.path().to_owned();
+        let retained = reader.retained()?;
+        let (outbox_reader, history_reader) = (store.reader()?, store.reader()?);
+        let influx_reader = influx_port.is_some().then(|| store.reader()).transpose()?;
+        let committer = Committer::new(CommitSetup {
+            store,
+            book,
+            directory: directory.clone(),
+            catalogue: catalogue.clone(),
+            ledger: ledger.clone(),
+            clock,
+            config: config.store.clone(),
+            quarantine_packets: config.ingest.quarantine_packets,
+            waveforms_per_sensor: config.ingest.waveforms_per_sensor,
+            routing,
+            shards: inboxes.clone(),
+            positions: positions.clone(),
+            outbox_wake: outbox_wake.clone(),
+            changed: changed.clone(),
+            persisted,
+        });
+        let committer = spawn("commit", move || committer.run(commit_inbox))?;
+
+        let recorded = history.reader();
+        let feed = HistoryFeed {
+            history,
+            reader: history_reader,
+            directory: directory.clone(),
+            positions: positions.clone(),
+            clock,
+            seal_after_bytes: config.store.journal_bytes / 4,
+        };
+        let stop_history = Arc::new(AtomicBool::new(false));
+        let stop = stop_history.clone();
+        let history = spawn("history", move || feed.run(&stop))?;
+
+        let (stop_ways_in, ways_in_stop) = watch::channel(false);
+        let (stop_ways_out, ways_out_stop) = watch::channel(false);
+        let (mut ways_in, mut ways_out) = (Vec::new(), Vec::new());
+        ways_in.push(tokio::spawn(tick(clock, inboxes.clone(), commit.clone(), ways_in_stop.clone())));
+
+        let mut influx = None;
+        if let (Some(port), Some(reader)) = (influx_port, influx_reader) {
+            let source = InfluxSource::new(reader, &positions);
+            let files = PositionFiles::new(config.data.join("influxdb"));
+            let names: Arc<dyn Names + Send + Sync> = directory.clone();
+            std::fs::create_dir_all(config.data.join("influxdb")).context("cannot make the folder of InfluxDB's position")?;
+            let writer = InfluxWriter::new(port, source, files, names, Arc::new(move || clock.now()))
+                .map_err(|error| anyhow::anyhow!("cannot set up the writer to InfluxDB: {error}"))?;
+            let status = writer.status();
+            positions.influx_is_at(status.borrow().position);
+            ways_out.push(tokio::spawn(follow_influx(status.clone(), positions.clone())));
+            let stop = ways_out_stop.clone();
+            ways_out.push(tokio::spawn(async move {
+                if let Err(error) = writer.run(stop).await {
+                    tracing::error!(%error, "the writer to InfluxDB stopped; the journal keeps what it has not taken");
+                }
+            }));
+            influx = Some(status);
+        }
+
+        let ingest =
+            Arc::new(Ingest { config: config.ingest.clone(), directory, ledger, clock, shards: inboxes });
+        let intakes = IngestIntakes(ingest.clone());
+        let mut running = Running {
+            ingest,
+            catalogue,
+            commit: commit.clone(),
+            positions,
+            history: recorded,
+            changed,
+            live,
+            store_path,
+            listener: None,
+            broker: None,
+            influx,
+            policy,
+            mqtt_address: None,
+            mqtts_address: None,
+            recovered,
+        };
+        let mut hub = None;
+        if has_listener {
+            let counters = Arc::new(ListenerCounters::default());
+            let own = Hub::new(retained, config.subscribers, counters.clone());
+            let listener_config = config.listener.clone().unwrap_or_default();
+            let listener = Listener::bind(&listener_config, intakes.clone(), own.clone(), counters.clone()).await?;
+            running.mqtt_address = Some(listener.local_addr());
+            running.mqtts_address = listener.tls_addr();
+            running.listener = Some(counters);
+            hub = Some(own);
+            ways_in.push(tokio::spawn(listener.run(ways_in_stop.clone())));
+        }
+        let mut broker_handle = None;
+        if let Some(section) = &config.broker {
+            let counters = Arc::new(BrokerCounters::default());
+            let handle = broker::run(section, &intakes, counters.clone(), rand::random(), ways_in_stop.clone())?;
+            running.broker = Some(counters);
+            broker_handle = Some(handle);
+        }
+        let deliverer = Deliverer {
+            reader: outbox_reader,
+            commit,
+            wake: outbox_wake,
+            clock,
+            mqtt: mqtt_publisher(hub, broker_handle.as_ref()),
+            outbound: config.outbound.clone(),
+        };
+        ways_out.push(tokio::spawn(async move {
+            if let Err(error) = deliverer.run(ways_out_stop).await {
+                tracing::error!(%error, "deliveries stopped; they go on after a restart");
+            }
+        }));
+        Ok(Gateway {
+            running,
+            stop_ways_in,
+            stop_ways_out,
+            ways_in,
+            ways_out,
+            broker: broker_handle,
+            shards: shard_threads,
+            committer,
+            history,
+            stop_history,
+        })
+    }
+
+    /// Where the pages are.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// What pages and commands work with.
+    pub fn running(&self) -> &Running {
+        &self.running
+    }
+
+    /// Stops taking in, commits and acknowledges what was taken, brings it into history, and closes.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let Gateway { running, stop_ways_in, stop_ways_out, ways_in, ways_out, broker, shards, committer, history, stop_history } =
+            self;
+        stop_ways_in.send_replace(true);
+        for task in ways_in {
+            task.await.context("a way in broke")?;
+        }
+        if let Some(broker) = broker {
+            broker.stopped().await;
+        }
+        stop_ways_out.send_replace(true);
+        for shard in &running.ingest.shards {
+            shard.send(ToShard::Stop).await.ok();
+        }
+        for task in ways_out {
+            task.abort();
+        }
+        let closing = tokio::task::spawn_blocking(move || {
+            for shard in shards {
+                shard.join().map_err(|_| anyhow::anyhow!("a shard broke"))?;
+            }
+            let store = committer.join().map_err(|_| anyhow::anyhow!("the commit thread broke"))?;
+            stop_history.store(true, Ordering::Release);
+            history.join().map_err(|_| anyhow::anyhow!("the history thread broke"))?;
+            drop(store);
+            Ok(())
+        });
+        closing.await.context("closing broke")?
+    }
+}
+
+fn shard_count(config: &Config) -> usize {
+    match config.ingest.shards {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        count => count,
+    }
+}
+
+fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<JoinHandle<T>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).with_context(|| format!("cannot start the thread {name}"))
+}
+
+/// Time passes for shards and commit. Whoever is busy will see the next one.
+async fn tick(clock: Clock, shards: Vec<mpsc::Sender<ToShard>>, commit: mpsc::Sender<ToCommit>, mut stop: watch::Receiver<bool>) {
+    let mut every = tokio::time::interval(TICK);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut beat = 0u32;
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            _ = stop.changed() => return,
+        }
+        commit.try_send(ToCommit::Tick).ok();
+        beat = beat.wrapping_add(1);
+        if beat % 4 == 0 {
+            for shard in &shards {
+                shard.try_send(ToShard::Tick(clock.now())).ok();
+            }
+        }
+    }
+}
+
+/// To our own subscribers at once, to a broker until it confirms; with both, the broker's word counts.
+fn mqtt_publisher(hub: Option<Hub>, broker: Option<&BrokerHandle>) -> MqttPublish {
+    let publisher = broker.map(BrokerHandle::publisher);
+    Arc::new(move |order| {
+        let (hub, publisher) = (hub.clone(), publisher.clone());
+        Box::pin(async move {
+            let stays = order.kind.ends_with("/alarm");
+            let payload = Bytes::from(order.payload);
+            if let Some(hub) = hub {
+                hub.publish(&order.kind, payload.clone(), stays);
+            }
+            match publisher {
+                None => Delivery::Done,
+                Some(publisher) => match publisher.publish(&order.kind, payload, stays).await {
+                    Ok(()) => Delivery::Done,
+                    Err(error) => Delivery::Retry { error: error.to_string(), after: None },
+                },
+            }
+        })
+    })
+}

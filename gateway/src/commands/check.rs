@@ -1,0 +1,51 @@
+//! `forewarn check`.
+
+use super::run::load;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration.
+    #[arg(long)]
+    config: PathBuf,
+    /// The mistakes as JSON lines with file, line, path and message.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `check` ends with when it found mistakes.
+const MISTAKES: u8 = 3;
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match load(Some(&arguments.config)) {
+        Ok(checked) => {
+            if arguments.json {
+                println!("{}", serde_json::json!({ "ok": true }));
+            } else {
+                println!(
+                    "{}: no mistakes; {} profiles, {} devices by name",
+                    arguments.config.display(),
+                    checked.profiles.len(),
+                    checked.registry.device.len()
+                );
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => {
+            for found in &problems {
+                if arguments.json {
+                    let problem = &found.problem;
+                    let line = serde_json::json!({
+                        "file": found.file, "line": problem.line, "path": problem.path, "message": problem.message,
+                    });
+                    println!("{line}");
+                } else {
+                    println!("{found}");
+                }
+            }
+            eprintln!("{} mistakes", problems.len());
+            Ok(ExitCode::from(MISTAKES))
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The commands, one file each. What they print on standard output is their result; progress and logs go to standard error.
+
+mod backup;
+mod check;
+mod demo;
+mod hash_password;
+mod history;
+mod run;
+
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+const EXAMPLES: &str = "\
+Examples:
+  forewarn demo                                  everything in one: simulated machines, alarms, tickets, dashboard
+  forewarn check --config forewarn.toml          every mistake of a configuration, with file and line
+  forewarn run --config forewarn.toml            the gateway
+  forewarn history count --data forewarn-data    how many readings are recorded
+  forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
+
+Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
+Logs: FOREWARN_LOG=debug, or e.g. FOREWARN_LOG=info,gateway::listener=debug
+
+Exit codes: 0 done; 1 failed, the message says why; 2 the command line is wrong; 3 `check` found mistakes.";
+
+/// Telemetry gateway for predictive maintenance: from the MQTT packet to the repaired machine.
+#[derive(Debug, Parser)]
+#[command(name = "forewarn", version, after_help = EXAMPLES)]
+pub struct CommandLine {
+    /// Logs as JSON lines instead of text.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulated machines, gateway and dashboard in one; nothing to configure, keeps to 127.0.0.1.
+    Demo(demo::Arguments),
+    /// The gateway.
+    Run(run::Arguments),
+    /// Checks a configuration and all files it names, and reports every mistake at once.
+    Check(check::Arguments),
+    /// Counts or exports recorded readings; also while the gateway runs.
+    #[command(subcommand)]
+    History(history::Command),
+    /// Copies a data folder, consistent, also while the gateway runs.
+    Backup(backup::BackupArguments),
+    /// Puts a backup into an empty data folder.
+    Restore(backup::RestoreArguments),
+    /// Reads a password from standard input and prints its hash for `[[listener.users]]`.
+    HashPassword,
+}
+
+/// Logs go to standard error.
+pub fn set_up_logging(line: &CommandLine) {
+    let filter = EnvFilter::try_from_env("FOREWARN_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(match line.command {
+            Command::Demo(_) => "warn",
+            Command::Run(_)
+            | Command::Check(_)
+            | Command::History(_)
+            | Command::Backup(_)
+            | Command::Restore(_)
+            | Command::HashPassword => "info",
+        })
+    });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if line.log_json {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).init();
+    }
+}
+
+/// Does what the command line says.
+pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
+    match line.command {
+        Command::Demo(arguments) => on_runtime(demo::run(arguments)),
+        Command::Run(arguments) => on_runtime(run::run(arguments)),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::History(command) => history::run(command),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::HashPassword => hash_password::run(),
+    }
+}
+
+fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Waits for Ctrl-C or a polite request to end.
+async fn until_told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => Ok(pressed?),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// The data folder of a command that works on one.
+#[derive(Debug, clap::Args)]
+struct DataFolder {
+    /// The data folder of the gateway.
+    #[arg(long, default_value = "forewarn-data", env = "FOREWARN__DATA")]
+    data: PathBuf,
+}

@@ -1,0 +1,50 @@
+//! `forewarn run`.
+
+use super::until_told_to_stop;
+use crate::app::Gateway;
+use crate::clock::Clock;
+use crate::config;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration; without it the defaults: devices on 127.0.0.1:1883, pages on 127.0.0.1:8080.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// The configuration of a file, or the defaults; in both cases with the environment laid over it.
+pub(super) fn load(file: Option<&PathBuf>) -> Result<config::Checked, Vec<crate::pipeline::catalogue::FileProblem>> {
+    match file {
+        Some(file) => config::load(file, std::env::vars()),
+        None => config::of_environment(std::env::vars()),
+    }
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let checked = match load(arguments.config.as_ref()) {
+        Ok(checked) => checked,
+        Err(problems) => {
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
+            anyhow::bail!("the configuration has {} mistakes; nothing was started", problems.len());
+        }
+    };
+    let gateway = Gateway::start(checked, Clock::System).await?;
+    let running = gateway.running();
+    if let Some(address) = running.mqtt_address {
+        println!("mqtt: {address}");
+    }
+    if let Some(address) = running.mqtts_address {
+        println!("mqtts: {address}");
+    }
+    if let Some(address) = gateway.http_address() {
+        println!("dashboard: http://{address}");
+    }
+    println!("ready");
+    until_told_to_stop().await?;
+    gateway.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,102 @@
+//! A restart: names, learned states, the journal's tail through the same code as live, and the book from its rows.
+
+use super::device::DeviceMemory;
+use super::shard::{Shard, shard_of};
+use crate::ingest::directory::Directory;
+use crate::store::codec::EntryReader;
+use crate::store::{Reader, StoreError};
+use alerting::book::Snapshot;
+use alerting::policy::Policy;
+use alerting::record::AlarmRecord;
+use alerting::ticket::TicketRecord;
+use alerting::Book;
+use domain::DeviceIndex;
+use std::sync::Arc;
+
+/// Bytes of journal read at a time.
+const READ_BYTES: usize = 8 << 20;
+
+/// What a restart found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Devices whose learned state was read.
+    pub devices: u64,
+    /// Devices whose learned state could not be read: they learn anew.
+    pub damaged: u64,
+    /// Records of the journal played again.
+    pub replayed: u64,
+    /// The last position played.
+    pub position: u64,
+}
+
+/// Gives the shards what they knew.
+///
+/// # Errors
+/// The store cannot be read, or the journal is damaged: then a person must decide (restore a backup), because going on
+/// would silently forget.
+pub fn restore_shards(reader: &Reader, shards: &mut [Shard]) -> Result<Recovered, StoreError> {
+    let mut recovered = Recovered::default();
+    let of = shards.len();
+    reader.checkpoints(|checkpoint| match postcard::from_bytes::<DeviceMemory>(&checkpoint.state) {
+        Ok(memory) => {
+            recovered.devices += 1;
+            shards[shard_of(checkpoint.device, of)].restore(checkpoint.device, memory, checkpoint.position);
+        }
+        Err(error) => {
+            recovered.damaged += 1;
+            tracing::warn!(device = checkpoint.device.0, %error, "the learned state of a device cannot be read; it learns anew");
+        }
+    })?;
+    let mut position = reader.meta("replay_from")?.unwrap_or(0) as u64;
+    loop {
+        let entries = reader.journal_after(position, READ_BYTES)?;
+        if entries.is_empty() {
+            break;
+        }
+        for (at, entry) in entries {
+            let damaged = |problem: String| StoreError::Damaged { what: format!("journal entry {at}"), problem };
+            let mut records = EntryReader::new(&entry).map_err(|e| damaged(e.to_string()))?;
+            while let Some(record) = records.next().map_err(|e| damaged(e.to_string()))? {
+                let device: DeviceIndex = record.device();
+                shards[shard_of(device, of)].replay(at, &record);
+                recovered.replayed += 1;
+            }
+            position = at;
+        }
+    }
+    recovered.position = position;
+    Ok(recovered)
+}
+
+/// The book from its rows; devices whose alarms stand are told.
+///
+/// # Errors
+/// A row cannot be read.
+pub fn restore_book(
+    reader: &Reader,
+    policy: Arc<Policy>,
+    directory: &Directory,
+    shards: &mut [Shard],
+) -> Result<Book, StoreError> {
+    let damaged = |what: String| move |error: serde_json::Error| StoreError::Damaged { what, problem: error.to_string() };
+    let mut alarms: Vec<AlarmRecord> = Vec::new();
+    for row in reader.last_alarms()? {
+        alarms.push(serde_json::from_str(&row.record).map_err(damaged(format!("alarm {}", row.id)))?);
+    }
+    let mut tickets: Vec<TicketRecord> = Vec::new();
+    for row in reader.tickets_to_restore()? {
+        tickets.push(serde_json::from_str(&row.record).map_err(damaged(format!("ticket {}", row.id)))?);
+    }
+    let of = shards.len();
+    for alarm in alarms.iter().filter(|a| a.life.state.is_active()) {
+        if let Some(device) = directory.find(&alarm.device) {
+            shards[shard_of(device, of)].adopt_standing(
+                device,
+                alarm.failure_mode.as_str(),
+                alarm.life.severity,
+            );
+        }
+    }
+    let last_ticket = reader.last_ticket_number()?;
+    Ok(Book::restore(policy, Snapshot { alarms, tickets, last: Vec::new(), last_ticket }))
+}
