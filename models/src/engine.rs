@@ -111,6 +111,11 @@ impl Engine {
         &self.profile
     }
 
+    /// The same, shared.
+    pub fn shared_profile(&self) -> Arc<Profile> {
+        self.profile.clone()
+    }
+
     /// The memory of a device that has not been seen yet.
     pub fn fresh(&self) -> DeviceState {
         DeviceState::fresh(&self.plan, self.profile.modes.len(), self.profile.maintenance.len())
