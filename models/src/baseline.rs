@@ -192,7 +192,13 @@ impl Baseline {
         } else {
             0
         };
-        let mut worst: Option<Comparison> = None;
+        let pace = Pace {
+            readings: self.readings,
+            interval_ms: self.interval_ms,
+            resolution: self.resolution,
+        };
+        // the horizon that the value lies farthest outside of, compared by products: a division each would be dear
+        let (mut worst, mut worst_deviation, mut worst_allowed) = (None, 0.0, 1.0);
         for (horizon, length) in self.horizons.iter_mut().zip(HORIZONS) {
             let deviation = value - horizon.level;
             let allowed = if deviation >= 0.0 {
@@ -200,26 +206,23 @@ impl Baseline {
             } else {
                 horizon.down.threshold
             };
-            let ratio = deviation.abs() / allowed;
-            if is_judged && horizon.is_ready && worst.is_none_or(|w| ratio > w.ratio) {
-                worst = Some(Comparison {
-                    low: horizon.level - horizon.down.threshold,
-                    high: horizon.level + horizon.up.threshold,
-                    ratio,
-                });
+            if is_judged && horizon.is_ready && deviation.abs() * worst_allowed >= worst_deviation * allowed {
+                (worst_deviation, worst_allowed) = (deviation.abs(), allowed);
+                worst = Some((
+                    horizon.level - horizon.down.threshold,
+                    horizon.level + horizon.up.threshold,
+                ));
             }
             if self.frozen_for == 0 || self.frozen_for > u32::from(length) {
-                let pace = HorizonPace {
-                    length,
-                    readings: self.readings,
-                    interval_ms: self.interval_ms,
-                    floor: self.resolution,
-                };
-                horizon.learn(deviation, pace, budget);
+                horizon.learn(deviation, length, pace, budget);
             }
         }
         self.readings = self.readings.saturating_add(1);
-        self.compared = worst;
+        self.compared = worst.map(|(low, high)| Comparison {
+            low,
+            high,
+            ratio: worst_deviation / worst_allowed,
+        });
         self.judge()
     }
 
@@ -252,12 +255,19 @@ impl Baseline {
         if self.interval_ms == 0.0 {
             self.interval_ms = passed;
         }
+        if passed > 2.0 * f64::from(HORIZONS[0]) * self.interval_ms {
+            self.forget_levels(passed, value);
+        }
+        self.interval_ms += 0.02 * (passed.min(10.0 * self.interval_ms) - self.interval_ms);
+    }
+
+    #[cold]
+    fn forget_levels(&mut self, passed: f64, value: f64) {
         for (horizon, length) in self.horizons.iter_mut().zip(HORIZONS) {
             if passed > 2.0 * f64::from(length) * self.interval_ms {
                 horizon.level = value;
             }
         }
-        self.interval_ms += 0.02 * (passed.min(10.0 * self.interval_ms) - self.interval_ms);
     }
 
     fn learn_change(&mut self, change: f64) {
@@ -290,36 +300,46 @@ impl Baseline {
     }
 }
 
+/// What the horizons share.
 #[derive(Clone, Copy)]
-struct HorizonPace {
-    length: u16,
+struct Pace {
     readings: u32,
     interval_ms: f64,
-    floor: f64,
+    resolution: f64,
 }
 
 impl Horizon {
-    fn learn(&mut self, deviation: f64, pace: HorizonPace, budget: Budget) {
-        let length = f64::from(pace.length);
-        if pace.readings < u32::from(pace.length) {
+    #[inline]
+    fn learn(&mut self, deviation: f64, length: u16, pace: Pace, budget: Budget) {
+        if pace.readings < u32::from(length) {
             // not yet one horizon long: a plain mean, and no blocks
             self.level += deviation / (f64::from(pace.readings) + 1.0);
             return;
         }
         self.up.largest = self.up.largest.max(deviation);
         self.down.largest = self.down.largest.max(-deviation);
-        self.level += deviation.clamp(-self.down.threshold, self.up.threshold) / length;
+        // lengths are powers of two, so their inverse is exact
+        self.level += deviation.clamp(-self.down.threshold, self.up.threshold) * (1.0 / f64::from(length));
         self.in_block += 1;
-        if self.in_block == pace.length {
-            self.in_block = 0;
-            let block_ms = block_ms(pace.length, pace.interval_ms);
-            let trials = budget.trials(block_ms);
-            let weight_min = (1.0 / LEAST_MEMORY_BLOCKS).min(block_ms / LEAST_MEMORY_MS);
-            self.up.end_block(self.blocks, weight_min, trials, pace.floor);
-            self.down.end_block(self.blocks, weight_min, trials, pace.floor);
-            self.blocks = self.blocks.saturating_add(1);
-            self.is_ready = self.blocks >= LEAST_BLOCKS && f64::from(self.blocks) >= trials.sqrt();
+        if self.in_block == length {
+            self.end_block(length, pace, budget);
         }
+    }
+
+    #[cold]
+    fn end_block(&mut self, length: u16, pace: Pace, budget: Budget) {
+        self.in_block = 0;
+        if self.up.largest.max(self.down.largest) < 0.5 * pace.resolution || pace.resolution == 0.0 {
+            // nothing moved: an idle machine says nothing about how it runs
+            return;
+        }
+        let block_ms = block_ms(length, pace.interval_ms);
+        let trials = budget.trials(block_ms);
+        let weight_min = (1.0 / LEAST_MEMORY_BLOCKS).min(block_ms / LEAST_MEMORY_MS);
+        self.up.end_block(self.blocks, weight_min, trials, pace.resolution);
+        self.down.end_block(self.blocks, weight_min, trials, pace.resolution);
+        self.blocks = self.blocks.saturating_add(1);
+        self.is_ready = self.blocks >= LEAST_BLOCKS && f64::from(self.blocks) >= trials.sqrt();
     }
 }
 
@@ -405,6 +425,12 @@ mod tests {
             spoken(20_000, |m| Some(m as f64 + if m < 15_000 { 0.0 } else { 500.0 })),
             NEVER
         );
+    }
+
+    #[test]
+    fn a_machine_that_starts_after_a_long_idle_time_is_not_unusual() {
+        let value = |m: i64| if m < 20_000 { 0.0 } else { 50.0 + noise(m) };
+        assert_eq!(spoken(40_000, |m| Some(value(m))), NEVER);
     }
 
     #[test]
