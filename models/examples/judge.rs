@@ -3,7 +3,10 @@
 //! Prints the rows at which an alarm is raised (3 readings in a row) and cleared (5). The first column that reads as a time
 //! is the time, else rows are 250 ms apart; every numeric column is a metric. With a second path, `timestamp,score,alert`
 //! is written there, one row per input row.
-#![allow(clippy::disallowed_methods, reason = "a tool for people, which reads the file it is told to")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a tool for people, which reads the file it is told to"
+)]
 
 use domain::{MetricIndex, MetricName, Quality, Reading, Sample, Timestamp, profile::shipped};
 use models::{Engine, StepOutput};
@@ -60,7 +63,10 @@ fn main() {
             let metrics = engine.snapshot(&state).metrics;
             println!("raised  {stamp} row {row} {line}");
             for metric in metrics {
-                println!("        {:?} {:?} expected {:?}", metric.metric, metric.value, metric.expected);
+                println!(
+                    "        {:?} {:?} expected {:?}",
+                    metric.metric, metric.value, metric.expected
+                );
             }
         }
         if calm >= 5 && is_raised {

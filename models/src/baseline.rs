@@ -173,10 +173,8 @@ impl Default for Baseline {
 }
 
 impl Baseline {
-    /// Judges one finite value and learns from it. Says whether the series is outside what is usual.
+    /// Judges one value, whose square must be finite, and learns from it. Says whether the series is outside what is usual.
     pub fn step(&mut self, value: f64, at: Timestamp, is_alarm_standing: bool, budget: Budget) -> bool {
-        // beyond this, squares of deviations would overflow
-        let value = value.clamp(-1e150, 1e150);
         if self.readings == 0 {
             self.begin(value, at);
         }
@@ -194,7 +192,13 @@ impl Baseline {
         } else {
             0
         };
-        let mut worst: Option<Comparison> = None;
+        let pace = Pace {
+            readings: self.readings,
+            interval_ms: self.interval_ms,
+            resolution: self.resolution,
+        };
+        // the horizon that the value lies farthest outside of, compared by products: a division each would be dear
+        let (mut worst, mut worst_deviation, mut worst_allowed) = (None, 0.0, 1.0);
         for (horizon, length) in self.horizons.iter_mut().zip(HORIZONS) {
             let deviation = value - horizon.level;
             let allowed = if deviation >= 0.0 {
@@ -202,26 +206,23 @@ impl Baseline {
             } else {
                 horizon.down.threshold
             };
-            let ratio = deviation.abs() / allowed;
-            if is_judged && horizon.is_ready && worst.is_none_or(|w| ratio > w.ratio) {
-                worst = Some(Comparison {
-                    low: horizon.level - horizon.down.threshold,
-                    high: horizon.level + horizon.up.threshold,
-                    ratio,
-                });
+            if is_judged && horizon.is_ready && deviation.abs() * worst_allowed >= worst_deviation * allowed {
+                (worst_deviation, worst_allowed) = (deviation.abs(), allowed);
+                worst = Some((
+                    horizon.level - horizon.down.threshold,
+                    horizon.level + horizon.up.threshold,
+                ));
             }
             if self.frozen_for == 0 || self.frozen_for > u32::from(length) {
-                let pace = HorizonPace {
-                    length,
-                    readings: self.readings,
-                    interval_ms: self.interval_ms,
-                    floor: self.resolution,
-                };
-                horizon.learn(deviation, pace, budget);
+                horizon.learn(deviation, length, pace, budget);
             }
         }
         self.readings = self.readings.saturating_add(1);
-        self.compared = worst;
+        self.compared = worst.map(|(low, high)| Comparison {
+            low,
+            high,
+            ratio: worst_deviation / worst_allowed,
+        });
         self.judge()
     }
 
@@ -254,12 +255,19 @@ impl Baseline {
         if self.interval_ms == 0.0 {
             self.interval_ms = passed;
         }
+        if passed > 2.0 * f64::from(HORIZONS[0]) * self.interval_ms {
+            self.forget_levels(passed, value);
+        }
+        self.interval_ms += 0.02 * (passed.min(10.0 * self.interval_ms) - self.interval_ms);
+    }
+
+    #[cold]
+    fn forget_levels(&mut self, passed: f64, value: f64) {
         for (horizon, length) in self.horizons.iter_mut().zip(HORIZONS) {
             if passed > 2.0 * f64::from(length) * self.interval_ms {
                 horizon.level = value;
             }
         }
-        self.interval_ms += 0.02 * (passed.min(10.0 * self.interval_ms) - self.interval_ms);
     }
 
     fn learn_change(&mut self, change: f64) {
@@ -292,36 +300,46 @@ impl Baseline {
     }
 }
 
+/// What the horizons share.
 #[derive(Clone, Copy)]
-struct HorizonPace {
-    length: u16,
+struct Pace {
     readings: u32,
     interval_ms: f64,
-    floor: f64,
+    resolution: f64,
 }
 
 impl Horizon {
-    fn learn(&mut self, deviation: f64, pace: HorizonPace, budget: Budget) {
-        let length = f64::from(pace.length);
-        if pace.readings < u32::from(pace.length) {
+    #[inline]
+    fn learn(&mut self, deviation: f64, length: u16, pace: Pace, budget: Budget) {
+        if pace.readings < u32::from(length) {
             // not yet one horizon long: a plain mean, and no blocks
             self.level += deviation / (f64::from(pace.readings) + 1.0);
             return;
         }
         self.up.largest = self.up.largest.max(deviation);
         self.down.largest = self.down.largest.max(-deviation);
-        self.level += deviation.clamp(-self.down.threshold, self.up.threshold) / length;
+        // lengths are powers of two, so their inverse is exact
+        self.level += deviation.clamp(-self.down.threshold, self.up.threshold) * (1.0 / f64::from(length));
         self.in_block += 1;
-        if self.in_block == pace.length {
-            self.in_block = 0;
-            let block_ms = block_ms(pace.length, pace.interval_ms);
-            let trials = budget.trials(block_ms);
-            let weight_min = (1.0 / LEAST_MEMORY_BLOCKS).min(block_ms / LEAST_MEMORY_MS);
-            self.up.end_block(self.blocks, weight_min, trials, pace.floor);
-            self.down.end_block(self.blocks, weight_min, trials, pace.floor);
-            self.blocks = self.blocks.saturating_add(1);
-            self.is_ready = self.blocks >= LEAST_BLOCKS && f64::from(self.blocks) >= trials.sqrt();
+        if self.in_block == length {
+            self.end_block(length, pace, budget);
         }
+    }
+
+    #[cold]
+    fn end_block(&mut self, length: u16, pace: Pace, budget: Budget) {
+        self.in_block = 0;
+        if self.up.largest.max(self.down.largest) < 0.5 * pace.resolution || pace.resolution == 0.0 {
+            // nothing moved: an idle machine says nothing about how it runs
+            return;
+        }
+        let block_ms = block_ms(length, pace.interval_ms);
+        let trials = budget.trials(block_ms);
+        let weight_min = (1.0 / LEAST_MEMORY_BLOCKS).min(block_ms / LEAST_MEMORY_MS);
+        self.up.end_block(self.blocks, weight_min, trials, pace.resolution);
+        self.down.end_block(self.blocks, weight_min, trials, pace.resolution);
+        self.blocks = self.blocks.saturating_add(1);
+        self.is_ready = self.blocks >= LEAST_BLOCKS && f64::from(self.blocks) >= trials.sqrt();
     }
 }
 
@@ -330,6 +348,7 @@ mod tests {
     use super::*;
 
     const MINUTE_MS: i64 = 60_000;
+    const NEVER: [i64; 0] = [];
     const BUDGET: Budget = Budget {
         per_month: 1.0,
         series: 1,
@@ -359,7 +378,7 @@ mod tests {
 
     #[test]
     fn steady_noise_for_two_months_says_nothing() {
-        assert_eq!(spoken(60 * 1440, |m| Some(50.0 + noise(m))), []);
+        assert_eq!(spoken(60 * 1440, |m| Some(50.0 + noise(m))), NEVER);
     }
 
     #[test]
@@ -380,18 +399,38 @@ mod tests {
     fn a_drift_over_hours_is_seen() {
         let at = 20 * 1440;
         let seen = spoken(22 * 1440, |m| Some(50.0 + noise(m) + (m - at).max(0) as f64 * 0.05));
-        assert!(seen.first().is_some_and(|m| (at..at + 1440).contains(m)), "{:?}", seen.first());
+        assert!(
+            seen.first().is_some_and(|m| (at..at + 1440).contains(m)),
+            "{:?}",
+            seen.first()
+        );
     }
 
     #[test]
     fn a_single_spike_says_nothing() {
-        assert_eq!(spoken(20 * 1440, |m| Some(if m % 7000 == 6999 { 1e4 } else { 50.0 + noise(m) })), []);
+        assert_eq!(
+            spoken(20 * 1440, |m| Some(if m % 7000 == 6999 {
+                1e4
+            } else {
+                50.0 + noise(m)
+            })),
+            NEVER
+        );
     }
 
     #[test]
     fn constants_and_counters_say_nothing_even_when_they_jump() {
-        assert_eq!(spoken(10_000, |m| Some(if m < 9_000 { 3.0 } else { 4.0 })), []);
-        assert_eq!(spoken(20_000, |m| Some(m as f64 + if m < 15_000 { 0.0 } else { 500.0 })), []);
+        assert_eq!(spoken(10_000, |m| Some(if m < 9_000 { 3.0 } else { 4.0 })), NEVER);
+        assert_eq!(
+            spoken(20_000, |m| Some(m as f64 + if m < 15_000 { 0.0 } else { 500.0 })),
+            NEVER
+        );
+    }
+
+    #[test]
+    fn a_machine_that_starts_after_a_long_idle_time_is_not_unusual() {
+        let value = |m: i64| if m < 20_000 { 0.0 } else { 50.0 + noise(m) };
+        assert_eq!(spoken(40_000, |m| Some(value(m))), NEVER);
     }
 
     #[test]
@@ -401,7 +440,7 @@ mod tests {
             0..20_000 => Some(50.0 + noise(m)),
             _ => Some(53.0 + noise(m)),
         };
-        assert_eq!(spoken(30_000, value), []);
+        assert_eq!(spoken(30_000, value), NEVER);
     }
 
     #[test]
@@ -413,7 +452,9 @@ mod tests {
                 baseline.step(50.0 + noise(m), at(m), false, BUDGET);
             });
             let shifted = 15_000..25_000;
-            shifted.filter(|m| baseline.step(75.0 + noise(*m), at(*m), is_standing, BUDGET)).count()
+            shifted
+                .filter(|m| baseline.step(75.0 + noise(*m), at(*m), is_standing, BUDGET))
+                .count()
         };
         let (free, frozen) = (run(false), run(true));
         assert!(free < frozen && frozen < 9_000, "{free} {frozen}");

@@ -17,6 +17,8 @@ use std::sync::Arc;
 const PLAIN_SEVERITY: Severity = Severity::Warning;
 /// A rate that speaks is quiet again below this share of its limit.
 const RATE_RETURN_SHARE: f64 = 0.8;
+/// No quantity is larger in any unit; beyond it, squares would overflow.
+const LARGEST_VALUE: f64 = 1e100;
 /// Readings in the first bucket of a trend.
 const TREND_READINGS: i64 = 10;
 
@@ -153,7 +155,16 @@ impl Engine {
                 out.ignored += 1;
                 continue;
             };
-            has_changed |= self.sample(state, place, sample.value, reading.quality, moment, position, out, &mut forests);
+            has_changed |= self.sample(
+                state,
+                place,
+                sample.value,
+                reading.quality,
+                moment,
+                position,
+                out,
+                &mut forests,
+            );
         }
         has_changed |= self.trees(state, forests, out);
         for (plan, every, lead) in &self.plan.calendars {
@@ -245,7 +256,13 @@ impl Engine {
     pub fn reset_baseline(&self, state: &mut DeviceState, mode: Option<ModeIndex>, out: &mut StepOutput) {
         out.clear();
         let concerns = |rule: usize| mode.is_none_or(|m| self.profile.rules[rule].modes.contains(&m));
-        for check in self.plan.metrics.iter().flat_map(|m| &m.checks).filter(|c| concerns(c.rule)) {
+        for check in self
+            .plan
+            .metrics
+            .iter()
+            .flat_map(|m| &m.checks)
+            .filter(|c| concerns(c.rule))
+        {
             forget(&mut state.memory, check);
             state.speaking[check.place] = None;
         }
@@ -334,7 +351,7 @@ impl Engine {
             Watch::Unknown { .. } | Watch::Not => None,
         };
         let range = declared.and_then(|plan| plan.range.as_ref());
-        let is_in_range = value.is_finite() && range.is_none_or(|r| r.min <= value && value <= r.max);
+        let is_in_range = value.abs() <= LARGEST_VALUE && range.is_none_or(|r| r.min <= value && value <= r.max);
         let mut has_changed = false;
         if let Some(range) = range {
             let says = (!is_in_range).then_some(PLAIN_SEVERITY);
@@ -476,11 +493,19 @@ impl Engine {
     /// How badly a rule speaks, the worst of its metrics.
     pub(crate) fn rule_severity(&self, state: &DeviceState, rule: usize) -> Option<Severity> {
         let declared = self.plan.rule_of_place.iter().zip(&state.speaking);
-        let declared = declared.filter(|(of, _)| **of == rule).filter_map(|(_, says)| *says).max();
+        let declared = declared
+            .filter(|(of, _)| **of == rule)
+            .filter_map(|(_, says)| *says)
+            .max();
         let offset = self.plan.unknown.iter().position(|u| u.rule == rule);
         let unknown = offset.and_then(|offset| {
             let added = &state.speaking[self.plan.rule_of_place.len()..];
-            added.iter().skip(offset).step_by(self.plan.unknown.len()).filter_map(|says| *says).max()
+            added
+                .iter()
+                .skip(offset)
+                .step_by(self.plan.unknown.len())
+                .filter_map(|says| *says)
+                .max()
         });
         declared.max(unknown)
     }

@@ -124,7 +124,11 @@ impl Engine {
         DeviceSnapshot {
             health: self.health(state),
             modes,
-            metrics: state.slots.iter().map(|slot| self.metric_snapshot(state, slot)).collect(),
+            metrics: state
+                .slots
+                .iter()
+                .map(|slot| self.metric_snapshot(state, slot))
+                .collect(),
         }
     }
 
@@ -225,7 +229,12 @@ impl Engine {
         for (trees, masses) in self.plan.trees.iter().zip(&state.trees).filter(|(t, _)| t.rule == rule) {
             if let Some(severity) = state.speaking[trees.place] {
                 let score = masses.score();
-                add(severity, None, None, (EvidenceReason::UnusualCombination { score }, 1.0));
+                add(
+                    severity,
+                    None,
+                    None,
+                    (EvidenceReason::UnusualCombination { score }, 1.0),
+                );
             }
         }
         for slot in &state.slots {
@@ -293,9 +302,7 @@ impl Engine {
                     domain::profile::Direction::Below => (EvidenceReason::BelowLimit { limit, source }, ratio),
                 }
             }
-            Test::Rate {
-                limit_per_hour, at, ..
-            } => {
+            Test::Rate { limit_per_hour, at, .. } => {
                 let per_hour = state.memory.rates[*at].slope_per_hour().unwrap_or(0.0);
                 let reason = EvidenceReason::TooFast {
                     per_hour,
@@ -311,7 +318,10 @@ impl Engine {
                 let ewma = &state.memory.ewmas[*at];
                 let (low, high) = ewma.expected(settings.z_limit);
                 let score = ewma.score(value, settings.z_limit);
-                (EvidenceReason::OutsideBaseline { low, high, score }, score / (1.0 - score))
+                (
+                    EvidenceReason::OutsideBaseline { low, high, score },
+                    score / (1.0 - score),
+                )
             }
             Test::Baseline(test) => match state.memory.baselines[test.at].compared() {
                 Some(c) => {
@@ -356,7 +366,7 @@ impl Engine {
             Test::Baseline(test) => {
                 let budget = test.budget(state.slots.len());
                 Some(range_and_share(&state.memory.baselines[test.at], budget))
-            },
+            }
             Test::Ewma { settings, at, .. } => {
                 let ewma = &state.memory.ewmas[*at];
                 let share = ewma.learned_share(settings.warm_up);

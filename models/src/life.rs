@@ -31,12 +31,20 @@ pub fn time_left(points: &[TrendPoint], wear: &Wear, now: Timestamp) -> Prognosi
     };
     let models = [Scale::Linear, Scale::Logarithmic].map(|scale| Line::best(points, last.at, wear, scale));
     let since_last = (now - last.at).0.max(0) as f64 / HOUR_MS;
-    let lives: Vec<Crossing> = models.into_iter().flatten().filter_map(|line| line.crossing()).collect();
+    let lives: Vec<Crossing> = models
+        .into_iter()
+        .flatten()
+        .filter_map(|line| line.crossing())
+        .collect();
     let Some(best) = lives.iter().min_by(|a, b| a.variance.total_cmp(&b.variance)) else {
         return Prognosis::NotYetKnown;
     };
     // models that explain the points nearly as well widen the spread: nobody knows the law of growth
-    let rivals = || lives.iter().filter(|l| l.variance <= best.variance * TOLERATED_VARIANCE);
+    let rivals = || {
+        lives
+            .iter()
+            .filter(|l| l.variance <= best.variance * TOLERATED_VARIANCE)
+    };
     let p10 = rivals().map(|l| l.p10).fold(best.p10, f64::min);
     let p90 = rivals().map(|l| l.p90).fold(best.p90, f64::max);
     let left = |hours: f64| Millis::from_hours((hours - since_last).max(0.0));
@@ -159,7 +167,9 @@ impl Line {
             .map(|(t, v)| (in_unit(*v) - in_unit(intercept + slope * t)).powi(2))
             .sum::<f64>()
             / (n - 2.0);
-        let is_usable = [slope, intercept, variance, variance_of_metric].iter().all(|x| x.is_finite());
+        let is_usable = [slope, intercept, variance, variance_of_metric]
+            .iter()
+            .all(|x| x.is_finite());
         is_usable.then(|| Line {
             // what may be chance competes for the longest part, but tells no time
             slope: if is_trend { slope } else { 0.0 },
@@ -241,7 +251,10 @@ mod tests {
                 let hours = [life.p10, life.p50, life.p90].map(Millis::as_hours);
                 assert!(hours[0] <= hours[1] && hours[1] <= hours[2], "{hours:?}");
                 assert!((hours[1] / true_hours - 1.0).abs() < 0.2, "{hours:?} of {true_hours}");
-                assert!(hours[0] <= true_hours * 1.02 && true_hours * 0.98 <= hours[2], "{hours:?} of {true_hours}");
+                assert!(
+                    hours[0] <= true_hours * 1.02 && true_hours * 0.98 <= hours[2],
+                    "{hours:?} of {true_hours}"
+                );
             }
         }
     }

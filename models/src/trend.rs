@@ -151,9 +151,7 @@ mod tests {
 
     #[test]
     fn points_follow_the_series_and_spikes_leave_no_trace() {
-        let trend = trend(600, Millis::days(1), |s| {
-            if s % 13 == 0 { 1e6 } else { s as f64 }
-        });
+        let trend = trend(600, Millis::days(1), |s| if s % 13 == 0 { 1e6 } else { s as f64 });
         assert!(trend.points().len() >= 50);
         for point in trend.points() {
             assert!((point.value - point.at.0 as f64 / 1000.0).abs() < 3.0, "{point:?}");

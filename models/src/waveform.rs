@@ -55,7 +55,10 @@ mod tests {
             rpm: None,
             axes,
         };
-        waveform_features(&waveform).iter().map(|f| (f.suffix, f.value)).collect()
+        waveform_features(&waveform)
+            .iter()
+            .map(|f| (f.suffix, f.value))
+            .collect()
     }
 
     fn sine(amplitude: f32) -> Vec<f32> {
@@ -69,10 +72,11 @@ mod tests {
         let expected = [
             ("rms_g", 2.0 / 2.0_f64.sqrt()),
             ("peak_g", 2.0),
-            ("crest_factor", 1.4142),
+            ("crest_factor", std::f64::consts::SQRT_2),
             ("kurtosis", 1.5),
         ];
-        for ((name, value), (expected_name, expected)) in features(vec![sine(1.0), sine(2.0)]).into_iter().zip(expected) {
+        for ((name, value), (expected_name, expected)) in features(vec![sine(1.0), sine(2.0)]).into_iter().zip(expected)
+        {
             assert_eq!(name, expected_name);
             assert!((value - expected).abs() < 1e-3, "{name} {value}");
         }

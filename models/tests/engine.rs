@@ -77,7 +77,9 @@ impl Bench {
 
     fn active(&self) -> Vec<String> {
         let modes = StepOutput::modes(self.out.active);
-        modes.map(|m| self.engine.profile().mode(m).expect("in the profile").id.to_string()).collect()
+        modes
+            .map(|m| self.engine.profile().mode(m).expect("in the profile").id.to_string())
+            .collect()
     }
 
     fn mode(&self, id: &str) -> ModeIndex {
@@ -134,7 +136,11 @@ fn failure_modes_combine_their_rules() {
         (20.0, 5.0, &["shaking"]),
     ];
     for (second, (heat, shake, expected)) in cases.into_iter().enumerate() {
-        assert_eq!(bench.step(second as i64, &[("heat", heat), ("shake", shake)]), expected, "{heat} {shake}");
+        assert_eq!(
+            bench.step(second as i64, &[("heat", heat), ("shake", shake)]),
+            expected,
+            "{heat} {shake}"
+        );
     }
 }
 
@@ -144,12 +150,19 @@ fn a_mode_is_as_bad_as_its_worst_rule_and_says_why_the_worst_first() {
     bench.step(0, &[("heat", 95.0), ("shake", 5.0)]);
     assert_eq!(bench.out.severity(bench.mode("bearing")), Some(Severity::Critical));
     let explanation = bench.explain("bearing");
-    let reasons: Vec<_> = explanation.evidence.iter().map(|e| (e.value, e.reason.clone())).collect();
+    let reasons: Vec<_> = explanation
+        .evidence
+        .iter()
+        .map(|e| (e.value, e.reason.clone()))
+        .collect();
     let above = |limit, source: &str| EvidenceReason::AboveLimit {
         limit,
         source: source.to_owned(),
     };
-    assert_eq!(reasons, [(Some(95.0), above(90.0, "maker")), (Some(5.0), above(4.0, "ISO"))]);
+    assert_eq!(
+        reasons,
+        [(Some(95.0), above(90.0, "maker")), (Some(5.0), above(4.0, "ISO"))]
+    );
     assert!(explanation.health.percent() < 50.0);
 }
 
@@ -179,7 +192,9 @@ fn impossible_values_speak_as_sensor_fault_and_reach_no_other_rule() {
 fn a_stuck_sensor_is_told_with_its_since() {
     let mut bench = Bench::new(TWO_LIMITS);
     bench.step(0, &[("heat", 19.0)]);
-    let shown: Vec<i64> = (1..100).filter(|s| !bench.step(*s, &[("heat", 20.0)]).is_empty()).collect();
+    let shown: Vec<i64> = (1..100)
+        .filter(|s| !bench.step(*s, &[("heat", 20.0)]).is_empty())
+        .collect();
     assert_eq!(shown, (61..100).collect::<Vec<_>>());
     let reason = bench.explain("sensor_fault").evidence[0].reason.clone();
     assert_eq!(reason, EvidenceReason::Stuck { since: Timestamp(1000) });
@@ -195,7 +210,10 @@ fn a_rate_speaks_while_the_slope_is_steep() {
         .filter(|s| !bench.step(*s, &[("heat", heat(*s))]).is_empty())
         .collect();
     let (first, last) = (shown[0], shown[shown.len() - 1]);
-    assert!((1200..1700).contains(&first) && (1700..2400).contains(&last), "{first} {last}");
+    assert!(
+        (1200..1700).contains(&first) && (1700..2400).contains(&last),
+        "{first} {last}"
+    );
 }
 
 #[test]
@@ -203,9 +221,14 @@ fn silence_is_by_our_clock_and_not_before_we_were_there() {
     let mut bench = Bench::new("[absence]\nafter_ms = 10000\n");
     let start = Timestamp(0);
     bench.step(0, &[("heat", 1.0)]);
-    assert_eq!(bench.engine.silence_deadline(&bench.state, start), Some(Timestamp(10_001)));
+    assert_eq!(
+        bench.engine.silence_deadline(&bench.state, start),
+        Some(Timestamp(10_001))
+    );
     let mut ask = |now: i64, not_before: i64| {
-        bench.engine.silence(&mut bench.state, Timestamp(now), Timestamp(not_before), &mut bench.out);
+        bench
+            .engine
+            .silence(&mut bench.state, Timestamp(now), Timestamp(not_before), &mut bench.out);
         bench.active()
     };
     assert_eq!(ask(10_000, 0), [""; 0]);
@@ -213,7 +236,12 @@ fn silence_is_by_our_clock_and_not_before_we_were_there() {
     assert_eq!(ask(60_000, 0), ["no_data"]);
     assert_eq!(bench.engine.silence_deadline(&bench.state, start), None);
     let reason = bench.explain("no_data").evidence[0].reason.clone();
-    assert_eq!(reason, EvidenceReason::Silent { last_received_at: Timestamp(0) });
+    assert_eq!(
+        reason,
+        EvidenceReason::Silent {
+            last_received_at: Timestamp(0)
+        }
+    );
     assert_eq!(bench.step(61, &[("heat", 1.0)]), [""; 0]);
 }
 
@@ -229,7 +257,9 @@ fn fault_codes_stand_until_cleared_and_are_bounded() {
             state,
             text: String::new(),
         };
-        bench.engine.device_event(&mut bench.state, &event, Timestamp(5), &mut bench.out);
+        bench
+            .engine
+            .device_event(&mut bench.state, &event, Timestamp(5), &mut bench.out);
         bench.active()
     };
     assert_eq!(send("E7", EventState::Raised), ["bearing"]);
@@ -267,7 +297,13 @@ every_days = 1.0
     let mut seen = Vec::new();
     for (second, hours) in [(0, 940.0), (10, 949.0), (20, 951.0), (30, 999.0), (86_400, 1000.0)] {
         bench.step(second, &[("hours", hours)]);
-        seen.extend(bench.out.maintenance.iter().map(|m| (second, m.plan, m.occurrence, m.at_value)));
+        seen.extend(
+            bench
+                .out
+                .maintenance
+                .iter()
+                .map(|m| (second, m.plan, m.occurrence, m.at_value)),
+        );
     }
     assert_eq!(seen, [(20, 0, 1, 951.0), (86_400, 1, 1, 1.0)]);
 }
@@ -301,7 +337,11 @@ wear = { metric = "shake", failure_limit = 8.0 }
         bench.step(s, &[("shake", shake(s))]);
     }
     let explanation = bench.explain("bearing");
-    assert!((20.0..40.0).contains(&explanation.health.percent()), "{:?}", explanation.health);
+    assert!(
+        (20.0..40.0).contains(&explanation.health.percent()),
+        "{:?}",
+        explanation.health
+    );
     match explanation.prognosis {
         Prognosis::Known(life) => {
             let seconds = life.p50.0 as f64 / 1000.0;
@@ -309,7 +349,10 @@ wear = { metric = "shake", failure_limit = 8.0 }
         }
         Prognosis::NotYetKnown => panic!("not known"),
     }
-    bench.engine.reset_baseline(&mut bench.state, Some(bench.mode("bearing")), &mut bench.out);
+    let bearing = bench.mode("bearing");
+    bench
+        .engine
+        .reset_baseline(&mut bench.state, Some(bearing), &mut bench.out);
     assert_eq!(bench.active(), [""; 0]);
     assert_eq!(bench.explain("bearing").prognosis, Prognosis::NotYetKnown);
     assert_eq!(bench.engine.health(&bench.state).percent(), 100.0);
@@ -338,7 +381,10 @@ fn an_unknown_metric_is_learned_and_its_jump_is_told_with_the_expected_range() {
     assert_eq!(evidence[0].metric, Some(MetricName::new("level").expect("a name")));
     match evidence[0].reason {
         EvidenceReason::OutsideBaseline { low, high, score } => {
-            assert!(low < 5.5 && 5.5 < high && high < 50.0 && score > 0.5, "{low} {high} {score}");
+            assert!(
+                low < 5.5 && 5.5 < high && high < 50.0 && score > 0.5,
+                "{low} {high} {score}"
+            );
         }
         ref other => panic!("{other:?}"),
     }
@@ -360,7 +406,11 @@ fn tuned_limits_keep_what_was_learned_and_other_rules_do_not() {
     bench.step(0, &[("heat", 85.0)]);
     let tuned = Bench::new(&TWO_LIMITS.replace("80.0", "82.0"));
     assert_eq!(tuned.engine.adopt(bench.state.clone()), bench.state);
-    let other = Bench::new(&TWO_LIMITS.replace("id = \"rough\"", "id = \"coarse\"").replace("\"rough\"", "\"coarse\""));
+    let other = Bench::new(
+        &TWO_LIMITS
+            .replace("id = \"rough\"", "id = \"coarse\"")
+            .replace("\"rough\"", "\"coarse\""),
+    );
     let adopted = other.engine.adopt(bench.state.clone());
     assert_ne!(adopted, bench.state);
     assert_eq!(adopted.last_received(), bench.state.last_received());
@@ -381,5 +431,8 @@ fn a_late_reading_raises_nothing_but_shows_life() {
         samples: &samples,
     };
     bench.engine.late(&mut bench.state, &late, &mut bench.out);
-    assert_eq!((bench.out.active, bench.state.last_received()), (0, Some(Timestamp(120_000))));
+    assert_eq!(
+        (bench.out.active, bench.state.last_received()),
+        (0, Some(Timestamp(120_000)))
+    );
 }
