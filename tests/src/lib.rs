@@ -1,1 +1,8 @@
-//! placeholder
+//! What system tests share: the real `forewarn` and `device-sim` programs as child processes, on free ports, in temporary
+//! folders; other programs (brokers, browsers) if they are installed. Nothing here sleeps blindly: everything waits for a
+//! condition with a deadline.
+
+pub mod gateway;
+pub mod outside;
+pub mod publisher;
+pub mod wait;
