@@ -10,6 +10,7 @@ use crate::outbound::OutboundConfig;
 use crate::pipeline::catalogue::{FileProblem, load_profiles};
 use crate::pipeline::commit::StoreConfig;
 use crate::secret::Secret;
+use crate::web::WebConfig;
 use alerting::policy::{AlertingConfig, Policy};
 use domain::checked::{Problem, from_tree, locate, tree_of};
 use domain::registry::Registry;
@@ -48,6 +49,8 @@ pub struct Config {
     pub alerting: AlertingConfig,
     /// Webhooks.
     pub outbound: OutboundConfig,
+    /// Pages and API.
+    pub web: WebConfig,
 }
 
 impl Default for Config {
@@ -64,6 +67,7 @@ impl Default for Config {
             influxdb: None,
             alerting: AlertingConfig::default(),
             outbound: OutboundConfig::default(),
+            web: WebConfig::default(),
         }
     }
 }
@@ -283,9 +287,10 @@ fn meaning(config: &Config) -> Vec<Problem> {
     if let Some(broker) = &config.broker {
         section("broker", broker.problems());
     }
-    let within = |problem: Problem| Problem { path: format!("alerting.{}", problem.path), ..problem };
-    problems.extend(config.alerting.problems().into_iter().map(within));
+    let within = |section: &'static str| move |p: Problem| Problem { path: format!("{section}.{}", p.path), ..p };
+    problems.extend(config.alerting.problems().into_iter().map(within("alerting")));
     problems.extend(config.outbound.problems());
+    problems.extend(config.web.problems().into_iter().map(within("web")));
     let mut at_least = |path: &str, value: f64, least: f64| {
         if value < least {
             problems.push(Problem::at(path, format!("is {value}, must be at least {least}")));

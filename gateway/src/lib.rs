@@ -18,3 +18,4 @@ pub mod pipeline;
 pub mod secret;
 pub mod store;
 pub mod tls;
+pub mod web;

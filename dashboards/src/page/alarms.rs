@@ -1,0 +1,249 @@
+//! The alarm list, as ISA-18.2 knows it, and one alarm.
+
+use super::parts::{alarm_state_word, button_form, form_fields, next_page, risk, risk_word, severity, severity_word, when};
+use super::{Frame, Listens, Place, layout};
+use crate::phrase;
+use crate::view::{Alarm, AlarmState, Page};
+use crate::words::Word as W;
+use domain::{Severity, SiteName};
+use maud::{Markup, html};
+
+/// Which alarms are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AlarmShow {
+    /// All that are not over.
+    #[default]
+    Open,
+    /// Those whose condition stands.
+    Active,
+    /// Those that nobody has acknowledged.
+    Unacknowledged,
+    /// Those put aside.
+    Shelved,
+    /// Also those that are over.
+    All,
+}
+
+impl AlarmShow {
+    /// Every choice.
+    pub const ALL: [AlarmShow; 5] = [
+        AlarmShow::Open,
+        AlarmShow::Active,
+        AlarmShow::Unacknowledged,
+        AlarmShow::Shelved,
+        AlarmShow::All,
+    ];
+
+    /// Its word in the URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlarmShow::Open => "open",
+            AlarmShow::Active => "active",
+            AlarmShow::Unacknowledged => "unacknowledged",
+            AlarmShow::Shelved => "shelved",
+            AlarmShow::All => "all",
+        }
+    }
+
+    /// From the word in the URL.
+    pub fn parse(text: &str) -> Option<AlarmShow> {
+        AlarmShow::ALL.into_iter().find(|s| s.as_str() == text)
+    }
+
+    fn word(self) -> W {
+        match self {
+            AlarmShow::Open => W::OpenAndRecent,
+            AlarmShow::Active => W::OnlyActive,
+            AlarmShow::Unacknowledged => W::Unacknowledged,
+            AlarmShow::Shelved => W::Shelve,
+            AlarmShow::All => W::All,
+        }
+    }
+}
+
+/// What the list is narrowed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlarmFilter {
+    /// Only this site.
+    pub site: Option<SiteName>,
+    /// Only this severity.
+    pub severity: Option<Severity>,
+    /// Which.
+    pub show: AlarmShow,
+}
+
+/// The alarm list.
+pub fn alarms(frame: &Frame, sites: &[SiteName], filter: &AlarmFilter, list: &Page<Alarm>) -> Markup {
+    let body = html! {
+        h1 { (frame.t(W::Alarms)) }
+        form.filter method="get" action="/alarms" hx-get="/alarms" hx-target="#live" hx-select="#live" hx-swap="outerHTML"
+            hx-push-url="true" hx-trigger="change, submit" {
+            label { span { (frame.t(W::ShowAlarms)) }
+                select name="show" {
+                    @for show in AlarmShow::ALL {
+                        option value=(show.as_str()) selected[filter.show == show] { (frame.t(show.word())) }
+                    }
+                }
+            }
+            label { span { (frame.t(W::Severity)) }
+                select name="severity" {
+                    option value="" { (frame.t(W::All)) }
+                    @for s in [Severity::Critical, Severity::Warning, Severity::Advisory] {
+                        option value=(s.as_str()) selected[filter.severity == Some(s)] { (frame.t(severity_word(s))) }
+                    }
+                }
+            }
+            label { span { (frame.t(W::Site)) }
+                select name="site" {
+                    option value="" { (frame.t(W::All)) }
+                    @for site in sites { option value=(site) selected[filter.site.as_ref() == Some(site)] { (site) } }
+                }
+            }
+            button type="submit" { (frame.t(W::Apply)) }
+        }
+        section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            @if list.items.is_empty() {
+                p.empty { (frame.t(if *filter == AlarmFilter::default() { W::NoAlarms } else { W::NoMatch })) }
+            } @else { (table(frame, &list.items, true)) }
+            (next_page(frame, list.next.as_deref()))
+        }
+    };
+    layout(frame, Place::Alarms, frame.t(W::Alarms), &Listens::ToChanges, &body)
+}
+
+/// Rows of alarms; with the device's name unless the page is about one device.
+pub(super) fn table(frame: &Frame, alarms: &[Alarm], with_device: bool) -> Markup {
+    html! {
+        div.panel { table.cards.alarms {
+            thead { tr {
+                th scope="col" { (frame.t(W::Severity)) }
+                th scope="col" { (frame.t(W::Alarm)) }
+                th scope="col" { (frame.t(W::Reason)) }
+                th scope="col" { (frame.t(W::State)) }
+                th scope="col" { (frame.t(W::Since)) }
+                th scope="col" { (frame.t(W::Risk)) }
+                th scope="col" { (frame.t(W::Actions)) }
+            } }
+            tbody {
+                @for alarm in alarms {
+                    tr class=[is_new(alarm).then_some("new")] {
+                        td data-label=(frame.t(W::Severity)) { (severity(frame, alarm.severity)) }
+                        th.lead scope="row" {
+                            a href=(format!("/alarms/{}", alarm.id)) { (title(frame, alarm)) }
+                            @if with_device {
+                                span.small.block { a.mute href=(format!("/devices/{}/{}", alarm.site, alarm.device)) { (alarm.site) " / " (alarm.device) } }
+                            }
+                        }
+                        td.reason data-label=(frame.t(W::Reason)) {
+                            @if let Some(first) = alarm.evidence.first() { (frame.say(&first.sentence)) }
+                        }
+                        td data-label=(frame.t(W::State)) { (state(frame, alarm)) }
+                        td data-label=(frame.t(W::Since)) { (when(frame, alarm.since)) }
+                        td data-label=(frame.t(W::Risk)) { (risk(frame, Some(alarm.risk))) }
+                        td.actions { (row_actions(frame, alarm)) }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+fn is_new(alarm: &Alarm) -> bool {
+    alarm.shelved.is_none() && may_acknowledge(alarm.state)
+}
+
+fn may_acknowledge(state: AlarmState) -> bool {
+    match state {
+        AlarmState::Unacknowledged | AlarmState::ReturnedUnacknowledged => true,
+        AlarmState::Normal | AlarmState::Acknowledged | AlarmState::Latched => false,
+    }
+}
+
+fn title<'a>(frame: &Frame, alarm: &'a Alarm) -> &'a str {
+    match frame.say(&alarm.title) {
+        "" => alarm.failure_mode.as_str(),
+        title => title,
+    }
+}
+
+fn state(frame: &Frame, alarm: &Alarm) -> Markup {
+    html! {
+        span class=[is_new(alarm).then_some("strong")] { (frame.t(alarm_state_word(alarm.state))) }
+        @if let Some(shelved) = &alarm.shelved {
+            span.small.block { (frame.t(W::ShelvedUntil)) " " time datetime=(shelved.until.0) data-clock { (phrase::clock_time(shelved.until.0)) } }
+        }
+        @if let Some(why) = &alarm.suppressed {
+            span.small.block { (frame.t(W::SuppressedBecause)) ": " (frame.say(why)) }
+        }
+    }
+}
+
+fn row_actions(frame: &Frame, alarm: &Alarm) -> Markup {
+    let path = format!("/alarms/{}", alarm.id);
+    let revision = Some(alarm.revision);
+    html! {
+        @if frame.rights.may_operate {
+            @if may_acknowledge(alarm.state) {
+                (button_form(frame, &format!("{path}/acknowledge"), revision, W::Acknowledge, "primary"))
+            }
+            @if alarm.state == AlarmState::Latched {
+                (button_form(frame, &format!("{path}/reset"), revision, W::Reset, "primary"))
+            }
+            @if alarm.shelved.is_some() {
+                (button_form(frame, &format!("{path}/unshelve"), revision, W::Unshelve, ""))
+            } @else if alarm.state != AlarmState::Normal {
+                a.button href=(format!("{path}#shelve")) hx-get=(path) hx-select="#shelve" hx-target="#dialog-body" hx-swap="innerHTML" data-dialog {
+                    (frame.t(W::Shelve))
+                }
+            }
+        }
+    }
+}
+
+/// One alarm with all its evidence and what can be done.
+pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
+    let path = format!("/alarms/{}", alarm.id);
+    let body = html! {
+        section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            div.panel.identity {
+                div {
+                    p.crumbs { a href="/alarms" { (frame.t(W::Alarms)) } " / "
+                        a href=(format!("/devices/{}/{}", alarm.site, alarm.device)) { (alarm.site) " / " (alarm.device) } }
+                    h1 { (title(frame, alarm)) }
+                    p.line { (severity(frame, alarm.severity)) " " (state(frame, alarm)) }
+                    dl.facts {
+                        div { dt { (frame.t(W::Risk)) } dd { (frame.t(risk_word(alarm.risk))) } }
+                        div { dt { (frame.t(W::Raised)) } dd { (when(frame, alarm.raised_at)) } }
+                        div { dt { (frame.t(W::State)) } dd { (frame.t(if alarm.is_active { W::ConditionStands } else { W::ConditionGone })) } }
+                        @if let Some(act) = &alarm.acknowledged {
+                            div { dt { (frame.t(W::AcknowledgedBy)) } dd { (act.by) " · " (when(frame, act.at)) } }
+                        }
+                        @if let Some(ticket) = &alarm.ticket {
+                            div { dt { (frame.t(W::Ticket)) } dd { a href=(format!("/tickets/{ticket}")) { (ticket) } } }
+                        }
+                    }
+                    div.line { (row_actions(frame, alarm)) }
+                }
+            }
+            h2 { (frame.t(W::Evidence)) }
+            ul.panel.list { @for e in &alarm.evidence { li { (frame.say(&e.sentence)) span.mute.small.block { (e.rule) } } } }
+        }
+        @if frame.rights.may_operate && alarm.shelved.is_none() && alarm.state != AlarmState::Normal {
+            form.panel.stack #shelve method="post" action=(format!("{path}/shelve")) data-action {
+                h2 { (frame.t(W::Shelve)) ": " (title(frame, alarm)) }
+                p.mute { (alarm.site) " / " (alarm.device) }
+                (form_fields(frame, Some(alarm.revision)))
+                label { span { (frame.t(W::ShelveFor)) }
+                    select name="minutes" {
+                        @for minutes in [30_i64, 60, 240, 480, 1440] {
+                            option value=(minutes) selected[minutes == 60] { (phrase::span(frame.language, domain::Millis::minutes(minutes))) }
+                        }
+                    }
+                }
+                label { span { (frame.t(W::ShelveWhy)) } input type="text" name="reason" required maxlength="256" autocomplete="off"; }
+                button.primary type="submit" { (frame.t(W::Shelve)) }
+            }
+        }
+    };
+    layout(frame, Place::Alarms, title(frame, alarm), &Listens::ToChanges, &body)
+}

@@ -1,0 +1,219 @@
+//! The pages. Each is a function from a view to markup; the frame around them is here.
+//!
+//! Everything works without script: forms post and lists are links. `app.js` adds live updates, plots and countdowns.
+//! Nothing is inline (script, style, handler), so that the content security policy can forbid it.
+
+mod alarms;
+mod api;
+mod device;
+mod fleet;
+mod messages;
+mod parts;
+mod quarantine;
+mod system;
+mod ticket;
+mod tickets;
+
+pub use alarms::{AlarmFilter, AlarmShow, alarm, alarms};
+pub use api::{Endpoint, api};
+pub use device::{PlotRange, device};
+pub use fleet::{FleetFilter, fleet};
+pub use messages::{login, problem};
+pub use quarantine::quarantine;
+pub use system::system;
+pub use ticket::ticket;
+pub use tickets::tickets;
+
+use crate::assets;
+use crate::words::Word as W;
+use domain::text::{Language, Text};
+use domain::{DeviceKey, Timestamp};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// What a person may do; pages leave out what they may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rights {
+    /// Acknowledge, shelve, assign, comment.
+    pub may_operate: bool,
+    /// Move tickets on, close them.
+    pub may_work: bool,
+    /// Replay and discard quarantined packets, see the audit trail.
+    pub may_tune: bool,
+}
+
+/// What every page needs to know.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// The person's language.
+    pub language: Language,
+    /// Now.
+    pub now: Timestamp,
+    /// Who is here; none: the local operator.
+    pub user: Option<String>,
+    /// What they may do.
+    pub rights: Rights,
+    /// Path and query of this page, for the way back.
+    pub here: String,
+}
+
+impl Frame {
+    fn t(&self, word: W) -> &'static str {
+        word.text(self.language)
+    }
+
+    fn say<'a>(&self, text: &'a Text) -> &'a str {
+        text.get(self.language)
+    }
+
+    /// This page in the other language.
+    fn other_language(&self) -> String {
+        let lang = match self.language {
+            Language::En => "zh",
+            Language::Zh => "en",
+        };
+        let (path, query) = self.here.split_once('?').unwrap_or((&self.here, ""));
+        let kept: Vec<&str> = query.split('&').filter(|p| !p.is_empty() && !p.starts_with("lang=")).collect();
+        let with = |rest: &[&str]| [rest, &[&format!("lang={lang}")]].concat().join("&");
+        format!("{path}?{}", with(&kept))
+    }
+}
+
+/// The parts of the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Fleet,
+    Alarms,
+    Tickets,
+    Quarantine,
+    System,
+    Api,
+    Nowhere,
+}
+
+/// What a page listens to.
+enum Listens<'a> {
+    /// Changes of alarms, tickets and the fleet.
+    ToChanges,
+    /// These, and the readings of one device.
+    ToDevice(&'a DeviceKey),
+    /// Nothing.
+    ToNothing,
+}
+
+fn tag(language: Language) -> &'static str {
+    match language {
+        Language::En => "en",
+        Language::Zh => "zh-CN",
+    }
+}
+
+fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body: &Markup) -> Markup {
+    let stream = match listens {
+        Listens::ToChanges => Some("/api/v1/stream".to_owned()),
+        Listens::ToDevice(device) => Some(format!("/api/v1/stream?device={}/{}", device.site, device.device)),
+        Listens::ToNothing => None,
+    };
+    let nav = [
+        (Place::Fleet, "/", W::Fleet, ICON_FLEET),
+        (Place::Alarms, "/alarms", W::Alarms, ICON_ALARM),
+        (Place::Tickets, "/tickets", W::Tickets, ICON_TICKET),
+        (Place::Quarantine, "/quarantine", W::Quarantine, ICON_QUARANTINE),
+        (Place::System, "/system", W::System, ICON_SYSTEM),
+    ];
+    let htmx = r#"{"allowEval":false,"includeIndicatorStyles":false,"historyCacheSize":0,"allowScriptTags":false}"#;
+    html! {
+        (DOCTYPE)
+        html lang=(tag(frame.language)) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="htmx-config" content=(htmx);
+                title { (title) " · Forewarn" }
+                link rel="icon" type="image/svg+xml" href=(assets::url("favicon.svg"));
+                @if let Listens::ToDevice(_) = listens {
+                    link rel="stylesheet" href=(assets::url("uplot.css"));
+                }
+                link rel="stylesheet" href=(assets::url("app.css"));
+                script src=(assets::url("htmx.js")) defer {}
+                @if let Listens::ToDevice(_) = listens {
+                    script src=(assets::url("uplot.js")) defer {}
+                }
+                script src=(assets::url("app.js")) defer {}
+            }
+            body data-stream=[stream] data-live=(frame.t(W::Live)) data-reconnecting=(frame.t(W::Reconnecting))
+                data-done=(frame.t(W::Done)) data-not-done=(frame.t(W::NotDone))
+                data-over=(frame.t(W::Over)) data-left=(frame.t(W::ClockLeft)) data-breached=(frame.t(W::ClockBreached))
+            {
+                a.skip href="#content" { (frame.t(W::SkipToContent)) }
+                header.top {
+                    a.brand href="/" { (PreEscaped(LOGO)) span { "Forewarn" } }
+                    nav aria-label=(frame.t(W::MainNavigation)) {
+                        @for (at, href, word, icon) in nav {
+                            a href=(href) aria-current=[(at == place).then_some("page")] {
+                                (PreEscaped(icon)) span { (frame.t(word)) }
+                            }
+                        }
+                    }
+                    div.side {
+                        @if !matches!(listens, Listens::ToNothing) {
+                            span #link.link role="status" hidden {}
+                        }
+                        a href=(frame.other_language()) hreflang=(match frame.language { Language::En => "zh-CN", Language::Zh => "en" }) {
+                            (frame.t(W::OtherLanguage))
+                        }
+                        @match &frame.user {
+                            Some(user) => form method="post" action="/logout" {
+                                span.who { (user) }
+                                button.quiet type="submit" { (frame.t(W::LogOut)) }
+                            },
+                            None => span.who { (frame.t(W::LocalOperator)) },
+                        }
+                    }
+                }
+                main #content tabindex="-1" { (body) }
+                footer {
+                    a href="/api" { (frame.t(W::Api)) }
+                    @if place == Place::Api { " · " a href="/api/v1/openapi.json" { (frame.t(W::ApiDocument)) } }
+                }
+                dialog #dialog aria-label=(frame.t(W::Actions)) {
+                    form.close method="dialog" {
+                        button.quiet type="submit" { (frame.t(W::Close)) }
+                    }
+                    div #dialog-body {}
+                }
+                div #toasts role="status" aria-live="polite" {}
+            }
+        }
+    }
+}
+
+const LOGO: &str = r#"<svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><path d="M2 13h4l2.5-7 4 13 3-9 1.5 3H22" fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round"/></svg>"#;
+const ICON_FLEET: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z"/></svg>"#;
+const ICON_ALARM: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 2.5 18.5 17h-17zM10 8v4.5M10 14.6v.2"/></svg>"#;
+const ICON_TICKET: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
+const ICON_QUARANTINE: &str =
+    r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v4H3zM4.5 9v7h11V9M8 12h4"/></svg>"#;
+const ICON_SYSTEM: &str =
+    r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 4h14v5H3zM3 11h14v5H3zM6 6.5h.1M6 13.5h.1"/></svg>"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_link_keeps_the_filter() {
+        let frame = |here: &str, language| Frame {
+            language,
+            now: Timestamp(0),
+            user: None,
+            rights: Rights::default(),
+            here: here.into(),
+        };
+        assert_eq!(frame("/", Language::En).other_language(), "/?lang=zh");
+        assert_eq!(
+            frame("/alarms?site=a&lang=zh&severity=critical", Language::Zh).other_language(),
+            "/alarms?site=a&severity=critical&lang=en"
+        );
+    }
+}

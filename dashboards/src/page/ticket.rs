@@ -1,0 +1,202 @@
+//! One ticket: what is known, what to do next, what happened.
+
+use super::parts::{
+    button_form, class_word, clock, clock_word, form_fields, kind_word, outcome_word, risk, severity, ticket_state_word,
+    time_left_bar, when,
+};
+use super::{Frame, Listens, Place, layout};
+use crate::view::{Outcome, StepKind, Ticket, TicketStep};
+use crate::words::Word as W;
+use maud::{Markup, html};
+
+/// The page of one ticket.
+pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
+    let s = &ticket.summary;
+    let body = html! {
+        section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            div.panel.identity {
+                div {
+                    p.crumbs { a href="/tickets" { (frame.t(W::Tickets)) } " / "
+                        a href=(format!("/devices/{}/{}", s.site, s.device)) { (s.site) " / " (s.device) } }
+                    h1 { (s.id) " " (frame.say(&s.title)) }
+                    p.line {
+                        span.tag.stage { (frame.t(ticket_state_word(s.state))) }
+                        span.tag { (s.priority) }
+                        @if s.on_hold.is_some() { span.tag { (frame.t(W::OnHold)) } }
+                        @if ticket.is_safety { span.tag.bad { (frame.t(W::Safety)) } }
+                        @if let Some(how_bad) = s.severity { (severity(frame, how_bad)) }
+                        (risk(frame, s.risk))
+                    }
+                    dl.facts {
+                        div { dt { (frame.t(W::Kind)) } dd { (frame.t(kind_word(s.kind))) " · " (frame.t(class_word(s.class))) } }
+                        div { dt { (frame.t(W::Opened)) } dd { (when(frame, s.opened_at)) } }
+                        div { dt { (frame.t(W::Assignee)) } dd { (s.assignee.as_deref().unwrap_or(frame.t(W::NobodyAssigned))) } }
+                        @if !ticket.part.is_empty() { div { dt { (frame.t(W::Part)) } dd { (ticket.part) } } }
+                        @if let Some(hold) = &s.on_hold { div { dt { (frame.t(W::HoldWhy)) } dd { (hold.reason) " · " (hold.act.by) } } }
+                    }
+                }
+                div.figures {
+                    @if !s.clocks.is_empty() { div.wide.clocks { @for c in &s.clocks { (clock(frame, c)) } } }
+                    @if let Some(left) = &ticket.time_left { div.wide { h2 { (frame.t(W::TimeLeft)) } (time_left_bar(frame, left)) } }
+                }
+            }
+            div.columns {
+                div {
+                    h2 { (frame.t(W::WhatToDo)) }
+                    div.panel.pad { (to_do(frame, ticket)) }
+                    h2 { (frame.t(W::WhyOpened)) }
+                    ul.panel.list {
+                        @for e in &ticket.evidence { li { (frame.say(&e.sentence)) } }
+                        @for alarm in &ticket.alarms { li { (frame.t(W::Alarm)) " " a href=(format!("/alarms/{alarm}")) { (alarm) } } }
+                    }
+                    @if let Some(closing) = &ticket.closing {
+                        h2 { (frame.t(W::OutcomeLabel)) }
+                        dl.panel.pad.facts {
+                            div { dt { (frame.t(W::OutcomeLabel)) } dd { (frame.t(outcome_word(closing.outcome))) } }
+                            @for (word, value) in [(W::Cause, &closing.cause), (W::Remedy, &closing.remedy), (W::Note, &closing.note)] {
+                                @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
+                            }
+                            @if !closing.parts.is_empty() { div { dt { (frame.t(W::PartsUsed)) } dd { (closing.parts.join(", ")) } } }
+                        }
+                    }
+                }
+                div {
+                    h2 { (frame.t(W::Timeline)) }
+                    ol.panel.timeline { @for step in ticket.history.iter().rev() { (timeline_step(frame, step)) } }
+                }
+            }
+        }
+        @if !s.state.is_final() { (actions(frame, ticket)) }
+        @else if frame.rights.may_work {
+            details.panel.pad { summary { (frame.t(W::Reopen)) }
+                form.stack method="post" action=(format!("/tickets/{}/reopen", s.id)) data-action data-leave {
+                    (form_fields(frame, Some(s.revision)))
+                    label { span { (frame.t(W::ReopenWhy)) } input type="text" name="reason" required maxlength="256" autocomplete="off"; }
+                    button type="submit" { (frame.t(W::Reopen)) }
+                }
+            }
+        }
+    };
+    layout(frame, Place::Tickets, &s.id, &Listens::ToChanges, &body)
+}
+
+fn to_do(frame: &Frame, ticket: &Ticket) -> Markup {
+    html! {
+        p { (frame.say(&ticket.action)) }
+        dl.facts {
+            @for (word, list) in [(W::PartsToBring, &ticket.parts), (W::SkillsNeeded, &ticket.skills)] {
+                @if !list.is_empty() { div { dt { (frame.t(word)) } dd { (list.join(", ")) } } }
+            }
+        }
+    }
+}
+
+fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
+    let alarm = |id: &str| html! { a href=(format!("/alarms/{id}")) { (id) } };
+    let what = match &step.what {
+        StepKind::Opened => html! { (frame.t(W::StepOpened)) },
+        StepKind::Stepped { to } => html! { (frame.t(W::StepMoved)) " " b { (frame.t(ticket_state_word(*to))) } },
+        StepKind::Held => html! { (frame.t(W::StepHeld)) },
+        StepKind::Resumed => html! { (frame.t(W::StepResumed)) },
+        StepKind::Assigned { to: Some(to) } => html! { (frame.t(W::StepAssigned)) " " b { (to) } },
+        StepKind::Assigned { to: None } => html! { (frame.t(W::NobodyAssigned)) },
+        StepKind::Scheduled { visit_at } => html! { (frame.t(W::StepScheduled)) " " b { (when(frame, *visit_at)) } },
+        StepKind::Commented => html! { (frame.t(W::StepCommented)) },
+        StepKind::Closed { outcome } => html! { (frame.t(W::StepClosed)) ": " b { (frame.t(outcome_word(*outcome))) } },
+        StepKind::Cancelled => html! { (frame.t(W::StepCancelled)) },
+        StepKind::Reopened => html! { (frame.t(W::StepReopened)) },
+        StepKind::Archived => html! { (frame.t(W::StepArchived)) },
+        StepKind::Merged { alarm_id } => html! { (frame.t(W::StepMerged)) " " (alarm(alarm_id)) },
+        StepKind::DueAgain => html! { (frame.t(W::StepDueAgain)) },
+        StepKind::Linked { ticket } => html! { (frame.t(W::StepLinked)) " " a href=(format!("/tickets/{ticket}")) { (ticket) } },
+        StepKind::Upgraded => html! { (frame.t(W::StepUpgraded)) },
+        StepKind::ClockWarning { clock } => html! { (frame.t(W::StepClockWarning)) ": " (frame.t(clock_word(*clock))) },
+        StepKind::ClockBreached { clock } => html! { span.breached { (frame.t(W::StepBreached)) ": " (frame.t(clock_word(*clock))) } },
+    };
+    html! {
+        li {
+            p { (what) }
+            @if !step.note.is_empty() { blockquote { (step.note) } }
+            p.small.mute { (step.act.by) " · " (when(frame, step.act.at)) }
+        }
+    }
+}
+
+fn actions(frame: &Frame, ticket: &Ticket) -> Markup {
+    let s = &ticket.summary;
+    let path = format!("/tickets/{}", s.id);
+    let revision = Some(s.revision);
+    let one_field = |action: &str, name: &str, label: W, button: W| {
+        html! {
+            form.stack method="post" action=(format!("{path}/{action}")) data-action data-leave {
+                (form_fields(frame, revision))
+                label { span { (frame.t(label)) } input type="text" name=(name) required maxlength="256" autocomplete="off"; }
+                button type="submit" { (frame.t(button)) }
+            }
+        }
+    };
+    let steps: Vec<_> = ticket.next_states.iter().filter(|state| !state.is_final()).collect();
+    html! {
+        @if frame.rights.may_operate || frame.rights.may_work {
+            h2 { (frame.t(W::NextStep)) }
+            div.columns {
+                div.panel.pad.forms {
+                    @if frame.rights.may_work && !steps.is_empty() {
+                        form.stack method="post" action=(format!("{path}/step")) data-action data-leave {
+                            (form_fields(frame, revision))
+                            label { span { (frame.t(W::Note)) } input type="text" name="note" maxlength="1024" autocomplete="off"; }
+                            div.line {
+                                @for (i, state) in steps.iter().enumerate() {
+                                    button class=[(i == 0).then_some("primary")] type="submit" name="to" value=(state_value(state)) {
+                                        (frame.t(W::MoveTo)) " " (frame.t(ticket_state_word(**state)))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    @if frame.rights.may_operate {
+                        (one_field("assign", "assignee", W::Assignee, W::Assign))
+                        (one_field("comment", "text", W::Comment, W::Comment))
+                    }
+                    @if frame.rights.may_work {
+                        @if s.on_hold.is_some() { (button_form(frame, &format!("{path}/resume"), revision, W::Resume, "")) }
+                        @else { (one_field("hold", "reason", W::HoldWhy, W::Hold)) }
+                    }
+                }
+                @if frame.rights.may_work {
+                    div.panel.pad.forms {
+                        (close_form(frame, &path, revision))
+                        details { summary { (frame.t(W::CancelTicket)) } (one_field("cancel", "reason", W::CancelWhy, W::CancelTicket)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn close_form(frame: &Frame, path: &str, revision: Option<u64>) -> Markup {
+    html! {
+        form.stack method="post" action=(format!("{path}/close")) data-action data-leave {
+            (form_fields(frame, revision))
+            fieldset {
+                legend { (frame.t(W::OutcomeLabel)) }
+                @for (value, outcome) in [("fault_confirmed", Outcome::FaultConfirmed), ("no_fault_found", Outcome::NoFaultFound), ("other", Outcome::Other)] {
+                    label.choice { input type="radio" name="outcome" value=(value) required; span { (frame.t(outcome_word(outcome))) } }
+                }
+            }
+            label { span { (frame.t(W::Cause)) } input type="text" name="cause" maxlength="1024" autocomplete="off"; }
+            label { span { (frame.t(W::Remedy)) } input type="text" name="remedy" maxlength="1024" autocomplete="off"; }
+            label { span { (frame.t(W::PartsUsed)) } input type="text" name="parts" maxlength="1024" autocomplete="off"; }
+            label { span { (frame.t(W::Note)) } textarea name="note" rows="2" maxlength="4096" {} }
+            button.primary type="submit" { (frame.t(W::CloseTicket)) }
+        }
+    }
+}
+
+/// The state's word in forms and URLs: the one that the API uses.
+fn state_value(state: &crate::view::TicketState) -> String {
+    match serde_json::to_value(state) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(_) | Err(_) => String::new(),
+    }
+}

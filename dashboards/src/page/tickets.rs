@@ -1,0 +1,51 @@
+//! The ticket board: columns by state, cards with running clocks.
+
+use super::parts::{class_word, clock, counters, kind_word, risk, severity, ticket_state_word};
+use super::{Frame, Listens, Place, layout};
+use crate::view::{FleetCounts, TicketClass, TicketState, TicketSummary};
+use crate::words::Word as W;
+use maud::{Markup, html};
+
+/// The board. `tickets` in the order in which they shall stand in their columns.
+pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary]) -> Markup {
+    let column = |state: TicketState| tickets.iter().filter(move |t| t.state == state);
+    // Cancelled tickets are rare: their column shows only when it has something to show.
+    let states = TicketState::ALL
+        .into_iter()
+        .filter(|s| *s != TicketState::Cancelled || column(*s).next().is_some());
+    let body = html! {
+        h1 { (frame.t(W::Tickets)) }
+        section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            (counters(frame, counts))
+            @if tickets.is_empty() { p.empty { (frame.t(W::NoTickets)) } }
+            @else {
+                div.board #board tabindex="0" role="region" aria-label=(frame.t(W::Tickets)) {
+                    @for state in states {
+                        section.column class=[column(state).next().is_none().then_some("bare")] {
+                            h2 { (frame.t(ticket_state_word(state))) " " span.mute { (column(state).count()) } }
+                            @for ticket in column(state) { (card(frame, ticket)) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    layout(frame, Place::Tickets, frame.t(W::Tickets), &Listens::ToChanges, &body)
+}
+
+fn card(frame: &Frame, ticket: &TicketSummary) -> Markup {
+    let is_emergency = ticket.class == TicketClass::Emergency;
+    html! {
+        article.card class=[is_emergency.then_some("emergency")] {
+            p.line.small { a.id href=(format!("/tickets/{}", ticket.id)) { (ticket.id) }
+                span.mute { (ticket.priority) }
+                @if ticket.on_hold.is_some() { span.tag { (frame.t(W::OnHold)) } } }
+            h3 { (frame.say(&ticket.title)) }
+            p.small { a.mute href=(format!("/devices/{}/{}", ticket.site, ticket.device)) { (ticket.site) " / " (ticket.device) } }
+            p.small.class { (frame.t(class_word(ticket.class))) @if !is_emergency { span.mute { " · " (frame.t(kind_word(ticket.kind))) } } }
+            p.line.small { @if let Some(s) = ticket.severity { (severity(frame, s)) } @if ticket.risk.is_some() { (risk(frame, ticket.risk)) } }
+            @if !ticket.state.is_final() { @for c in &ticket.clocks { (clock(frame, c)) } }
+            p.small.mute { @match &ticket.assignee { Some(who) => (who), None => (frame.t(W::NobodyAssigned)) } }
+        }
+    }
+}

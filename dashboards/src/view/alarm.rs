@@ -1,0 +1,151 @@
+//! Alarms, and what speaks for them.
+
+use super::{At, schema};
+use crate::phrase;
+use domain::text::Text;
+use domain::{AlarmId, DeviceName, Evidence, EvidenceReason, FailureModeId, MetricName, RiskLevel, RuleId, Severity, SiteName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// ISA-18.2 state of an alarm. Shelving, suppression and out of service vary independently and are fields of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmState {
+    /// Condition gone, seen: over.
+    Normal,
+    /// Condition stands, nobody has seen it.
+    Unacknowledged,
+    /// Condition stands, somebody has seen it.
+    Acknowledged,
+    /// Condition gone, nobody has seen it.
+    ReturnedUnacknowledged,
+    /// Condition gone, waits for a reset.
+    Latched,
+}
+
+/// Somebody did something at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Act {
+    /// Who.
+    pub by: String,
+    /// When, our time.
+    pub at: At,
+}
+
+/// An alarm put aside by a person.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Shelving {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// It comes back by itself then.
+    pub until: At,
+}
+
+/// One alarm of one episode.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Alarm {
+    /// `site/device/failure_mode/episode`.
+    #[schema(value_type = String)]
+    pub id: AlarmId,
+    /// Grows with every change; the ETag.
+    pub revision: u64,
+    /// The place.
+    #[schema(value_type = String)]
+    pub site: SiteName,
+    /// The machine.
+    #[schema(value_type = String)]
+    pub device: DeviceName,
+    /// How it fails.
+    #[schema(value_type = String)]
+    pub failure_mode: FailureModeId,
+    /// How it fails, for people.
+    #[schema(value_type = schema::Text)]
+    pub title: Text,
+    /// How bad.
+    #[schema(value_type = schema::Severity)]
+    pub severity: Severity,
+    /// ISA-18.2 state.
+    pub state: AlarmState,
+    /// Whether the condition stands now.
+    pub is_active: bool,
+    /// Put aside by a person.
+    pub shelved: Option<Shelving>,
+    /// Put aside by logic: why.
+    #[schema(value_type = Option<schema::Text>)]
+    pub suppressed: Option<Text>,
+    /// The matrix's answer.
+    #[schema(value_type = schema::RiskLevel)]
+    pub risk: RiskLevel,
+    /// Raised, device time.
+    pub raised_at: At,
+    /// In this state since, device time.
+    pub since: At,
+    /// Who has seen it.
+    pub acknowledged: Option<Act>,
+    /// What speaks for it, the strongest first.
+    pub evidence: Vec<EvidenceView>,
+    /// Its ticket, such as `T-000042`.
+    pub ticket: Option<String>,
+}
+
+/// Evidence in words and numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EvidenceView {
+    /// The rule that spoke.
+    #[schema(value_type = String)]
+    pub rule: RuleId,
+    /// The metric judged.
+    #[schema(value_type = Option<String>)]
+    pub metric: Option<MetricName>,
+    /// The value that spoke.
+    pub value: Option<f64>,
+    /// The metric's unit.
+    pub unit: String,
+    /// What was compared, such as `above_limit`.
+    pub kind: String,
+    /// The limit passed, where there is one.
+    pub limit: Option<f64>,
+    /// The range left, where there is one.
+    pub range: Option<super::Range>,
+    /// One sentence with value and limit.
+    #[schema(value_type = schema::Text)]
+    pub sentence: Text,
+}
+
+impl EvidenceView {
+    /// From what a rule said. `metric_title` is the profile's; where it is empty the metric's name stands in.
+    pub fn new(evidence: &Evidence, metric_title: &Text, unit: &str) -> EvidenceView {
+        let range = |low: &f64, high: &f64| {
+            Some(super::Range {
+                low: *low,
+                high: *high,
+            })
+        };
+        let (kind, limit, range) = match &evidence.reason {
+            EvidenceReason::AboveLimit { limit, source: _ } => ("above_limit", Some(*limit), None),
+            EvidenceReason::BelowLimit { limit, source: _ } => ("below_limit", Some(*limit), None),
+            EvidenceReason::TooFast {
+                per_hour: _,
+                limit_per_hour,
+            } => ("too_fast", Some(*limit_per_hour), None),
+            EvidenceReason::OutsideBaseline { low, high, score: _ } => ("outside_baseline", None, range(low, high)),
+            EvidenceReason::UnusualCombination { score: _ } => ("unusual_combination", None, None),
+            EvidenceReason::Stuck { since: _ } => ("stuck", None, None),
+            EvidenceReason::OutsidePhysicalRange { min, max } => ("outside_physical_range", None, range(min, max)),
+            EvidenceReason::Silent { last_received_at: _ } => ("silent", None, None),
+            EvidenceReason::FaultCode { code: _, text: _ } => ("fault_code", None, None),
+        };
+        EvidenceView {
+            rule: evidence.rule.clone(),
+            metric: evidence.metric.clone(),
+            value: evidence.value,
+            unit: unit.to_owned(),
+            kind: kind.to_owned(),
+            limit,
+            range,
+            sentence: phrase::evidence(evidence, metric_title, unit),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Tickets: work for a technician, with running clocks.
+
+use super::{Act, At, EvidenceView, TimeLeft, schema};
+use domain::text::Text;
+use domain::{DeviceName, FailureModeId, RiskLevel, Severity, SiteName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Which proactive service it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketKind {
+    /// Work that is due by use or time.
+    MaintenanceReminder,
+    /// Somebody has to look.
+    OnSiteInspection,
+    /// People may be harmed.
+    Emergency,
+}
+
+/// Which clocks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketClass {
+    /// Leak, people trapped, safety hazard.
+    Emergency,
+    /// Device down or safety at risk.
+    Key,
+    /// An ordinary fault.
+    Ordinary,
+    /// Planned maintenance.
+    Planned,
+}
+
+/// Where a ticket stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketState {
+    /// Opened; nobody has answered.
+    Reported,
+    /// It is known what it is.
+    Diagnosed,
+    /// Time, parts and cost are agreed.
+    Planned,
+    /// Work is under way.
+    InProgress,
+    /// Functional test after the work.
+    Testing,
+    /// The customer is asked to confirm.
+    AwaitingConfirmation,
+    /// Done, with an outcome.
+    Closed,
+    /// Given up, with a reason.
+    Cancelled,
+}
+
+impl TicketState {
+    /// Every state, in the order of life.
+    pub const ALL: [TicketState; 8] = [
+        TicketState::Reported,
+        TicketState::Diagnosed,
+        TicketState::Planned,
+        TicketState::InProgress,
+        TicketState::Testing,
+        TicketState::AwaitingConfirmation,
+        TicketState::Closed,
+        TicketState::Cancelled,
+    ];
+
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        match self {
+            TicketState::Closed | TicketState::Cancelled => true,
+            TicketState::Reported
+            | TicketState::Diagnosed
+            | TicketState::Planned
+            | TicketState::InProgress
+            | TicketState::Testing
+            | TicketState::AwaitingConfirmation => false,
+        }
+    }
+}
+
+/// What a clock measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockKind {
+    /// Until somebody answers.
+    FirstResponse,
+    /// Until somebody is on site.
+    OnSite,
+    /// Until it is solved.
+    Resolution,
+}
+
+/// How a clock stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum ClockState {
+    /// It runs towards `due_at`.
+    Running,
+    /// It stands still while the ticket is on hold.
+    Paused,
+    /// Done in time.
+    Met {
+        /// When.
+        at: At,
+    },
+    /// Ran out.
+    Breached {
+        /// When it ran out.
+        at: At,
+    },
+}
+
+/// A clock of a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Clock {
+    /// What it measures.
+    pub kind: ClockKind,
+    /// When it runs out, or did; none while it stands still.
+    pub due_at: Option<At>,
+    /// Working time left in milliseconds; negative once it ran out.
+    pub remaining_ms: i64,
+    /// How it stands.
+    pub state: ClockState,
+}
+
+/// How a ticket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The fault was there.
+    FaultConfirmed,
+    /// The technician looked and all was well: feedback for the models.
+    NoFaultFound,
+    /// Something else.
+    Other,
+}
+
+/// What was found and done, when a ticket was closed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Closing {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it failed.
+    pub cause: String,
+    /// What was done.
+    pub remedy: String,
+    /// Parts used.
+    pub parts: Vec<String>,
+    /// Anything else.
+    pub note: String,
+}
+
+/// A ticket on the board.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TicketSummary {
+    /// Such as `T-000042`.
+    pub id: String,
+    /// Grows with every change; the ETag.
+    pub revision: u64,
+    /// Which proactive service.
+    pub kind: TicketKind,
+    /// Which clocks run.
+    pub class: TicketClass,
+    /// `P1` (most urgent) to `P5`.
+    pub priority: String,
+    /// Where it stands; archived tickets are closed or cancelled.
+    pub state: TicketState,
+    /// The place.
+    #[schema(value_type = String)]
+    pub site: SiteName,
+    /// The machine.
+    #[schema(value_type = String)]
+    pub device: DeviceName,
+    /// How it fails, or `plan.` and the maintenance plan.
+    #[schema(value_type = String)]
+    pub failure_mode: FailureModeId,
+    /// What it is about, for people.
+    #[schema(value_type = schema::Text)]
+    pub title: Text,
+    /// The worst severity of its alarms; none for planned maintenance.
+    #[schema(value_type = Option<schema::Severity>)]
+    pub severity: Option<Severity>,
+    /// The matrix's answer.
+    #[schema(value_type = Option<schema::RiskLevel>)]
+    pub risk: Option<RiskLevel>,
+    /// Opened, our time.
+    pub opened_at: At,
+    /// Who works on it.
+    pub assignee: Option<String>,
+    /// Set while the ticket waits.
+    pub on_hold: Option<Hold>,
+    /// Its clocks.
+    pub clocks: Vec<Clock>,
+}
+
+/// Why a ticket waits.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Hold {
+    /// Who and when.
+    #[serde(flatten)]
+    pub act: Act,
+    /// Why.
+    pub reason: String,
+}
+
+/// Everything about a ticket.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Ticket {
+    /// As on the board.
+    #[serde(flatten)]
+    pub summary: TicketSummary,
+    /// What to do.
+    #[schema(value_type = schema::Text)]
+    pub action: Text,
+    /// The part that fails; empty if not known.
+    pub part: String,
+    /// Parts to bring.
+    pub parts: Vec<String>,
+    /// Skills needed.
+    pub skills: Vec<String>,
+    /// Whether people may be harmed.
+    pub is_safety: bool,
+    /// Why it was opened.
+    pub evidence: Vec<EvidenceView>,
+    /// Its alarms, oldest first.
+    pub alarms: Vec<String>,
+    /// Time left when last told.
+    pub time_left: Option<TimeLeft>,
+    /// The states it may go to next.
+    pub next_states: Vec<TicketState>,
+    /// How it ended.
+    pub closing: Option<Closing>,
+    /// What happened, oldest first.
+    pub history: Vec<TicketStep>,
+}
+
+/// One thing that happened to a ticket.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TicketStep {
+    /// Who and when.
+    #[serde(flatten)]
+    pub act: Act,
+    /// What.
+    pub what: StepKind,
+    /// In the words of who did it; empty if they said nothing.
+    pub note: String,
+}
+
+/// What can happen to a ticket.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum StepKind {
+    /// Opened by the gateway.
+    Opened,
+    /// The work is at another step.
+    Stepped {
+        /// Which.
+        to: TicketState,
+    },
+    /// Told to wait; its clocks pause.
+    Held,
+    /// Goes on.
+    Resumed,
+    /// Given to somebody, or to nobody yet.
+    Assigned {
+        /// To whom.
+        to: Option<String>,
+    },
+    /// A visit is agreed.
+    Scheduled {
+        /// When.
+        visit_at: At,
+    },
+    /// A remark.
+    Commented,
+    /// Done.
+    Closed {
+        /// How.
+        outcome: Outcome,
+    },
+    /// Given up.
+    Cancelled,
+    /// Opened again.
+    Reopened,
+    /// Over for good.
+    Archived,
+    /// The same failure mode showed again.
+    Merged {
+        /// Which alarm.
+        alarm_id: String,
+    },
+    /// The same plan is due again.
+    DueAgain,
+    /// Another failure mode of the same machine has a ticket too.
+    Linked {
+        /// Which.
+        ticket: String,
+    },
+    /// More urgent than before.
+    Upgraded,
+    /// Time runs short.
+    ClockWarning {
+        /// Which clock.
+        clock: ClockKind,
+    },
+    /// Time is over.
+    ClockBreached {
+        /// Which clock.
+        clock: ClockKind,
+    },
+}

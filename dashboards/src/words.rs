@@ -1,0 +1,300 @@
+//! Every fixed text of the pages, in every language. A text that lacks a language does not compile.
+
+use domain::text::Language;
+
+macro_rules! catalogue {
+    ($($word:ident: $en:literal, $zh:literal;)*) => {
+        /// A fixed text of the pages.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs)] // the English text says it
+        pub enum Word { $($word),* }
+
+        impl Word {
+            /// Every text.
+            pub const ALL: &'static [Word] = &[$(Word::$word),*];
+
+            /// The text in a language.
+            pub fn text(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((Word::$word, Language::En) => $en, (Word::$word, Language::Zh) => $zh,)*
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    // Chrome
+    Fleet: "Fleet", "设备";
+    Alarms: "Alarms", "报警";
+    Tickets: "Tickets", "工单";
+    Quarantine: "Quarantine", "隔离区";
+    System: "System", "系统";
+    Api: "API", "接口";
+    SkipToContent: "Skip to content", "跳到正文";
+    MainNavigation: "Main navigation", "主导航";
+    OtherLanguage: "中文", "English";
+    LogIn: "Log in", "登录";
+    LogOut: "Log out", "退出";
+    Token: "Access token", "访问令牌";
+    TokenHelp: "The token that your administrator gave you. It is kept only in this browser session.", "管理员给您的令牌。仅保存在本次浏览器会话中。";
+    TokenWrong: "This token is not known.", "令牌无效。";
+    LocalOperator: "local operator", "本机操作员";
+    Live: "Live", "实时";
+    Reconnecting: "Reconnecting…", "正在重新连接…";
+    Close: "Close", "关闭";
+    Back: "Back", "返回";
+    Cancel: "Cancel", "取消";
+    Apply: "Apply", "应用";
+    All: "All", "全部";
+    None: "none", "无";
+    NextPage: "Next page", "下一页";
+    NotDone: "Not done", "未完成";
+    Done: "Done", "已完成";
+
+    ProblemNotFound: "Not found", "未找到";
+    ProblemNotAllowed: "Not allowed", "无权操作";
+    ProblemConflict: "Not possible in this state", "当前状态下无法操作";
+    ProblemChanged: "Changed by somebody else meanwhile", "已被他人修改";
+    ProblemInput: "Something in it is not right", "输入有误";
+    ProblemUnavailable: "Not available right now", "暂时不可用";
+
+    // Counters
+    Devices: "Devices", "设备数";
+    Online: "Online", "在线";
+    ActiveAlarms: "Active alarms", "活动报警";
+    Unacknowledged: "Unacknowledged", "未确认";
+    OpenTickets: "Open tickets", "未结工单";
+    BreachedClocks: "Breached clocks", "已超时";
+
+    // Fleet
+    Site: "Site", "站点";
+    Device: "Device", "设备";
+    Search: "Search", "搜索";
+    SearchDevices: "Name or kind", "名称或类型";
+    Risk: "Risk", "风险";
+    State: "State", "状态";
+    Health: "Health", "健康度";
+    TimeLeft: "Time left", "剩余寿命";
+    LastSeen: "Last heard", "最近通信";
+    Never: "never", "从未";
+    NotAssessed: "not yet assessed", "尚未评估";
+    NotYetKnown: "not yet known", "尚不可知";
+    NoDevicesYet: "No device has been heard yet", "还没有设备接入";
+    ConnectTitle: "Connect a device", "接入设备";
+    ConnectIntro: "Any MQTT client will do. Publish JSON with QoS 1 to a topic that names the site and the device; the device appears here with its first message.", "任何 MQTT 客户端均可。以 QoS 1 向包含站点与设备名的主题发布 JSON；首条消息到达后设备即出现在此。";
+    ConnectProfile: "A device that no profile is assigned to learns what is normal by itself. Assign a profile in the registry file to get limits, failure modes and prognoses.", "未指定型号档案的设备会自行学习正常状态。在注册文件中指定档案即可获得限值、故障模式和寿命预测。";
+    NoMatch: "Nothing matches this filter.", "没有符合筛选条件的项目。";
+    ConnectivityOnline: "online", "在线";
+    ConnectivityOffline: "offline", "离线";
+    ConnectivitySilent: "silent", "失联";
+    ConnectivityUnknown: "never heard", "未曾通信";
+
+    // Severity and risk
+    Advisory: "Advisory", "提示";
+    Warning: "Warning", "警告";
+    Critical: "Critical", "严重";
+    RiskVeryLow: "very low", "很低";
+    RiskLow: "low", "低";
+    RiskMedium: "medium", "中";
+    RiskHigh: "high", "高";
+    RiskVeryHigh: "very high", "很高";
+
+    // Device
+    Serial: "Serial number", "序列号";
+    Location: "Location", "位置";
+    Customer: "Customer", "客户";
+    Profile: "Profile", "型号档案";
+    Measurements: "Measurements", "测量值";
+    FailureModes: "Failure modes", "故障模式";
+    FailureMode: "Failure mode", "故障模式";
+    Part: "Part", "部件";
+    Showing: "showing", "已出现";
+    NotShowing: "no sign", "无迹象";
+    Safety: "safety", "安全";
+    MostLikely: "most likely", "最可能";
+    EstimateMade: "estimated", "估计于";
+    RangeMeaning: "1 in 10 fails before the left end of the band, 9 in 10 before its right end", "十分之一在色带左端之前失效，十分之九在右端之前失效";
+    Range15Min: "15 min", "15 分钟";
+    Range1H: "1 h", "1 小时";
+    Range1D: "1 d", "1 天";
+    Range7D: "7 d", "7 天";
+    RangeAll: "all", "全部";
+    TimeRange: "Time range", "时间范围";
+    Expected: "expected", "预期";
+    Learning: "learning", "学习中";
+    Limit: "limit", "限值";
+    Mean: "mean", "均值";
+    NoData: "No data in this range", "该时段无数据";
+    NeedsScript: "Plots need JavaScript. The newest values are shown above each plot.", "曲线需要 JavaScript。最新数值显示在各图上方。";
+    QualityUncertain: "uncertain", "存疑";
+    QualityBad: "bad value", "坏值";
+    NoAlarms: "No alarms: all is well, or nothing is known.", "没有报警：一切正常，或尚无信息。";
+    NoActiveAlarms: "No alarm stands.", "当前没有报警。";
+    NoTickets: "No tickets.", "没有工单。";
+    NoMetrics: "No measurement has arrived yet.", "尚未收到测量值。";
+
+    // Alarms
+    Severity: "Severity", "级别";
+    Reason: "Reason", "原因";
+    Since: "Since", "起始";
+    Actions: "Actions", "操作";
+    Acknowledge: "Acknowledge", "确认";
+    Shelve: "Shelve", "搁置";
+    Unshelve: "Unshelve", "取消搁置";
+    Reset: "Reset", "复位";
+    ShelveFor: "For how long", "搁置时长";
+    ShelveWhy: "Why (kept in the audit trail)", "原因（记入审计）";
+    Note: "Note", "备注";
+    StateNormal: "normal", "正常";
+    StateUnacknowledged: "unacknowledged", "未确认";
+    StateAcknowledged: "acknowledged", "已确认";
+    StateReturned: "returned, unacknowledged", "已恢复未确认";
+    StateLatched: "latched, reset needed", "锁存，需复位";
+    ShelvedUntil: "shelved until", "搁置至";
+    SuppressedBecause: "suppressed", "已抑制";
+    ConditionStands: "Condition stands", "条件仍存在";
+    ConditionGone: "Condition gone", "条件已消失";
+    Evidence: "Evidence", "依据";
+    Raised: "Raised", "触发时间";
+    AcknowledgedBy: "Acknowledged by", "确认人";
+    ShowAlarms: "Show", "显示";
+    OnlyActive: "active only", "仅活动";
+    OpenAndRecent: "open", "未结束";
+    Ticket: "Ticket", "工单";
+    Alarm: "Alarm", "报警";
+
+    // Tickets
+    StageReported: "Reported", "已报修";
+    StageDiagnosis: "Diagnosed", "已诊断";
+    StagePlanned: "Planned", "已定方案";
+    StageExecution: "In progress", "维修中";
+    StageTesting: "Testing", "功能测试";
+    StageConfirmation: "Awaiting confirmation", "待客户确认";
+    StageClosed: "Closed", "已关闭";
+    StageCancelled: "Cancelled", "已取消";
+    KindReminder: "Maintenance reminder", "保养提醒";
+    KindInspection: "On-site inspection", "上门检查";
+    KindEmergency: "Emergency", "紧急";
+    ClassEmergency: "Emergency", "紧急";
+    ClassKey: "Key problem", "重点问题";
+    ClassOrdinary: "Ordinary fault", "普通故障";
+    ClassPlanned: "Planned maintenance", "计划保养";
+    ClockFirstResponse: "First response", "首次响应";
+    ClockOnSite: "On site", "到场";
+    ClockResolution: "Resolution", "解决";
+    ClockMet: "met", "已达成";
+    ClockPaused: "paused", "已暂停";
+    ClockBreached: "breached", "已超时";
+    ClockLeft: "left", "剩余";
+    Over: "over", "超出";
+    Due: "due", "截止";
+    NobodyAssigned: "nobody assigned", "未派工";
+    Assignee: "Assigned to", "负责人";
+    OnHold: "on hold", "暂停中";
+    Opened: "Opened", "开单";
+    WhatToDo: "What to do", "处理措施";
+    PartsToBring: "Parts to bring", "携带备件";
+    SkillsNeeded: "Skills needed", "所需技能";
+    WhyOpened: "Why it was opened", "开单依据";
+    Timeline: "Timeline", "时间线";
+    NextStep: "Next step", "下一步";
+    MoveTo: "Move to", "转到";
+    Assign: "Assign", "派工";
+    Hold: "Hold", "暂停";
+    Resume: "Resume", "恢复";
+    HoldWhy: "Why it waits", "暂停原因";
+    Comment: "Comment", "留言";
+    CloseTicket: "Close ticket", "关闭工单";
+    CancelTicket: "Cancel ticket", "取消工单";
+    CancelWhy: "Why it is given up", "取消原因";
+    OutcomeLabel: "Outcome", "结果";
+    OutcomeConfirmed: "Fault confirmed", "故障属实";
+    OutcomeNoFault: "No fault found", "未发现故障";
+    OutcomeOther: "Other", "其他";
+    Cause: "Cause", "原因分析";
+    Remedy: "Remedy", "处理方法";
+    PartsUsed: "Parts used (comma between)", "所用备件（逗号分隔）";
+    StepOpened: "Opened by the gateway", "网关自动开单";
+    StepMoved: "Moved to", "转到";
+    StepAssigned: "Assigned to", "派工给";
+    StepHeld: "Put on hold", "暂停";
+    StepResumed: "Resumed", "恢复";
+    StepCommented: "Comment", "留言";
+    StepBreached: "Clock breached", "时限超时";
+    StepClockWarning: "Time runs short", "时限将至";
+    StepMerged: "Further alarm", "并入报警";
+    StepDueAgain: "Due again", "再次到期";
+    StepLinked: "See also", "另见";
+    StepUpgraded: "More urgent than before", "紧急程度提高";
+    StepScheduled: "Visit agreed", "约定上门";
+    StepReopened: "Opened again", "重新打开";
+    StepArchived: "Archived", "已归档";
+    Reopen: "Reopen", "重新打开";
+    ReopenWhy: "Why it was not over", "重新打开原因";
+    StepClosed: "Closed", "关闭";
+    StepCancelled: "Cancelled", "取消";
+
+    // Quarantine
+    QuarantineIntro: "Packets that could not be read. They were acknowledged and kept; after a fix they can be replayed.", "无法解析的数据包。已确认收到并保留；修复后可重放。";
+    QuarantineEmpty: "Nothing is in quarantine.", "隔离区为空。";
+    Replay: "Replay", "重放";
+    ReplayAll: "Replay all", "全部重放";
+    Discard: "Discard", "丢弃";
+    Topic: "Topic", "主题";
+    Received: "Received", "接收时间";
+    Bytes: "bytes", "字节";
+    Content: "Content", "内容";
+    Cut: "cut", "已截断";
+    EmptyPayload: "no bytes", "无内容";
+
+    // System
+    Ready: "Ready", "就绪";
+    NotReady: "Not ready", "未就绪";
+    Version: "Version", "版本";
+    StartedAt: "Started", "启动于";
+    JournalPosition: "Journal position", "日志位置";
+    HistoryLag: "History lag", "历史库滞后";
+    Parts: "Parts", "组成部分";
+    PartOk: "ok", "正常";
+    PartDegraded: "degraded", "降级";
+    PartDown: "down", "故障";
+    PartOff: "off", "未启用";
+    ModelsInForce: "Models in force", "在用模型";
+    Rules: "rules", "条规则";
+    DevicesJudged: "devices", "台设备";
+    AuditTrail: "Audit trail", "审计记录";
+    Rule: "Rule", "规则";
+    Kind: "Kind", "类型";
+    Watches: "Watches", "监测";
+    EveryCondition: "every condition", "全部状态量";
+    WholeDevice: "whole device", "整机";
+    SpeaksFor: "Speaks for", "对应故障";
+    When: "When", "时间";
+    Who: "Who", "人员";
+    What: "What", "事项";
+
+    // API page
+    ApiIntro: "Everything the pages can do, programs can do too. Errors are RFC 9457 problem documents, times RFC 3339 UTC, lists take cursor and limit.", "页面能做的，程序也能做。错误为 RFC 9457 格式，时间为 RFC 3339 UTC，列表使用 cursor 与 limit。";
+    ApiDocument: "OpenAPI document", "OpenAPI 文档";
+    ApiAuth: "With tokens configured, send one as a bearer token. Without, requests that change something need the header X-Forewarn: 1.", "若配置了令牌，请以 Bearer 方式发送。否则修改类请求需带 X-Forewarn: 1 头。";
+    ApiRetry: "Repeat a POST safely by sending the same Idempotency-Key; change a resource only if unchanged by sending its ETag as If-Match.", "发送相同的 Idempotency-Key 可安全重试 POST；将 ETag 作为 If-Match 发送可避免覆盖他人修改。";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_exists_in_every_language() {
+        for word in Word::ALL {
+            for language in [Language::En, Language::Zh] {
+                assert!(!word.text(language).trim().is_empty(), "{word:?} {language:?}");
+            }
+            let has_chinese = |t: &str| t.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+            let is_swapped = *word == Word::OtherLanguage;
+            assert_eq!(has_chinese(word.text(Language::Zh)), !is_swapped, "{word:?}");
+            assert_eq!(has_chinese(word.text(Language::En)), is_swapped, "{word:?}");
+        }
+    }
+}

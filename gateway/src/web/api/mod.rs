@@ -1,0 +1,76 @@
+//! REST under `/api/v1`. Every route is registered here and stands in the OpenAPI document; a test compares both.
+
+pub mod alarms;
+pub mod devices;
+pub mod quarantine;
+pub mod system;
+pub mod tickets;
+
+use super::backend::Backend;
+use super::{App, openapi, stream};
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{get, post};
+
+/// Routes, and their list.
+pub struct Routes<B> {
+    pub router: Router<App<B>>,
+    /// Method and path of each.
+    pub list: Vec<(&'static str, &'static str)>,
+}
+
+impl<B: Backend> Routes<B> {
+    fn get<H: Handler<T, App<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+        self.list.push(("get", path));
+        self.router = self.router.route(path, get(handler));
+        self
+    }
+
+    fn post<H: Handler<T, App<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+        self.list.push(("post", path));
+        self.router = self.router.route(path, post(handler));
+        self
+    }
+}
+
+/// Everything that programs may ask for.
+pub fn routes<B: Backend>() -> Routes<B> {
+    let routes = Routes {
+        router: Router::new(),
+        list: Vec::new(),
+    };
+    routes
+        .get("/api/v1/devices", devices::list::<B>)
+        .get("/api/v1/devices/{site}/{device}", devices::one::<B>)
+        .get("/api/v1/devices/{site}/{device}/history", devices::history::<B>)
+        .get("/api/v1/fleet", devices::counts::<B>)
+        .get("/api/v1/alarms", alarms::list::<B>)
+        .get("/api/v1/alarms/{site}/{device}/{mode}/{episode}", alarms::one::<B>)
+        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/acknowledge", alarms::acknowledge::<B>)
+        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/shelve", alarms::shelve::<B>)
+        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/unshelve", alarms::unshelve::<B>)
+        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/reset", alarms::reset::<B>)
+        .get("/api/v1/tickets", tickets::list::<B>)
+        .get("/api/v1/tickets/{ticket}", tickets::one::<B>)
+        .post("/api/v1/tickets/{ticket}/step", tickets::step::<B>)
+        .post("/api/v1/tickets/{ticket}/assign", tickets::assign::<B>)
+        .post("/api/v1/tickets/{ticket}/hold", tickets::hold::<B>)
+        .post("/api/v1/tickets/{ticket}/resume", tickets::resume::<B>)
+        .post("/api/v1/tickets/{ticket}/comment", tickets::comment::<B>)
+        .post("/api/v1/tickets/{ticket}/close", tickets::close::<B>)
+        .post("/api/v1/tickets/{ticket}/cancel", tickets::cancel::<B>)
+        .post("/api/v1/tickets/{ticket}/reopen", tickets::reopen::<B>)
+        .get("/api/v1/quarantine", quarantine::list::<B>)
+        .post("/api/v1/quarantine/replay", quarantine::replay_all::<B>)
+        .get("/api/v1/quarantine/{packet}", quarantine::one::<B>)
+        .post("/api/v1/quarantine/{packet}/replay", quarantine::replay::<B>)
+        .post("/api/v1/quarantine/{packet}/discard", quarantine::discard::<B>)
+        .get("/api/v1/models", system::models::<B>)
+        .get("/api/v1/health", system::health::<B>)
+        .get("/api/v1/audit", system::audit::<B>)
+        .get("/api/v1/stream", stream::stream::<B>)
+        .get("/api/v1/openapi.json", openapi::serve)
+        .get("/healthz", system::healthz)
+        .get("/readyz", system::readyz::<B>)
+        .get("/metrics", system::metrics::<B>)
+}

@@ -1,0 +1,75 @@
+//! The gateway itself: health, models in force, audit trail, metrics.
+
+use super::quarantine::PageQuery;
+use crate::web::App;
+use crate::web::auth::Who;
+use crate::web::backend::{Backend, Role};
+use crate::web::extract::{Asked, NoQuery, slice};
+use crate::web::openapi::Problems;
+use crate::web::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use dashboards::view::{AuditEntry, ModelInForce, Page, SystemHealth};
+
+/// How the gateway and its parts do
+#[utoipa::path(get, path = "/api/v1/health", tag = "System",
+    responses((status = 200, description = "Health", body = SystemHealth), Problems))]
+pub async fn health<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    _: Asked<NoQuery>,
+) -> Result<Json<SystemHealth>, Problem> {
+    who.needs(Role::Viewer)?;
+    Ok(Json(app.backend.health().await?))
+}
+
+/// The models in force: profiles with their versions and rules
+#[utoipa::path(get, path = "/api/v1/models", tag = "System",
+    responses((status = 200, description = "By profile", body = [ModelInForce]), Problems))]
+pub async fn models<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    _: Asked<NoQuery>,
+) -> Result<Json<Vec<ModelInForce>>, Problem> {
+    who.needs(Role::Viewer)?;
+    Ok(Json(app.backend.models().await?))
+}
+
+/// The audit trail, newest first; for engineers and administrators
+#[utoipa::path(get, path = "/api/v1/audit", tag = "System", params(PageQuery),
+    responses((status = 200, description = "A page of the audit trail", body = Page<AuditEntry>), Problems))]
+pub async fn audit<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Json<Page<AuditEntry>>, Problem> {
+    who.needs(Role::Engineer)?;
+    Ok(Json(app.backend.audit(slice(query.cursor, query.limit)?).await?))
+}
+
+/// Whether the program lives; needs no token
+#[utoipa::path(get, path = "/healthz", tag = "System", responses((status = 200, description = "`ok`", body = String)))]
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the gateway takes readings; needs no token
+#[utoipa::path(get, path = "/readyz", tag = "System",
+    responses((status = 200, description = "`ready`", body = String), (status = 503, description = "`not ready`", body = String)))]
+pub async fn readyz<B: Backend>(State(app): State<App<B>>) -> (StatusCode, &'static str) {
+    match app.backend.health().await {
+        Ok(health) if health.ready => (StatusCode::OK, "ready\n"),
+        Ok(_) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+    }
+}
+
+/// Prometheus metrics
+#[utoipa::path(get, path = "/metrics", tag = "System",
+    responses((status = 200, description = "Text format 0.0.4", body = String), Problems))]
+pub async fn metrics<B: Backend>(State(app): State<App<B>>, who: Who) -> Result<impl IntoResponse, Problem> {
+    who.needs(Role::Viewer)?;
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((headers, app.backend.metrics()))
+}

@@ -1,0 +1,315 @@
+//! Tickets and their steps.
+
+use super::alarms::{EmptyBody, LONGEST_REASON};
+use crate::web::App;
+use crate::web::auth::Who;
+use crate::web::backend::{Backend, Order, Role, TicketCommand, TicketQuery};
+use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, etag, needed, slice, text, ticket_id};
+use crate::web::openapi::Problems;
+use crate::web::problem::Problem;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode};
+use dashboards::view::{Outcome, Page, Ticket, TicketState, TicketSummary};
+use domain::{DeviceName, SiteName};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+/// Longest note of a technician, in characters.
+pub const LONGEST_NOTE: usize = 4096;
+/// Longest name of a person or a part, in characters.
+const LONGEST_NAME: usize = 128;
+const MOST_PARTS: usize = 100;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TicketsQuery {
+    /// Only this site.
+    #[param(value_type = Option<String>)]
+    site: Option<SiteName>,
+    /// Only this device.
+    #[param(value_type = Option<String>)]
+    device: Option<DeviceName>,
+    /// Only in this state.
+    state: Option<TicketState>,
+    /// `true`: neither closed nor cancelled; `false`: closed or cancelled.
+    open: Option<bool>,
+    /// What the page before gave as `next`.
+    cursor: Option<String>,
+    /// Items at most; 1 to 1000, default 100.
+    limit: Option<u32>,
+}
+
+/// A ticket with its revision as ETag.
+type Tagged = ([(HeaderName, String); 1], axum::Json<Ticket>);
+
+fn tagged(ticket: Ticket) -> Tagged {
+    (etag(ticket.summary.revision), axum::Json(ticket))
+}
+
+/// Tickets: emergencies first, then the one whose clock runs out first
+#[utoipa::path(get, path = "/api/v1/tickets", tag = "Tickets", params(TicketsQuery),
+    responses((status = 200, description = "A page of tickets", body = Page<TicketSummary>), Problems))]
+pub async fn list<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    Asked(query): Asked<TicketsQuery>,
+) -> Result<axum::Json<Page<TicketSummary>>, Problem> {
+    who.needs(Role::Viewer)?;
+    let query = TicketQuery {
+        site: query.site,
+        device: query.device,
+        state: query.state,
+        is_open: query.open,
+        slice: slice(query.cursor, query.limit)?,
+    };
+    Ok(axum::Json(app.backend.tickets(query).await?))
+}
+
+/// One ticket: evidence, clocks, everything that happened
+#[utoipa::path(get, path = "/api/v1/tickets/{ticket}", tag = "Tickets",
+    params(("ticket" = String, Path, description = "`T-000042` or `42`")),
+    responses((status = 200, description = "The ticket; ETag is its revision", body = Ticket), Problems))]
+pub async fn one<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    _: Asked<NoQuery>,
+) -> Result<Tagged, Problem> {
+    who.needs(Role::Viewer)?;
+    Ok(tagged(app.backend.ticket(ticket_id(&id)?).await?))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepBody {
+    /// Where to; one of the ticket's `next_states`.
+    pub to: TicketState,
+    /// Remark, at most 4096 characters.
+    #[serde(default)]
+    pub note: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssignBody {
+    /// Whom; at most 128 characters.
+    pub assignee: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonBody {
+    /// Why; at most 256 characters.
+    pub reason: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommentBody {
+    /// At most 4096 characters.
+    pub text: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseBody {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it failed.
+    #[serde(default)]
+    pub cause: String,
+    /// What was done.
+    #[serde(default)]
+    pub remedy: String,
+    /// Parts used, at most 100.
+    #[serde(default)]
+    pub parts: Vec<String>,
+    /// Anything else.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// Checked commands from requests, shared by API and pages.
+pub mod checked {
+    use super::{CloseBody, LONGEST_NAME, LONGEST_NOTE, LONGEST_REASON, MOST_PARTS, StepBody};
+    use super::{Problem, StatusCode, TicketCommand, needed, text};
+
+    pub fn step(body: &StepBody) -> Result<TicketCommand, Problem> {
+        if body.to.is_final() {
+            let detail = "use close or cancel for that";
+            return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "/to", detail));
+        }
+        Ok(TicketCommand::Step {
+            to: body.to,
+            note: text("/note", &body.note, LONGEST_NOTE)?,
+        })
+    }
+
+    pub fn assign(assignee: &str) -> Result<TicketCommand, Problem> {
+        let assignee = needed("/assignee", assignee, LONGEST_NAME)?;
+        Ok(TicketCommand::Assign { assignee })
+    }
+
+    pub fn hold(reason: &str) -> Result<TicketCommand, Problem> {
+        let reason = needed("/reason", reason, LONGEST_REASON)?;
+        Ok(TicketCommand::Hold { reason })
+    }
+
+    pub fn cancel(reason: &str) -> Result<TicketCommand, Problem> {
+        let reason = needed("/reason", reason, LONGEST_REASON)?;
+        Ok(TicketCommand::Cancel { reason })
+    }
+
+    pub fn reopen(reason: &str) -> Result<TicketCommand, Problem> {
+        let reason = needed("/reason", reason, LONGEST_REASON)?;
+        Ok(TicketCommand::Reopen { reason })
+    }
+
+    pub fn comment(said: &str) -> Result<TicketCommand, Problem> {
+        let text = needed("/text", said, LONGEST_NOTE)?;
+        Ok(TicketCommand::Comment { text })
+    }
+
+    pub fn close(body: &CloseBody) -> Result<TicketCommand, Problem> {
+        if body.parts.len() > MOST_PARTS {
+            let detail = format!("at most {MOST_PARTS} parts");
+            return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "/parts", detail));
+        }
+        let parts = body.parts.iter().enumerate().map(|(i, p)| needed(&format!("/parts/{i}"), p, LONGEST_NAME));
+        Ok(TicketCommand::Close {
+            outcome: body.outcome,
+            cause: text("/cause", &body.cause, LONGEST_NOTE)?,
+            remedy: text("/remedy", &body.remedy, LONGEST_NOTE)?,
+            parts: parts.collect::<Result<_, _>>()?,
+            note: text("/note", &body.note, LONGEST_NOTE)?,
+        })
+    }
+}
+
+async fn command<B: Backend>(
+    app: &App<B>,
+    who: Who,
+    needs: Role,
+    if_revision: Option<u64>,
+    id: &str,
+    command: Result<TicketCommand, Problem>,
+) -> Result<Tagged, Problem> {
+    let order = Order {
+        actor: who.needs(needs)?,
+        if_revision,
+    };
+    Ok(tagged(app.backend.command_ticket(order, ticket_id(id)?, command?).await?))
+}
+
+/// On to its next state
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/step", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = StepBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn step<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<StepBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Technician, revision, &id, checked::step(&body)).await
+}
+
+/// Given to somebody
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/assign", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = AssignBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn assign<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<AssignBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Operator, revision, &id, checked::assign(&body.assignee)).await
+}
+
+/// Told to wait; its clocks pause
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/hold", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = ReasonBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn hold<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<ReasonBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Technician, revision, &id, checked::hold(&body.reason)).await
+}
+
+/// Goes on after a hold
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/resume", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = EmptyBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn resume<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    _: Json<EmptyBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Technician, revision, &id, Ok(TicketCommand::Resume)).await
+}
+
+/// A remark in its history
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/comment", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = CommentBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn comment<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<CommentBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Operator, revision, &id, checked::comment(&body.text)).await
+}
+
+/// Done, with an outcome
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/close", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = CloseBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn close<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<CloseBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Technician, revision, &id, checked::close(&body)).await
+}
+
+/// Given up, with a reason
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/cancel", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = ReasonBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn cancel<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<ReasonBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Technician, revision, &id, checked::cancel(&body.reason)).await
+}
+
+/// Opened again: it was not over
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/reopen", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = ReasonBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn reopen<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<ReasonBody>,
+) -> Result<Tagged, Problem> {
+    command(&app, who, Role::Technician, revision, &id, checked::reopen(&body.reason)).await
+}

@@ -1,0 +1,309 @@
+//! What the web door asks of the rest of the gateway. Implemented over pipeline and store; by a fake in tests.
+
+use super::StreamEvent;
+use dashboards::view::{
+    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, ModelInForce, Outcome, Page,
+    QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketState, TicketSummary,
+};
+use domain::{AlarmId, DeviceKey, DeviceName, MetricName, Severity, SiteName, TicketId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use tokio::sync::broadcast;
+
+/// Why something asked for is not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was looked for, such as `alarm a/b/c/1`.
+        what: String,
+    },
+    /// It exists, but its state does not allow this.
+    #[error("{detail}")]
+    Conflict {
+        /// Why not.
+        detail: String,
+    },
+    /// It changed since the asker looked.
+    #[error("it was changed meanwhile: its revision is {revision}")]
+    Changed {
+        /// Its revision now.
+        revision: u64,
+    },
+    /// A value asked with is not one that can be taken.
+    #[error("{pointer}: {detail}")]
+    Invalid {
+        /// JSON pointer into the body, such as `/minutes`, or `?name` for a query parameter.
+        pointer: String,
+        /// What would be right.
+        detail: String,
+    },
+    /// Not now: starting, stopping, or the store does not answer.
+    #[error("not available now: {detail}")]
+    Unavailable {
+        /// Why.
+        detail: String,
+    },
+}
+
+/// What a question is answered with.
+pub type Answer<T> = Result<T, BackendError>;
+
+/// What somebody may do; each role may do what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Acknowledge, shelve, reset; assign and comment tickets.
+    Operator,
+    /// Move tickets on and close them.
+    Technician,
+    /// Replay and discard quarantined packets; read the audit trail.
+    Engineer,
+    /// Everything.
+    Admin,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// Stands in the audit trail.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// Who changes something, and what they saw before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Who.
+    pub actor: Actor,
+    /// Only if the revision still is this; none: in any case.
+    pub if_revision: Option<u64>,
+}
+
+/// Where in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// What the page before gave as `next`; none: from the start.
+    pub cursor: Option<String>,
+    /// At most so many; 1 to 1000.
+    pub limit: usize,
+}
+
+/// Which devices, in the order of [`DeviceSummary::attention_order`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceQuery {
+    /// Only this site.
+    pub site: Option<SiteName>,
+    /// Only with this in site, name, profile or title, whatever the case; empty: all.
+    pub text: String,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+/// Which part of a history, in `[from, to)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// The device.
+    pub device: DeviceKey,
+    /// The metric.
+    pub metric: MetricName,
+    /// Start; none: the oldest there is.
+    pub from: Option<Timestamp>,
+    /// End, not included; none: now.
+    pub to: Option<Timestamp>,
+    /// Roll up until no more points than this are left; 2 to 5000.
+    pub max_points: usize,
+}
+
+/// Which alarms: newest change first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmQuery {
+    /// Only this site.
+    pub site: Option<SiteName>,
+    /// Only this device.
+    pub device: Option<DeviceName>,
+    /// Only in this state.
+    pub state: Option<AlarmState>,
+    /// Only this severity.
+    pub severity: Option<Severity>,
+    /// Only with the condition standing (true) or gone (false).
+    pub is_active: Option<bool>,
+    /// Only shelved (true) or not shelved (false).
+    pub is_shelved: Option<bool>,
+    /// Also those that are over (state normal). A `state` of normal includes them by itself.
+    pub with_normal: bool,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+/// Which tickets: emergencies first, then the one whose clock runs out first; final ones newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketQuery {
+    /// Only this site.
+    pub site: Option<SiteName>,
+    /// Only this device.
+    pub device: Option<DeviceName>,
+    /// Only in this state.
+    pub state: Option<TicketState>,
+    /// Only neither closed nor cancelled (true), or only closed or cancelled (false).
+    pub is_open: Option<bool>,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+/// What a person does to an alarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlarmCommand {
+    /// Seen.
+    Acknowledge {
+        /// Remark; may be empty.
+        note: String,
+    },
+    /// Put aside for a time.
+    Shelve {
+        /// Why; not empty.
+        reason: String,
+        /// Until then; in the future. How long is too long, the backend decides.
+        until: Timestamp,
+    },
+    /// Back on the list.
+    Unshelve,
+    /// A latched alarm whose condition is gone is let go.
+    Reset,
+}
+
+/// What a person does to a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TicketCommand {
+    /// On to another state; neither closed nor cancelled.
+    Step {
+        /// Which.
+        to: TicketState,
+        /// Remark; may be empty.
+        note: String,
+    },
+    /// Given to somebody.
+    Assign {
+        /// Whom; not empty.
+        assignee: String,
+    },
+    /// It waits, its clocks pause.
+    Hold {
+        /// Why; not empty.
+        reason: String,
+    },
+    /// It goes on.
+    Resume,
+    /// A remark.
+    Comment {
+        /// Not empty.
+        text: String,
+    },
+    /// Done.
+    Close {
+        /// How it ended.
+        outcome: Outcome,
+        /// Why it failed; may be empty.
+        cause: String,
+        /// What was done; may be empty.
+        remedy: String,
+        /// Parts used.
+        parts: Vec<String>,
+        /// Anything else; may be empty.
+        note: String,
+    },
+    /// Given up.
+    Cancel {
+        /// Why; not empty.
+        reason: String,
+    },
+    /// It was not over.
+    Reopen {
+        /// Why; not empty.
+        reason: String,
+    },
+}
+
+/// As long as it lives, the backend sends the readings of a device to the stream.
+pub type WatchGuard = Box<dyn Send + Sync>;
+
+/// What the web door asks of the rest of the gateway.
+///
+/// Commands are durable before they are answered, and answer with the changed thing.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// The gateway's clock.
+    fn now(&self) -> Timestamp;
+    /// Where devices connect, for the text that helps newcomers, such as `192.168.1.5:1883`.
+    fn mqtt_address(&self) -> Option<String>;
+
+    /// The counters.
+    fn counts(&self) -> impl Future<Output = Answer<FleetCounts>> + Send;
+    /// The sites that have devices, sorted.
+    fn sites(&self) -> impl Future<Output = Answer<Vec<SiteName>>> + Send;
+    /// Devices.
+    fn devices(&self, query: DeviceQuery) -> impl Future<Output = Answer<Page<DeviceSummary>>> + Send;
+    /// One device.
+    fn device(&self, key: DeviceKey) -> impl Future<Output = Answer<Device>> + Send;
+    /// A metric over time, with the device's alarms.
+    fn history(&self, query: HistoryQuery) -> impl Future<Output = Answer<History>> + Send;
+
+    /// Alarms.
+    fn alarms(&self, query: AlarmQuery) -> impl Future<Output = Answer<Page<Alarm>>> + Send;
+    /// One alarm.
+    fn alarm(&self, id: AlarmId) -> impl Future<Output = Answer<Alarm>> + Send;
+    /// Changes an alarm.
+    fn command_alarm(
+        &self,
+        order: Order,
+        id: AlarmId,
+        command: AlarmCommand,
+    ) -> impl Future<Output = Answer<Alarm>> + Send;
+
+    /// Tickets.
+    fn tickets(&self, query: TicketQuery) -> impl Future<Output = Answer<Page<TicketSummary>>> + Send;
+    /// One ticket.
+    fn ticket(&self, id: TicketId) -> impl Future<Output = Answer<Ticket>> + Send;
+    /// Changes a ticket.
+    fn command_ticket(
+        &self,
+        order: Order,
+        id: TicketId,
+        command: TicketCommand,
+    ) -> impl Future<Output = Answer<Ticket>> + Send;
+
+    /// Packets in quarantine, newest first.
+    fn quarantine(&self, slice: Slice) -> impl Future<Output = Answer<Page<QuarantinedPacket>>> + Send;
+    /// One packet in quarantine.
+    fn quarantined(&self, id: u64) -> impl Future<Output = Answer<QuarantinedPacket>> + Send;
+    /// Reads one packet again, or all; those that are understood now leave quarantine.
+    fn replay(&self, actor: Actor, id: Option<u64>) -> impl Future<Output = Answer<Replayed>> + Send;
+    /// Throws a packet away; answers with what is gone.
+    fn discard(&self, actor: Actor, id: u64) -> impl Future<Output = Answer<QuarantinedPacket>> + Send;
+
+    /// How the gateway does.
+    fn health(&self) -> impl Future<Output = Answer<SystemHealth>> + Send;
+    /// The models in force, by profile.
+    fn models(&self) -> impl Future<Output = Answer<Vec<ModelInForce>>> + Send;
+    /// The audit trail, newest first.
+    fn audit(&self, slice: Slice) -> impl Future<Output = Answer<Page<AuditEntry>>> + Send;
+    /// The Prometheus text.
+    fn metrics(&self) -> String;
+
+    /// What happens from now on.
+    fn subscribe(&self) -> broadcast::Receiver<StreamEvent>;
+    /// Asks for the readings of a device in the stream while the guard lives.
+    fn watch(&self, device: &DeviceKey) -> WatchGuard;
+}
+
+/// A reading for the plots.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LiveReading {
+    /// Device time.
+    pub at: At,
+    /// Metric and value.
+    pub values: Vec<(MetricName, f64)>,
+}

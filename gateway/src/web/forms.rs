@@ -1,0 +1,183 @@
+//! What the pages' forms send: the same commands as the API, answered by a way back.
+
+use super::App;
+use super::api::alarms::{AlarmPath, LONGEST_REASON, ShelveBody, shelving};
+use super::api::tickets::{CloseBody, StepBody, checked};
+use super::auth::Who;
+use super::backend::{AlarmCommand, Backend, Order, Role, TicketCommand};
+use super::extract::{Form, InPath, text, ticket_id};
+use super::problem::Problem;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Redirect;
+use dashboards::view::{Outcome, TicketState};
+use serde::Deserialize;
+
+/// A path on this site, never another one's.
+pub fn local(back: &str) -> String {
+    let is_local = back.starts_with('/') && !back.starts_with("//") && back.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if is_local { back.to_owned() } else { "/".to_owned() }
+}
+
+fn no_action(action: &str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is nothing called {action}"))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct AlarmForm {
+    #[serde(default)]
+    back: String,
+    revision: Option<u64>,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    reason: String,
+    minutes: Option<i64>,
+}
+
+pub async fn alarm<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath((site, device, mode, episode, action)): InPath<(String, String, String, u32, String)>,
+    Form(form): Form<AlarmForm>,
+) -> Result<Redirect, Problem> {
+    let actor = who.needs(Role::Operator)?;
+    let command = match action.as_str() {
+        "acknowledge" => AlarmCommand::Acknowledge {
+            note: text("/note", &form.note, LONGEST_REASON)?,
+        },
+        "shelve" => {
+            let body = ShelveBody {
+                reason: form.reason,
+                minutes: form.minutes,
+                until: None,
+            };
+            shelving(&body, app.backend.now())?
+        }
+        "unshelve" => AlarmCommand::Unshelve,
+        "reset" => AlarmCommand::Reset,
+        other => return Err(no_action(other)),
+    };
+    let order = Order {
+        actor,
+        if_revision: form.revision,
+    };
+    let path = AlarmPath { site, device, mode, episode };
+    app.backend.command_alarm(order, path.id()?, command).await?;
+    Ok(Redirect::to(&local(&form.back)))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct TicketForm {
+    #[serde(default)]
+    back: String,
+    revision: Option<u64>,
+    to: Option<TicketState>,
+    outcome: Option<Outcome>,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    assignee: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    cause: String,
+    #[serde(default)]
+    remedy: String,
+    #[serde(default)]
+    parts: String,
+}
+
+pub async fn ticket<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath((id, action)): InPath<(String, String)>,
+    Form(form): Form<TicketForm>,
+) -> Result<Redirect, Problem> {
+    let missing = |pointer| Problem::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, "is missing");
+    let (role, command) = match action.as_str() {
+        "step" => {
+            let to = form.to.ok_or_else(|| missing("/to"))?;
+            (Role::Technician, checked::step(&StepBody { to, note: form.note })?)
+        }
+        "assign" => (Role::Operator, checked::assign(&form.assignee)?),
+        "hold" => (Role::Technician, checked::hold(&form.reason)?),
+        "resume" => (Role::Technician, TicketCommand::Resume),
+        "comment" => (Role::Operator, checked::comment(&form.text)?),
+        "cancel" => (Role::Technician, checked::cancel(&form.reason)?),
+        "reopen" => (Role::Technician, checked::reopen(&form.reason)?),
+        "close" => {
+            let parts = form.parts.split([',', '，', '、']).map(str::trim).filter(|p| !p.is_empty());
+            let body = CloseBody {
+                outcome: form.outcome.ok_or_else(|| missing("/outcome"))?,
+                cause: form.cause,
+                remedy: form.remedy,
+                parts: parts.map(str::to_owned).collect(),
+                note: form.note,
+            };
+            (Role::Technician, checked::close(&body)?)
+        }
+        other => return Err(no_action(other)),
+    };
+    let order = Order {
+        actor: who.needs(role)?,
+        if_revision: form.revision,
+    };
+    app.backend.command_ticket(order, ticket_id(&id)?, command).await?;
+    Ok(Redirect::to(&local(&form.back)))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct BackOnly {
+    #[serde(default)]
+    back: String,
+}
+
+pub async fn replay_all<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    Form(form): Form<BackOnly>,
+) -> Result<Redirect, Problem> {
+    app.backend.replay(who.needs(Role::Engineer)?, None).await?;
+    Ok(Redirect::to(&local(&form.back)))
+}
+
+pub async fn packet<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath((id, action)): InPath<(u64, String)>,
+    Form(form): Form<BackOnly>,
+) -> Result<Redirect, Problem> {
+    let actor = who.needs(Role::Engineer)?;
+    match action.as_str() {
+        "replay" => {
+            app.backend.replay(actor, Some(id)).await?;
+        }
+        "discard" => {
+            app.backend.discard(actor, id).await?;
+        }
+        other => return Err(no_action(other)),
+    }
+    Ok(Redirect::to(&local(&form.back)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn the_way_back_stays_on_this_site() {
+        for (asked, way) in [
+            ("/tickets?x=1", "/tickets?x=1"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(local(asked), way);
+        }
+    }
+}

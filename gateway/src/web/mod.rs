@@ -1,0 +1,79 @@
+//! The web door: REST under `/api/v1`, the live stream, `/metrics`, and the pages.
+//!
+//! What is answered comes from a [`Backend`]; here is only HTTP: who asks, whether they may, what was asked, how it is
+//! written down. Nothing here knows the store or the pipeline.
+
+mod api;
+mod assets;
+mod auth;
+pub mod backend;
+mod config;
+mod extract;
+#[cfg(test)]
+mod fake;
+mod forms;
+mod guard;
+mod idempotency;
+mod openapi;
+mod pages;
+mod problem;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use backend::Backend;
+pub use config::{TokenConfig, WebConfig};
+pub use openapi::document as openapi_document;
+pub use stream::StreamEvent;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use std::sync::Arc;
+
+/// Largest request body that is read, in bytes (DOMAIN 13).
+pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// What every handler has.
+#[derive(Debug, Clone)]
+pub(crate) struct App<B> {
+    backend: B,
+    auth: Arc<auth::Auth>,
+    idempotency: Arc<idempotency::Answers>,
+    streams: Arc<tokio::sync::Semaphore>,
+}
+
+impl<B> FromRef<App<B>> for Arc<auth::Auth> {
+    fn from_ref(app: &App<B>) -> Self {
+        app.auth.clone()
+    }
+}
+
+/// Everything that is served over HTTP.
+///
+/// Serve it with `axum::serve`. On shutdown send [`StreamEvent::Closing`], else open streams keep the server alive.
+pub fn router<B: Backend>(backend: B, config: WebConfig) -> Router {
+    let app = App {
+        backend,
+        auth: Arc::new(auth::Auth::new(&config)),
+        idempotency: Arc::default(),
+        streams: Arc::new(tokio::sync::Semaphore::new(stream::MOST_STREAMS)),
+    };
+    let hosts = Arc::new(guard::Hosts::new(&config));
+    // Layers: the last one added meets the request first.
+    Router::new()
+        .merge(api::routes::<B>().router)
+        .merge(pages::routes::<B>())
+        .route("/assets/{hash}/{name}", get(assets::serve))
+        .fallback(guard::no_such_page)
+        .method_not_allowed_fallback(guard::no_such_method)
+        .layer(from_fn_with_state(app.clone(), idempotency::honour::<B>))
+        .layer(from_fn(guard::refuse_cross_site))
+        .layer(from_fn_with_state(app.clone(), auth::identify::<B>))
+        .layer(from_fn_with_state(hosts, guard::refuse_foreign_hosts))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(app.clone(), problem::write_down::<B>))
+        .layer(from_fn(guard::harden))
+        .with_state(app)
+}

@@ -1,0 +1,93 @@
+//! The OpenAPI document.
+
+use super::api::{alarms, devices, quarantine, system, tickets};
+use super::auth::Who;
+use super::backend::Role;
+use super::problem::{Problem, ProblemDocument};
+use super::stream;
+use axum::Json;
+use dashboards::page::Endpoint;
+use std::collections::BTreeMap;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, RefOr, ResponseBuilder, path::Operation, response::Response};
+use utoipa::{IntoResponses, Modify, OpenApi, PartialSchema};
+
+/// Every error, as a problem document.
+pub struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let content = ContentBuilder::new().schema(Some(<ProblemDocument as PartialSchema>::schema())).build();
+        let response = ResponseBuilder::new()
+            .description("A problem document (RFC 9457)")
+            .content("application/problem+json", content)
+            .build();
+        BTreeMap::from([("default".to_owned(), response.into())])
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Forewarn", description = "Telemetry gateway for predictive maintenance",
+         license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(
+        devices::list, devices::one, devices::history, devices::counts,
+        alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
+        tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::comment,
+        tickets::close, tickets::cancel, tickets::reopen,
+        quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
+        system::models, system::health, system::audit, system::healthz, system::readyz, system::metrics,
+        stream::stream, serve,
+    ),
+    security((), ("token" = [])),
+    modifiers(&Token),
+)]
+struct Api;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut Document) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// The OpenAPI document of everything that programs may ask for.
+pub fn document() -> Document {
+    Api::openapi()
+}
+
+/// This document
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "System",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object), Problems))]
+pub async fn serve(who: Who) -> Result<Json<Document>, Problem> {
+    who.needs(Role::Viewer)?;
+    Ok(Json(document()))
+}
+
+/// Method, path and operation of everything in the document.
+pub fn operations(document: &Document) -> Vec<(&'static str, &str, &Operation)> {
+    let mut operations = Vec::new();
+    for (path, item) in &document.paths.paths {
+        let all = [("get", &item.get), ("post", &item.post), ("put", &item.put), ("delete", &item.delete)];
+        for (method, operation) in all {
+            operations.extend(operation.as_ref().map(|o| (method, path.as_str(), o)));
+        }
+    }
+    operations
+}
+
+/// The same for people.
+pub fn endpoints() -> Vec<Endpoint> {
+    let document = document();
+    operations(&document)
+        .into_iter()
+        .map(|(method, path, operation)| Endpoint {
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            summary: operation.summary.clone().unwrap_or_default(),
+            group: operation.tags.as_ref().and_then(|t| t.first()).cloned().unwrap_or_default(),
+        })
+        .collect()
+}

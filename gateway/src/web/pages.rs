@@ -1,0 +1,384 @@
+//! The pages: asks the backend, hands views to `dashboards`.
+
+use super::App;
+use super::api::alarms::AlarmPath;
+use super::auth::{Via, Who};
+use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, Role, Slice, TicketQuery};
+use super::extract::{DevicePath, Form, InPath, cookie, ticket_id};
+use super::forms::{self, local};
+use super::openapi;
+use super::problem::Problem;
+use axum::Router;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use dashboards::page::{self, AlarmFilter, AlarmShow, FleetFilter, Frame, PlotRange, Rights};
+use domain::text::Language;
+use domain::{Severity, SiteName, Timestamp};
+use maud::Markup;
+use serde::Deserialize;
+
+/// Rows of a page.
+const ROWS: usize = 100;
+/// Open tickets on the board; more are reached through the API.
+const BOARD_OPEN: usize = 300;
+/// Final tickets on the board, the newest.
+const BOARD_FINAL: usize = 20;
+const PACKETS: usize = 25;
+const AUDIT_LINES: usize = 20;
+/// A year, in seconds.
+const LANGUAGE_LASTS: u32 = 31_536_000;
+
+pub(super) fn routes<B: Backend>() -> Router<App<B>> {
+    Router::new()
+        .route("/", get(fleet::<B>))
+        .route("/devices/{site}/{device}", get(device::<B>))
+        .route("/alarms", get(alarms::<B>))
+        .route("/alarms/{site}/{device}/{mode}/{episode}", get(alarm::<B>))
+        .route("/alarms/{site}/{device}/{mode}/{episode}/{action}", post(forms::alarm::<B>))
+        .route("/tickets", get(tickets::<B>))
+        .route("/tickets/{ticket}", get(ticket::<B>))
+        .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
+        .route("/quarantine", get(quarantine::<B>))
+        .route("/quarantine/replay", post(forms::replay_all::<B>))
+        .route("/quarantine/{packet}/{action}", post(forms::packet::<B>))
+        .route("/system", get(system::<B>))
+        .route("/api", get(api::<B>))
+        .route("/login", get(login_page::<B>).post(log_in::<B>))
+        .route("/logout", post(log_out::<B>))
+}
+
+/// A page, with the language kept if it was chosen just now.
+pub(super) struct Page {
+    markup: Markup,
+    chosen: Option<Language>,
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let mut response = Html(self.markup.into_string()).into_response();
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
+        if let Some(language) = self.chosen {
+            let value = match language {
+                Language::En => "en",
+                Language::Zh => "zh",
+            };
+            let cookie = format!("lang={value}; Path=/; SameSite=Lax; Max-Age={LANGUAGE_LASTS}");
+            let cookie = HeaderValue::from_str(&cookie).expect("fixed words are a header value");
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// A page that somebody looks at.
+pub(super) struct Visit {
+    frame: Frame,
+    chosen: Option<Language>,
+    actor: Option<Actor>,
+}
+
+impl Visit {
+    fn show(&self, markup: Markup) -> Page {
+        Page {
+            markup,
+            chosen: self.chosen,
+        }
+    }
+}
+
+impl<B: Backend> FromRequestParts<App<B>> for Visit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App<B>) -> Result<Self, Problem> {
+        let actor = parts.extensions.get::<Actor>().cloned();
+        let via = parts.extensions.get::<Via>().copied();
+        let (language, chosen) = language(&parts.uri, &parts.headers);
+        let may = |role| actor.as_ref().is_some_and(|a| a.role >= role);
+        let rights = Rights {
+            may_operate: may(Role::Operator),
+            may_work: may(Role::Technician),
+            may_tune: may(Role::Engineer),
+        };
+        let user = match via {
+            Some(Via::Session | Via::Bearer) => actor.as_ref().map(|a| a.name.clone()),
+            Some(Via::Local) | None => None,
+        };
+        let frame = frame(app.backend.now(), language, &parts.uri, user, rights);
+        Ok(Visit { frame, chosen, actor })
+    }
+}
+
+fn frame(now: Timestamp, language: Language, uri: &Uri, user: Option<String>, rights: Rights) -> Frame {
+    // The language is in the cookie by then: links and forms need not carry it.
+    let query: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty() && !p.starts_with("lang=")).collect();
+    let here = match query.is_empty() {
+        true => uri.path().to_owned(),
+        false => format!("{}?{}", uri.path(), query.join("&")),
+    };
+    Frame {
+        language,
+        now,
+        user,
+        rights,
+        here,
+    }
+}
+
+/// From `?lang=`, else the cookie, else `Accept-Language`. The second is set if it was chosen just now.
+fn language(uri: &Uri, headers: &HeaderMap) -> (Language, Option<Language>) {
+    let known = |word: &str| match word {
+        "en" => Some(Language::En),
+        "zh" => Some(Language::Zh),
+        _ => None,
+    };
+    let chosen = uri.query().unwrap_or_default().split('&').find_map(|p| known(p.strip_prefix("lang=")?));
+    let accepted = || {
+        let text = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
+        let mut wanted: Vec<(Language, f32)> = text
+            .split(',')
+            .filter_map(|item| {
+                let (tag, quality) = item.split_once(";q=").unwrap_or((item, "1"));
+                let language = known(tag.trim().split('-').next()?.to_ascii_lowercase().as_str())?;
+                Some((language, quality.trim().parse().unwrap_or(0.0)))
+            })
+            .collect();
+        // Stable: of equals the first one written is meant.
+        wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
+        wanted.first().filter(|(_, quality)| *quality > 0.0).map(|(language, _)| *language)
+    };
+    let language = chosen.or_else(|| known(cookie(headers, "lang")?)).or_else(accepted).unwrap_or_default();
+    (language, chosen)
+}
+
+/// What went wrong, as a page.
+pub(super) fn problem_page<B: Backend>(backend: &B, uri: &Uri, headers: &HeaderMap, problem: &Problem) -> Markup {
+    let (language, _) = language(uri, headers);
+    let frame = frame(backend.now(), language, uri, None, Rights::default());
+    let back = headers
+        .get(header::REFERER)
+        .and_then(|r| r.to_str().ok()?.parse::<Uri>().ok())
+        .map_or_else(|| "/".to_owned(), |uri| local(uri.path_and_query().map_or("/", |p| p.as_str())));
+    page::problem(&frame, problem.status.as_u16(), &problem.detail, &back)
+}
+
+fn first(cursor: Option<String>, limit: usize) -> Slice {
+    Slice {
+        cursor: cursor.filter(|c| !c.is_empty()),
+        limit,
+    }
+}
+
+/// A choice from a form: empty means all, and what cannot be a name fits nothing.
+fn site_of(text: Option<&str>) -> Result<Option<SiteName>, Problem> {
+    match text {
+        None | Some("") => Ok(None),
+        Some(text) => SiteName::new(text)
+            .map(Some)
+            .map_err(|error| Problem::field(StatusCode::BAD_REQUEST, "?site", error.to_string())),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct FleetQuery {
+    site: Option<String>,
+    #[serde(default)]
+    q: String,
+    cursor: Option<String>,
+}
+
+async fn fleet<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    Query(query): Query<FleetQuery>,
+) -> Result<Page, Problem> {
+    let filter = FleetFilter {
+        site: site_of(query.site.as_deref())?,
+        text: query.q.chars().take(64).collect(),
+    };
+    let devices = app
+        .backend
+        .devices(DeviceQuery {
+            site: filter.site.clone(),
+            text: filter.text.clone(),
+            slice: first(query.cursor, ROWS),
+        })
+        .await?;
+    let (counts, sites) = (app.backend.counts().await?, app.backend.sites().await?);
+    let mqtt = app.backend.mqtt_address();
+    Ok(visit.show(page::fleet(&visit.frame, &counts, &sites, &filter, &devices, mqtt.as_deref())))
+}
+
+#[derive(Debug, Deserialize)]
+struct DeviceParams {
+    range: Option<String>,
+}
+
+async fn device<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    InPath(path): InPath<DevicePath>,
+    Query(query): Query<DeviceParams>,
+) -> Result<Page, Problem> {
+    let device = app.backend.device(path.key()?).await?;
+    let range = query.range.as_deref().and_then(PlotRange::parse).unwrap_or_default();
+    Ok(visit.show(page::device(&visit.frame, &device, range)))
+}
+
+#[derive(Debug, Deserialize)]
+struct AlarmParams {
+    site: Option<String>,
+    #[serde(default)]
+    severity: String,
+    #[serde(default)]
+    show: String,
+    cursor: Option<String>,
+}
+
+async fn alarms<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    Query(query): Query<AlarmParams>,
+) -> Result<Page, Problem> {
+    let severities = [Severity::Advisory, Severity::Warning, Severity::Critical];
+    let filter = AlarmFilter {
+        site: site_of(query.site.as_deref())?,
+        severity: severities.into_iter().find(|s| s.as_str() == query.severity),
+        show: AlarmShow::parse(&query.show).unwrap_or_default(),
+    };
+    let mut asked = AlarmQuery {
+        site: filter.site.clone(),
+        device: None,
+        state: None,
+        severity: filter.severity,
+        is_active: None,
+        is_shelved: None,
+        with_normal: false,
+        slice: first(query.cursor, ROWS),
+    };
+    match filter.show {
+        AlarmShow::Open => {}
+        AlarmShow::Active => asked.is_active = Some(true),
+        AlarmShow::Unacknowledged => asked.state = Some(dashboards::view::AlarmState::Unacknowledged),
+        AlarmShow::Shelved => asked.is_shelved = Some(true),
+        AlarmShow::All => asked.with_normal = true,
+    }
+    let (list, sites) = (app.backend.alarms(asked).await?, app.backend.sites().await?);
+    Ok(visit.show(page::alarms(&visit.frame, &sites, &filter, &list)))
+}
+
+async fn alarm<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    InPath(path): InPath<AlarmPath>,
+) -> Result<Page, Problem> {
+    let alarm = app.backend.alarm(path.id()?).await?;
+    Ok(visit.show(page::alarm(&visit.frame, &alarm)))
+}
+
+async fn tickets<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
+    let asked = |is_open, limit| TicketQuery {
+        site: None,
+        device: None,
+        state: None,
+        is_open: Some(is_open),
+        slice: first(None, limit),
+    };
+    let mut all = app.backend.tickets(asked(true, BOARD_OPEN)).await?.items;
+    all.extend(app.backend.tickets(asked(false, BOARD_FINAL)).await?.items);
+    let counts = app.backend.counts().await?;
+    Ok(visit.show(page::tickets(&visit.frame, &counts, &all)))
+}
+
+async fn ticket<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    InPath(id): InPath<String>,
+) -> Result<Page, Problem> {
+    let ticket = app.backend.ticket(ticket_id(&id)?).await?;
+    Ok(visit.show(page::ticket(&visit.frame, &ticket)))
+}
+
+#[derive(Debug, Deserialize)]
+struct CursorOnly {
+    cursor: Option<String>,
+}
+
+async fn quarantine<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    Query(query): Query<CursorOnly>,
+) -> Result<Page, Problem> {
+    let packets = app.backend.quarantine(first(query.cursor, PACKETS)).await?;
+    Ok(visit.show(page::quarantine(&visit.frame, &packets)))
+}
+
+async fn system<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
+    let (health, models) = (app.backend.health().await?, app.backend.models().await?);
+    let audit = match visit.actor.as_ref().is_some_and(|a| a.role >= Role::Engineer) {
+        true => Some(app.backend.audit(first(None, AUDIT_LINES)).await?.items),
+        false => None,
+    };
+    Ok(visit.show(page::system(&visit.frame, &health, &models, audit.as_deref())))
+}
+
+async fn api<B: Backend>(State(_): State<App<B>>, visit: Visit) -> Page {
+    let markup = page::api(&visit.frame, &openapi::endpoints());
+    visit.show(markup)
+}
+
+#[derive(Debug, Deserialize)]
+struct LoginQuery {
+    #[serde(default)]
+    back: String,
+}
+
+async fn login_page<B: Backend>(State(_): State<App<B>>, visit: Visit, Query(query): Query<LoginQuery>) -> Response {
+    match visit.actor {
+        Some(_) => Redirect::to(&local(&query.back)).into_response(),
+        None => visit.show(page::login(&visit.frame, &local(&query.back), false)).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct LoginForm {
+    token: String,
+    #[serde(default)]
+    back: String,
+}
+
+async fn log_in<B: Backend>(State(app): State<App<B>>, visit: Visit, Form(form): Form<LoginForm>) -> Response {
+    match app.auth.log_in(form.token.trim(), app.backend.now()) {
+        Some(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(&local(&form.back))).into_response(),
+        None => {
+            let page = visit.show(page::login(&visit.frame, &local(&form.back), true));
+            (StatusCode::UNAUTHORIZED, page).into_response()
+        }
+    }
+}
+
+async fn log_out<B: Backend>(State(app): State<App<B>>, _: Who, headers: HeaderMap) -> Response {
+    ([(header::SET_COOKIE, app.auth.log_out(&headers))], Redirect::to("/login")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_is_asked_for_in_three_ways() {
+        let with = |uri: &str, cookie: &str, accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, cookie.parse().expect("header"));
+            headers.insert(header::ACCEPT_LANGUAGE, accept.parse().expect("header"));
+            language(&uri.parse().expect("uri"), &headers)
+        };
+        assert_eq!(with("/", "", ""), (Language::En, None));
+        assert_eq!(with("/", "", "zh-CN,zh;q=0.9,en;q=0.8"), (Language::Zh, None));
+        assert_eq!(with("/", "", "de,en;q=0.5,zh;q=0.4"), (Language::En, None));
+        assert_eq!(with("/", "a=b; lang=en", "zh"), (Language::En, None));
+        assert_eq!(with("/?q=1&lang=zh", "lang=en", "en"), (Language::Zh, Some(Language::Zh)));
+        assert_eq!(with("/?lang=xx", "lang=zh", "en"), (Language::Zh, None));
+    }
+}

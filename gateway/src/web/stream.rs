@@ -1,0 +1,190 @@
+//! The live stream: server-sent events. Readings are coalesced to five a second; who is too slow is told to look anew.
+
+use super::App;
+use super::auth::Who;
+use super::backend::{Backend, LiveReading, Role, WatchGuard};
+use super::extract::Asked;
+use super::problem::Problem;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::IntoResponse;
+use dashboards::view::{Alarm, FleetCounts, TicketSummary};
+use domain::{DeviceKey, MetricName};
+use futures::stream::Stream;
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::Instant;
+use utoipa::IntoParams;
+
+/// Open streams at most; each is a page that somebody looks at.
+pub const MOST_STREAMS: usize = 512;
+/// Five readings a second.
+const BETWEEN_READINGS: Duration = Duration::from_millis(200);
+/// A comment so often, so that a dead line is noticed.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What happens, for those who listen.
+#[derive(Debug, Clone)]
+pub enum StreamEvent {
+    /// A watched device measured something.
+    Reading {
+        /// Which device.
+        device: DeviceKey,
+        /// What.
+        reading: Arc<LiveReading>,
+    },
+    /// An alarm changed.
+    Alarm(Arc<Alarm>),
+    /// A ticket changed.
+    Ticket(Arc<TicketSummary>),
+    /// Counters or the state of devices changed; at most once a second.
+    Fleet(FleetCounts),
+    /// The gateway stops: streams end.
+    Closing,
+}
+
+/// What a stream is about.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StreamQuery {
+    /// `site/device`: readings of this device, and only its alarms and tickets. Without it: all alarms and tickets.
+    device: Option<String>,
+}
+
+/// Server-sent events `reading`, `alarm`, `ticket`, `fleet`; `resync`: some were missed, look anew
+#[utoipa::path(get, path = "/api/v1/stream", tag = "Live", params(StreamQuery),
+    responses((status = 200, description = "Events without end", body = String, content_type = "text/event-stream"), super::openapi::Problems))]
+pub async fn stream<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    Asked(query): Asked<StreamQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    who.needs(Role::Viewer)?;
+    let device = match query.device.as_deref().filter(|d| !d.is_empty()) {
+        None => None,
+        Some(text) => {
+            let key = text.split_once('/').and_then(|(site, device)| DeviceKey::new(site, device).ok());
+            let wrong = || Problem::field(StatusCode::BAD_REQUEST, "?device", "must be site/device");
+            Some(key.ok_or_else(wrong)?)
+        }
+    };
+    let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{MOST_STREAMS} streams are open already"))
+    })?;
+    let listener = Listener {
+        events: app.backend.subscribe(),
+        watch: device.as_ref().map(|d| app.backend.watch(d)),
+        device,
+        waiting: None,
+        next_reading: Instant::now(),
+        permit,
+    };
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
+    // Proxies that buffer would turn live into late.
+    let headers = [(header::CACHE_CONTROL.as_str(), "no-store"), ("x-accel-buffering", "no")];
+    Ok((headers, Sse::new(listener.run()).keep_alive(keep_alive)))
+}
+
+struct Listener {
+    events: Receiver<StreamEvent>,
+    device: Option<DeviceKey>,
+    waiting: Option<LiveReading>,
+    next_reading: Instant,
+    #[allow(dead_code)] // held, so that the backend sends readings as long as somebody listens
+    watch: Option<WatchGuard>,
+    #[allow(dead_code)] // held, so that streams are counted
+    permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+enum Heard {
+    Said(Result<StreamEvent, RecvError>),
+    ReadingIsDue,
+}
+
+impl Listener {
+    fn run(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        futures::stream::unfold(self, |mut listener| async move {
+            let event = listener.next().await?;
+            Some((Ok(event), listener))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            let heard = match self.waiting {
+                None => Heard::Said(self.events.recv().await),
+                Some(_) => tokio::select! {
+                    said = self.events.recv() => Heard::Said(said),
+                    () = tokio::time::sleep_until(self.next_reading) => Heard::ReadingIsDue,
+                },
+            };
+            let event = match heard {
+                Heard::ReadingIsDue => self.release(),
+                Heard::Said(Err(RecvError::Closed)) => return None,
+                Heard::Said(Err(RecvError::Lagged(missed))) => {
+                    self.waiting = None;
+                    Some(Event::default().event("resync").data(missed.to_string()))
+                }
+                Heard::Said(Ok(StreamEvent::Closing)) => return None,
+                Heard::Said(Ok(StreamEvent::Reading { device, reading })) => {
+                    if self.device.as_ref() == Some(&device) {
+                        merge(&mut self.waiting, &reading);
+                    }
+                    match Instant::now() >= self.next_reading {
+                        true => self.release(),
+                        false => None,
+                    }
+                }
+                Heard::Said(Ok(StreamEvent::Alarm(alarm))) => {
+                    let is_about = self.is_about(&alarm.site, &alarm.device);
+                    is_about.then(|| event("alarm", &*alarm))
+                }
+                Heard::Said(Ok(StreamEvent::Ticket(ticket))) => {
+                    let is_about = self.is_about(&ticket.site, &ticket.device);
+                    is_about.then(|| event("ticket", &*ticket))
+                }
+                Heard::Said(Ok(StreamEvent::Fleet(counts))) => Some(event("fleet", &counts)),
+            };
+            if event.is_some() {
+                return event;
+            }
+        }
+    }
+
+    fn release(&mut self) -> Option<Event> {
+        let reading = self.waiting.take()?;
+        self.next_reading = Instant::now() + BETWEEN_READINGS;
+        Some(event("reading", &reading))
+    }
+
+    fn is_about(&self, site: &domain::SiteName, device: &domain::DeviceName) -> bool {
+        self.device.as_ref().is_none_or(|key| key.site == *site && key.device == *device)
+    }
+}
+
+/// The newest value of each metric, and the newest time.
+fn merge(waiting: &mut Option<LiveReading>, reading: &LiveReading) {
+    match waiting {
+        None => *waiting = Some(reading.clone()),
+        Some(waiting) => {
+            waiting.at = waiting.at.max(reading.at);
+            for (metric, value) in &reading.values {
+                let same = |(m, _): &&mut (MetricName, f64)| m == metric;
+                match waiting.values.iter_mut().find(same) {
+                    Some(old) => old.1 = *value,
+                    None => waiting.values.push((metric.clone(), *value)),
+                }
+            }
+        }
+    }
+}
+
+fn event<T: Serialize>(name: &str, what: &T) -> Event {
+    let json = serde_json::to_string(what).expect("views always serialise");
+    Event::default().event(name).data(json)
+}
