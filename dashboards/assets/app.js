@@ -23,11 +23,11 @@
     const now = Date.now();
     for (const el of document.querySelectorAll("time[data-ago]")) el.textContent = ago(now - Date.parse(el.dateTime));
     for (const el of document.querySelectorAll("time[data-clock]")) {
-      el.textContent = new Date(el.dateTime).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" });
+      el.textContent = new Date(el.dateTime).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short", hourCycle: "h23" });
     }
     for (const el of document.querySelectorAll("time[data-countdown]")) {
       const left = Date.parse(el.dateTime) - now;
-      el.textContent = left > 0 ? `${span(left)} ${words.left}` : `${words.breached} · ${span(left)} ${words.over}`;
+      el.textContent = (left > 0 ? words.left : words.over).replace("{}", span(left));
       const clock = el.closest(".clock");
       if (clock && left <= 0) { clock.classList.remove("running"); clock.classList.add("breached"); }
     }
@@ -189,7 +189,7 @@
           setCursor: [(u) => {
             const i = u.cursor.idx;
             if (i == null || u.data[1][i] == null || u.cursor.left < 0) { plot.tip.hidden = true; return; }
-            const at = new Date(u.data[0][i] * 1000).toLocaleTimeString(document.documentElement.lang);
+            const at = new Date(u.data[0][i] * 1000).toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
             const unit = plot.el.dataset.unit, [min, mean, max] = [u.data[2][i], u.data[1][i], u.data[3][i]];
             plot.tip.textContent = min === max ? `${at}  ${four(mean)} ${unit}` : `${at}  ${four(mean)} ${unit} (${four(min)}–${four(max)})`;
             plot.tip.hidden = false;
@@ -219,7 +219,7 @@
       const axis = { stroke: colour("mute"), grid, ticks: { ...grid, size: 4 }, font: "11px system-ui, sans-serif" };
       const day = (u, splits) => {
         const long = splits.length > 1 && splits[splits.length - 1] - splits[0] > 86400 * 1.5;
-        return splits.map((s) => new Date(s * 1000).toLocaleString(document.documentElement.lang, long ? { month: "numeric", day: "numeric", hour: "2-digit" } : { hour: "2-digit", minute: "2-digit" }));
+        return splits.map((s) => new Date(s * 1000).toLocaleString(document.documentElement.lang, long ? { month: "numeric", day: "numeric", hour: "2-digit", hourCycle: "h23" } : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }));
       };
       plot.box.replaceChildren();
       plot.u = new uPlot({

@@ -48,6 +48,7 @@ pub fn span(language: Language, span: Millis) -> String {
         b => format!("{a} {au} {b} {bu}"),
     };
     match (days, hours, minutes) {
+        (0, 0, 0) if span.0 != 0 && seconds == 0 => format!("{} ms", span.0.unsigned_abs()),
         (0, 0, 0) => format!("{seconds} {s}"),
         (0, 0, minutes) => format!("{minutes} {m}"),
         (0, hours, minutes) => pair(hours, h, minutes, m),
@@ -205,6 +206,8 @@ mod tests {
     #[test]
     fn spans_have_two_units_at_most() {
         let cases = [
+            (Millis::ZERO, "0 s", "0 秒"),
+            (Millis(420), "420 ms", "420 ms"),
             (Millis::seconds(40), "40 s", "40 秒"),
             (Millis::minutes(-3), "3 min", "3 分钟"),
             (Millis::minutes(125), "2 h 5 min", "2 小时 5 分钟"),

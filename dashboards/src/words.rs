@@ -25,7 +25,7 @@ macro_rules! catalogue {
 
 catalogue! {
     // Chrome
-    Fleet: "Fleet", "设备";
+    Fleet: "Fleet", "总览";
     Alarms: "Alarms", "报警";
     Tickets: "Tickets", "工单";
     Quarantine: "Quarantine", "隔离区";
@@ -185,10 +185,8 @@ catalogue! {
     ClockResolution: "Resolution", "解决";
     ClockMet: "met", "已达成";
     ClockPaused: "paused", "已暂停";
-    ClockBreached: "breached", "已超时";
-    ClockLeft: "left", "剩余";
-    Over: "over", "超出";
-    Due: "due", "截止";
+    ClockLeft: "{} left", "剩余 {}";
+    ClockOver: "breached · {} over", "已超时 {}";
     NobodyAssigned: "nobody assigned", "未派工";
     Assignee: "Assigned to", "负责人";
     OnHold: "on hold", "暂停中";

@@ -79,8 +79,9 @@ pub fn device(frame: &Frame, device: &Device, range: PlotRange) -> Markup {
         site: s.site.clone(),
         device: s.device.clone(),
     };
-    let conditions = device.metrics.iter().filter(|m| m.role == Role::Condition);
-    let others = device.metrics.iter().filter(|m| m.role != Role::Condition);
+    // What is watched most closely first: conditions with limits, other conditions, then counters and context.
+    let mut metrics: Vec<&Metric> = device.metrics.iter().collect();
+    metrics.sort_by_key(|m| (m.role != Role::Condition, m.limits.is_empty()));
     let body = html! {
         section #live data-live="alarm,ticket,fleet" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             (head(frame, device))
@@ -112,7 +113,7 @@ pub fn device(frame: &Frame, device: &Device, range: PlotRange) -> Markup {
         noscript { p.note { (frame.t(W::NeedsScript)) } }
         @if device.metrics.is_empty() { p.empty { (frame.t(W::NoMetrics)) } }
         div.plots data-range-s=(range.seconds()) {
-            @for metric in conditions.chain(others) { (plot(frame, &key, metric)) }
+            @for metric in metrics { (plot(frame, &key, metric)) }
         }
     };
     layout(frame, Place::Fleet, &key.to_string(), &Listens::ToDevice(&key), &body)
@@ -152,7 +153,7 @@ fn head(frame: &Frame, device: &Device) -> Markup {
 
 fn failure_modes(frame: &Frame, modes: &[FailureModeStatus]) -> Markup {
     html! {
-        div.panel { table.cards {
+        div.panel { table.cards.three {
             thead { tr { @for head in [W::FailureMode, W::State, W::Health, W::TimeLeft] { th scope="col" { (frame.t(head)) } } } }
             tbody {
                 @for mode in modes {
@@ -181,8 +182,8 @@ fn tickets(frame: &Frame, tickets: &[TicketSummary]) -> Markup {
             @for ticket in tickets {
                 li {
                     div { a href=(format!("/tickets/{}", ticket.id)) { (ticket.id) } " " (frame.say(&ticket.title)) }
-                    div.line { span.tag { (frame.t(ticket_state_word(ticket.state))) }
-                        @if !ticket.state.is_final() { @for c in &ticket.clocks { (clock(frame, c)) } } }
+                    p { span.tag { (frame.t(ticket_state_word(ticket.state))) } }
+                    @if !ticket.state.is_final() { @for c in &ticket.clocks { (clock(frame, c)) } }
                 }
             }
         } }

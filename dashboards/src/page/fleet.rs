@@ -61,7 +61,7 @@ fn table(frame: &Frame, devices: &[DeviceSummary]) -> Markup {
     let heads = [W::Device, W::Risk, W::State, W::Health, W::Alarms, W::Tickets, W::TimeLeft, W::LastSeen];
     html! {
         div.panel {
-            table.cards {
+            table.cards.three {
                 thead { tr { @for head in heads { th scope="col" { (frame.t(head)) } } } }
                 tbody {
                     @for d in devices {

@@ -143,7 +143,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
             }
             body data-stream=[stream] data-live=(frame.t(W::Live)) data-reconnecting=(frame.t(W::Reconnecting))
                 data-done=(frame.t(W::Done)) data-not-done=(frame.t(W::NotDone))
-                data-over=(frame.t(W::Over)) data-left=(frame.t(W::ClockLeft)) data-breached=(frame.t(W::ClockBreached))
+                data-left=(frame.t(W::ClockLeft)) data-over=(frame.t(W::ClockOver))
             {
                 a.skip href="#content" { (frame.t(W::SkipToContent)) }
                 header.top {

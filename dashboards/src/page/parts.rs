@@ -219,12 +219,12 @@ pub(super) fn component_word(state: ComponentState) -> W {
 pub(super) fn clock(frame: &Frame, clock: &Clock) -> Markup {
     let left = phrase::span(frame.language, domain::Millis(clock.remaining_ms));
     let (class, said, runs) = match clock.state {
-        ClockState::Running => ("running", format!("{left} {}", frame.t(W::ClockLeft)), true),
+        ClockState::Running => ("running", frame.t(W::ClockLeft).replace("{}", &left), true),
         ClockState::Paused => ("paused", format!("{} · {left}", frame.t(W::ClockPaused)), false),
         ClockState::Met { at: _ } => ("met", frame.t(W::ClockMet).to_owned(), false),
         ClockState::Breached { at } => {
             let over = phrase::span(frame.language, frame.now - at.0);
-            ("breached", format!("{} · {over} {}", frame.t(W::ClockBreached), frame.t(W::Over)), true)
+            ("breached", frame.t(W::ClockOver).replace("{}", &over), true)
         }
     };
     html! {

@@ -69,7 +69,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
         @if !s.state.is_final() { (actions(frame, ticket)) }
         @else if frame.rights.may_work {
             details.panel.pad { summary { (frame.t(W::Reopen)) }
-                form.stack method="post" action=(format!("/tickets/{}/reopen", s.id)) data-action data-leave {
+                form.stack.field method="post" action=(format!("/tickets/{}/reopen", s.id)) data-action data-leave {
                     (form_fields(frame, Some(s.revision)))
                     label { span { (frame.t(W::ReopenWhy)) } input type="text" name="reason" required maxlength="256" autocomplete="off"; }
                     button type="submit" { (frame.t(W::Reopen)) }
@@ -128,7 +128,7 @@ fn actions(frame: &Frame, ticket: &Ticket) -> Markup {
     let revision = Some(s.revision);
     let one_field = |action: &str, name: &str, label: W, button: W| {
         html! {
-            form.stack method="post" action=(format!("{path}/{action}")) data-action data-leave {
+            form.stack.field method="post" action=(format!("{path}/{action}")) data-action data-leave {
                 (form_fields(frame, revision))
                 label { span { (frame.t(label)) } input type="text" name=(name) required maxlength="256" autocomplete="off"; }
                 button type="submit" { (frame.t(button)) }

@@ -1,6 +1,6 @@
 //! The ticket board: columns by state, cards with running clocks.
 
-use super::parts::{class_word, clock, counters, kind_word, risk, severity, ticket_state_word};
+use super::parts::{class_word, clock, kind_word, risk, severity, ticket_state_word};
 use super::{Frame, Listens, Place, layout};
 use crate::view::{FleetCounts, TicketClass, TicketState, TicketSummary};
 use crate::words::Word as W;
@@ -14,9 +14,12 @@ pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary]) -
         .into_iter()
         .filter(|s| *s != TicketState::Cancelled || column(*s).next().is_some());
     let body = html! {
-        h1 { (frame.t(W::Tickets)) }
         section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
-            (counters(frame, counts))
+            div.bar {
+                h1 { (frame.t(W::Tickets)) }
+                p { b { (counts.open_tickets) } " " span.mute { (frame.t(W::OpenTickets)) }
+                    @if counts.breached_clocks > 0 { " · " span.breached { (counts.breached_clocks) " " (frame.t(W::BreachedClocks)) } } }
+            }
             @if tickets.is_empty() { p.empty { (frame.t(W::NoTickets)) } }
             @else {
                 div.board #board tabindex="0" role="region" aria-label=(frame.t(W::Tickets)) {
@@ -37,12 +40,11 @@ fn card(frame: &Frame, ticket: &TicketSummary) -> Markup {
     let is_emergency = ticket.class == TicketClass::Emergency;
     html! {
         article.card class=[is_emergency.then_some("emergency")] {
-            p.line.small { a.id href=(format!("/tickets/{}", ticket.id)) { (ticket.id) }
-                span.mute { (ticket.priority) }
-                @if ticket.on_hold.is_some() { span.tag { (frame.t(W::OnHold)) } } }
+            p.line.small { a.id href=(format!("/tickets/{}", ticket.id)) { (ticket.id) } span.mute { (ticket.priority) } }
             h3 { (frame.say(&ticket.title)) }
             p.small { a.mute href=(format!("/devices/{}/{}", ticket.site, ticket.device)) { (ticket.site) " / " (ticket.device) } }
-            p.small.class { (frame.t(class_word(ticket.class))) @if !is_emergency { span.mute { " · " (frame.t(kind_word(ticket.kind))) } } }
+            p.small.class title=(frame.t(kind_word(ticket.kind))) { (frame.t(class_word(ticket.class))) }
+            @if ticket.on_hold.is_some() { p { span.tag { (frame.t(W::OnHold)) } } }
             p.line.small { @if let Some(s) = ticket.severity { (severity(frame, s)) } @if ticket.risk.is_some() { (risk(frame, ticket.risk)) } }
             @if !ticket.state.is_final() { @for c in &ticket.clocks { (clock(frame, c)) } }
             p.small.mute { @match &ticket.assignee { Some(who) => (who), None => (frame.t(W::NobodyAssigned)) } }
