@@ -91,20 +91,40 @@ pub struct Gateway {
 impl Gateway {
     /// Opens the data folder, recovers what a crash left, and lets devices in.
     pub async fn start(checked: Checked, clock: Clock) -> anyhow::Result<Gateway> {
-        let Checked { config, policy, profiles, registry } = checked;
+        let Checked {
+            config,
+            policy,
+            profiles,
+            registry,
+        } = checked;
         let policy = Arc::new(policy);
         let mut store = Store::open(&config.data)?;
-        let directory = Arc::new(Directory::new(config.devices.clone(), registry, store.devices()?, store.metrics()?));
+        let directory = Arc::new(Directory::new(
+            config.devices.clone(),
+            registry,
+            store.devices()?,
+            store.metrics()?,
+        ));
         let persisted = directory.sizes();
         let catalogue = Arc::new(Catalogue::new(profiles, &directory));
 
-        let history = Embedded::open(config.history.store_config(&config.data), clock.now()).context("cannot open history")?;
+        let history =
+            Embedded::open(config.history.store_config(&config.data), clock.now()).context("cannot open history")?;
         store.skip_to(history.durable_position());
-        let influx_port = config.influxdb.as_ref().map(|i| InfluxPort::new(i.writer_config())).transpose()?;
+        let influx_port = config
+            .influxdb
+            .as_ref()
+            .map(|i| InfluxPort::new(i.writer_config()))
+            .transpose()?;
         let reader = store.reader()?;
         let replay_from = reader.meta("replay_from")?.unwrap_or(0) as u64;
         let influx_at = influx_port.is_some().then_some(0);
-        let positions = Arc::new(Positions::new(store.last_position(), replay_from, history.durable_position(), influx_at));
+        let positions = Arc::new(Positions::new(
+            store.last_position(),
+            replay_from,
+            history.durable_position(),
+            influx_at,
+        ));
 
         let (commit, commit_inbox) = mpsc::channel(COMMIT_QUEUE);
         let (changed, _) = broadcast::channel(EVENTS);
@@ -140,7 +160,10 @@ impl Gateway {
 
         let ledger = Arc::new(Ledger::default());
         let has_listener = config.listener.is_some() || config.broker.is_none();
-        let routing = Routing { has_mqtt: true, outbound: config.outbound.clone() };
+        let routing = Routing {
+            has_mqtt: true,
+            outbound: config.outbound.clone(),
+        };
         let outbox_wake = Arc::new(Notify::new());
         let store_path = store.path().to_owned();
         let retained = reader.retained()?;
@@ -181,14 +204,20 @@ impl Gateway {
         let (stop_ways_in, ways_in_stop) = watch::channel(false);
         let (stop_ways_out, ways_out_stop) = watch::channel(false);
         let (mut ways_in, mut ways_out) = (Vec::new(), Vec::new());
-        ways_in.push(tokio::spawn(tick(clock, inboxes.clone(), commit.clone(), ways_in_stop.clone())));
+        ways_in.push(tokio::spawn(tick(
+            clock,
+            inboxes.clone(),
+            commit.clone(),
+            ways_in_stop.clone(),
+        )));
 
         let mut influx = None;
         if let (Some(port), Some(reader)) = (influx_port, influx_reader) {
             let source = InfluxSource::new(reader, &positions);
             let files = PositionFiles::new(config.data.join("influxdb"));
             let names: Arc<dyn Names + Send + Sync> = directory.clone();
-            std::fs::create_dir_all(config.data.join("influxdb")).context("cannot make the folder of InfluxDB's position")?;
+            std::fs::create_dir_all(config.data.join("influxdb"))
+                .context("cannot make the folder of InfluxDB's position")?;
             let writer = InfluxWriter::new(port, source, files, names, Arc::new(move || clock.now()))
                 .map_err(|error| anyhow::anyhow!("cannot set up the writer to InfluxDB: {error}"))?;
             let status = writer.status();
@@ -203,8 +232,13 @@ impl Gateway {
             influx = Some(status);
         }
 
-        let ingest =
-            Arc::new(Ingest { config: config.ingest.clone(), directory, ledger, clock, shards: inboxes });
+        let ingest = Arc::new(Ingest {
+            config: config.ingest.clone(),
+            directory,
+            ledger,
+            clock,
+            shards: inboxes,
+        });
         let intakes = IngestIntakes(ingest.clone());
         let mut running = Running {
             ingest,
@@ -238,7 +272,13 @@ impl Gateway {
         let mut broker_handle = None;
         if let Some(section) = &config.broker {
             let counters = Arc::new(BrokerCounters::default());
-            let handle = broker::run(section, &intakes, counters.clone(), rand::random(), ways_in_stop.clone())?;
+            let handle = broker::run(
+                section,
+                &intakes,
+                counters.clone(),
+                rand::random(),
+                ways_in_stop.clone(),
+            )?;
             running.broker = Some(counters);
             broker_handle = Some(handle);
         }
@@ -281,8 +321,18 @@ impl Gateway {
 
     /// Stops taking in, commits and acknowledges what was taken, brings it into history, and closes.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Gateway { running, stop_ways_in, stop_ways_out, ways_in, ways_out, broker, shards, committer, history, stop_history } =
-            self;
+        let Gateway {
+            running,
+            stop_ways_in,
+            stop_ways_out,
+            ways_in,
+            ways_out,
+            broker,
+            shards,
+            committer,
+            history,
+            stop_history,
+        } = self;
         stop_ways_in.send_replace(true);
         for task in ways_in {
             task.await.context("a way in broke")?;
@@ -301,9 +351,13 @@ impl Gateway {
             for shard in shards {
                 shard.join().map_err(|_| anyhow::anyhow!("a shard broke"))?;
             }
-            let store = committer.join().map_err(|_| anyhow::anyhow!("the commit thread broke"))?;
+            let store = committer
+                .join()
+                .map_err(|_| anyhow::anyhow!("the commit thread broke"))?;
             stop_history.store(true, Ordering::Release);
-            history.join().map_err(|_| anyhow::anyhow!("the history thread broke"))?;
+            history
+                .join()
+                .map_err(|_| anyhow::anyhow!("the history thread broke"))?;
             drop(store);
             Ok(())
         });
@@ -319,11 +373,19 @@ fn shard_count(config: &Config) -> usize {
 }
 
 fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<JoinHandle<T>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).with_context(|| format!("cannot start the thread {name}"))
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .with_context(|| format!("cannot start the thread {name}"))
 }
 
 /// Time passes for shards and commit. Whoever is busy will see the next one.
-async fn tick(clock: Clock, shards: Vec<mpsc::Sender<ToShard>>, commit: mpsc::Sender<ToCommit>, mut stop: watch::Receiver<bool>) {
+async fn tick(
+    clock: Clock,
+    shards: Vec<mpsc::Sender<ToShard>>,
+    commit: mpsc::Sender<ToCommit>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut every = tokio::time::interval(TICK);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut beat = 0u32;
@@ -334,7 +396,7 @@ async fn tick(clock: Clock, shards: Vec<mpsc::Sender<ToShard>>, commit: mpsc::Se
         }
         commit.try_send(ToCommit::Tick).ok();
         beat = beat.wrapping_add(1);
-        if beat % 4 == 0 {
+        if beat.is_multiple_of(4) {
             for shard in &shards {
                 shard.try_send(ToShard::Tick(clock.now())).ok();
             }
@@ -357,7 +419,10 @@ fn mqtt_publisher(hub: Option<Hub>, broker: Option<&BrokerHandle>) -> MqttPublis
                 None => Delivery::Done,
                 Some(publisher) => match publisher.publish(&order.kind, payload, stays).await {
                     Ok(()) => Delivery::Done,
-                    Err(error) => Delivery::Retry { error: error.to_string(), after: None },
+                    Err(error) => Delivery::Retry {
+                        error: error.to_string(),
+                        after: None,
+                    },
                 },
             }
         })

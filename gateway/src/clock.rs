@@ -22,7 +22,11 @@ pub enum Clock {
 impl Clock {
     /// A clock that shows `start` now and runs `speed` times as fast as real time.
     pub fn scaled(start: Timestamp, speed: f64) -> Self {
-        Clock::Scaled { start, began: Instant::now(), speed }
+        Clock::Scaled {
+            start,
+            began: Instant::now(),
+            speed,
+        }
     }
 
     /// The time.

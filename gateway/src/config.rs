@@ -90,7 +90,13 @@ pub struct HistorySection {
 
 impl Default for HistorySection {
     fn default() -> Self {
-        HistorySection { buffer_mib: 64, seal_after_s: 600, raw_days: 30, minutes_days: 365, hours_days: 3_650 }
+        HistorySection {
+            buffer_mib: 64,
+            seal_after_s: 600,
+            raw_days: 30,
+            minutes_days: 365,
+            hours_days: 3_650,
+        }
     }
 }
 
@@ -182,10 +188,16 @@ impl Checked {
 pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Checked, Vec<FileProblem>> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let problem = Problem::at("", format!("cannot read the configuration: {error}"));
-        vec![FileProblem { file: file.to_owned(), problem }]
+        vec![FileProblem {
+            file: file.to_owned(),
+            problem,
+        }]
     })?;
     let in_file = |problems: Vec<Problem>| {
-        let wrap = |problem| FileProblem { file: file.to_owned(), problem };
+        let wrap = |problem| FileProblem {
+            file: file.to_owned(),
+            problem,
+        };
         problems.into_iter().map(wrap).collect::<Vec<_>>()
     };
     let tree = tree_of(&text).map_err(|p| in_file(vec![p]))?;
@@ -214,7 +226,10 @@ pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) ->
 /// Every mistake in the environment and in the files it names.
 pub fn of_environment(environment: impl Iterator<Item = (String, String)>) -> Result<Checked, Vec<FileProblem>> {
     let file = Path::new("(environment)");
-    let wrap = |problem| FileProblem { file: file.to_owned(), problem };
+    let wrap = |problem| FileProblem {
+        file: file.to_owned(),
+        problem,
+    };
     let tree = lay_over(Value::Object(serde_json::Map::new()), environment).map_err(|p| vec![wrap(p)])?;
     let config = from_tree(tree).map_err(|problems| problems.into_iter().map(wrap).collect::<Vec<_>>())?;
     check(config, file, "")
@@ -232,13 +247,18 @@ fn relative_to(folder: &Path, config: &mut Config) {
         tls.client_ca.iter_mut().for_each(fix);
     }
     if let Some(broker) = &mut config.broker {
-        [&mut broker.ca, &mut broker.cert, &mut broker.key].into_iter().flatten().for_each(fix);
+        [&mut broker.ca, &mut broker.cert, &mut broker.key]
+            .into_iter()
+            .flatten()
+            .for_each(fix);
     }
 }
 
 /// `FOREWARN__LISTENER__BIND=…` takes the place of `listener.bind`. The `config` crate reads numbers and booleans as such.
 fn lay_over(tree: Value, environment: impl Iterator<Item = (String, String)>) -> Result<Value, Problem> {
-    let ours = environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();
+    let ours = environment
+        .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX))
+        .collect();
     let source = config::Environment::with_prefix("FOREWARN")
         .prefix_separator("__")
         .separator("__")
@@ -267,7 +287,10 @@ fn merge(below: &mut Value, above: Value) {
 fn without(mut tree: Value, problems: &[Problem]) -> Option<Config> {
     for problem in problems {
         let (parent, key) = problem.path.rsplit_once('.').unwrap_or(("", &problem.path));
-        let at = parent.split('.').filter(|p| !p.is_empty()).try_fold(&mut tree, |t, step| t.get_mut(step));
+        let at = parent
+            .split('.')
+            .filter(|p| !p.is_empty())
+            .try_fold(&mut tree, |t, step| t.get_mut(step));
         if let Some(Value::Object(map)) = at {
             map.remove(key);
         }
@@ -279,7 +302,11 @@ fn without(mut tree: Value, problems: &[Problem]) -> Option<Config> {
 fn meaning(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut section = |name: &str, found: Vec<(String, String)>| {
-        problems.extend(found.into_iter().map(|(path, message)| Problem::at(format!("{name}.{path}"), message)));
+        problems.extend(
+            found
+                .into_iter()
+                .map(|(path, message)| Problem::at(format!("{name}.{path}"), message)),
+        );
     };
     if let Some(listener) = &config.listener {
         section("listener", listener.problems());
@@ -287,7 +314,12 @@ fn meaning(config: &Config) -> Vec<Problem> {
     if let Some(broker) = &config.broker {
         section("broker", broker.problems());
     }
-    let within = |section: &'static str| move |p: Problem| Problem { path: format!("{section}.{}", p.path), ..p };
+    let within = |section: &'static str| {
+        move |p: Problem| Problem {
+            path: format!("{section}.{}", p.path),
+            ..p
+        }
+    };
     problems.extend(config.alerting.problems().into_iter().map(within("alerting")));
     problems.extend(config.outbound.problems());
     problems.extend(config.web.problems().into_iter().map(within("web")));
@@ -296,13 +328,21 @@ fn meaning(config: &Config) -> Vec<Problem> {
             problems.push(Problem::at(path, format!("is {value}, must be at least {least}")));
         }
     };
-    at_least("ingest.future_tolerance_ms", config.ingest.future_tolerance_ms as f64, 0.0);
+    at_least(
+        "ingest.future_tolerance_ms",
+        config.ingest.future_tolerance_ms as f64,
+        0.0,
+    );
     at_least("ingest.reorder_window_ms", config.ingest.reorder_window_ms as f64, 0.0);
     at_least("ingest.messages_per_second", config.ingest.messages_per_second, 0.0);
     at_least("ingest.burst", config.ingest.burst, 1.0);
     at_least("history.buffer_mib", config.history.buffer_mib as f64, 1.0);
     at_least("history.raw_days", f64::from(config.history.raw_days), 1.0);
-    at_least("store.checkpoint_every_ms", config.store.checkpoint_every_ms as f64, 100.0);
+    at_least(
+        "store.checkpoint_every_ms",
+        config.store.checkpoint_every_ms as f64,
+        100.0,
+    );
     if let Some(influx) = &config.influxdb
         && let Err(error) = history::InfluxPort::new(influx.writer_config())
     {
@@ -314,17 +354,28 @@ fn meaning(config: &Config) -> Vec<Problem> {
 fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FileProblem>> {
     let mut problems = meaning(&config);
     locate(text, &mut problems);
-    let mut problems: Vec<FileProblem> =
-        problems.into_iter().map(|problem| FileProblem { file: file.to_owned(), problem }).collect();
+    let mut problems: Vec<FileProblem> = problems
+        .into_iter()
+        .map(|problem| FileProblem {
+            file: file.to_owned(),
+            problem,
+        })
+        .collect();
     let profiles = load_profiles(config.devices.profiles.as_deref()).unwrap_or_else(|found| {
         problems.extend(found);
         domain::profile::shipped::all()
     });
     let mut registry = Registry::default();
     if let Some(path) = &config.devices.registry {
-        let in_registry = |problem| FileProblem { file: path.clone(), problem };
+        let in_registry = |problem| FileProblem {
+            file: path.clone(),
+            problem,
+        };
         match std::fs::read_to_string(path) {
-            Err(error) => problems.push(in_registry(Problem::at("", format!("cannot read the registry: {error}")))),
+            Err(error) => problems.push(in_registry(Problem::at(
+                "",
+                format!("cannot read the registry: {error}"),
+            ))),
             Ok(text) => match Registry::parse(&text) {
                 Err(found) => problems.extend(found.into_iter().map(in_registry)),
                 Ok(read) => {
@@ -337,7 +388,12 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
         }
     }
     match (config.alerting.check(), problems.is_empty()) {
-        (Ok(policy), true) => Ok(Checked { config, policy, profiles, registry }),
+        (Ok(policy), true) => Ok(Checked {
+            config,
+            policy,
+            profiles,
+            registry,
+        }),
         (Ok(_) | Err(_), _) => {
             problems.sort_by(|a, b| (&a.file, &a.problem).cmp(&(&b.file, &b.problem)));
             problems.dedup();
@@ -357,7 +413,10 @@ mod tests {
         let text = "dta = \"x\"\n[listener]\nbind = \"nowhere\"\nwindow = 0\n[outbound]\n[[outbound.webhook]]\nname = \"desk\"\nurl = \"ftp://x\"\n[ingest]\nburst = \"many\"\n";
         std::fs::write(&file, text).expect("written");
         let problems = load(&file, std::iter::empty()).expect_err("five mistakes");
-        let seen: Vec<_> = problems.iter().map(|p| (p.problem.line, p.problem.path.as_str())).collect();
+        let seen: Vec<_> = problems
+            .iter()
+            .map(|p| (p.problem.line, p.problem.path.as_str()))
+            .collect();
         let expected = [
             (Some(1), "dta"),
             (Some(3), "listener.bind"),
@@ -366,7 +425,11 @@ mod tests {
             (Some(10), "ingest.burst"),
         ];
         assert_eq!(seen, expected, "{problems:#?}");
-        assert!(problems.iter().all(|p| p.to_string().starts_with(&file.display().to_string())));
+        assert!(
+            problems
+                .iter()
+                .all(|p| p.to_string().starts_with(&file.display().to_string()))
+        );
     }
 
     #[test]
@@ -374,11 +437,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let file = folder.path().join("forewarn.toml");
         std::fs::write(&file, "[ingest]\nshards = 1\n").expect("written");
-        let set = [("FOREWARN__INGEST__SHARDS".to_owned(), "3".to_owned()), ("FOREWARN__DATA".to_owned(), "elsewhere".to_owned())];
+        let set = [
+            ("FOREWARN__INGEST__SHARDS".to_owned(), "3".to_owned()),
+            ("FOREWARN__DATA".to_owned(), "elsewhere".to_owned()),
+        ];
         let checked = load(&file, set.into_iter()).expect("fine");
         assert_eq!(checked.config.ingest.shards, 3);
         assert_eq!(checked.config.data, folder.path().join("elsewhere"));
         let wrong = [("FOREWARN__INGEST__SHRDS".to_owned(), "3".to_owned())];
-        assert_eq!(load(&file, wrong.into_iter()).expect_err("unknown")[0].problem.path, "ingest.shrds");
+        assert_eq!(
+            load(&file, wrong.into_iter()).expect_err("unknown")[0].problem.path,
+            "ingest.shrds"
+        );
     }
 }

@@ -19,8 +19,12 @@ pub enum Failpoint {
 
 impl Failpoint {
     /// All of them.
-    pub const ALL: [Failpoint; 4] =
-        [Failpoint::BeforeCommit, Failpoint::AfterCommitBeforeAck, Failpoint::AfterTicketInsert, Failpoint::AfterWebhookSend];
+    pub const ALL: [Failpoint; 4] = [
+        Failpoint::BeforeCommit,
+        Failpoint::AfterCommitBeforeAck,
+        Failpoint::AfterTicketInsert,
+        Failpoint::AfterWebhookSend,
+    ];
 
     /// Its name in the environment variable.
     pub fn name(self) -> &'static str {
@@ -46,7 +50,10 @@ fn armed() -> Option<&'static Armed> {
         let point = Failpoint::ALL.into_iter().find(|p| p.name() == name);
         let count = count.parse().ok().filter(|n| *n > 0);
         match (point, count) {
-            (Some(point), Some(count)) => Some(Armed { point, countdown: AtomicU64::new(count) }),
+            (Some(point), Some(count)) => Some(Armed {
+                point,
+                countdown: AtomicU64::new(count),
+            }),
             (Some(_) | None, Some(_) | None) => {
                 tracing::error!(setting, "FOREWARN_FAILPOINT is not name:count and is ignored");
                 None
@@ -63,7 +70,10 @@ pub fn hit(point: Failpoint) {
         && armed.countdown.fetch_sub(1, Ordering::Relaxed) == 1
     {
         // SIGKILL, not abort: no handler, no flush, no unwinding, as when the power fails.
-        std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status().ok();
+        std::process::Command::new("kill")
+            .args(["-9", &std::process::id().to_string()])
+            .status()
+            .ok();
         loop {
             std::thread::park();
         }

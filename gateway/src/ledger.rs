@@ -136,7 +136,13 @@ mod tests {
         assert!(ledger.balance().is_balanced());
         ledger.reject("packet_too_large");
         assert!(ledger.balance().is_balanced());
-        ledger.settle(&Outcomes { stored: 2, duplicate: 1, late: 1, quarantined: vec!["not_json"], points: 15 });
+        ledger.settle(&Outcomes {
+            stored: 2,
+            duplicate: 1,
+            late: 1,
+            quarantined: vec!["not_json"],
+            points: 15,
+        });
         let balance = ledger.balance();
         assert!(balance.is_balanced());
         assert_eq!((balance.received, balance.spooled, balance.points), (6, 0, 15));

@@ -14,9 +14,16 @@ pub const READY_WITHIN: Duration = Duration::from_secs(30);
 /// A program of this workspace. `cargo test --workspace` builds the programs beside the tests.
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests lie in target/PROFILE/deps");
     let path = folder.join(name);
-    assert!(path.exists(), "{} is missing: build it with `cargo build --workspace`", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: build it with `cargo build --workspace`",
+        path.display()
+    );
     path
 }
 
@@ -43,7 +50,10 @@ impl GatewaySetup {
     pub fn new(config: &str) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         std::fs::write(folder.path().join("forewarn.toml"), config).expect("configuration written");
-        GatewaySetup { folder, environment: Vec::new() }
+        GatewaySetup {
+            folder,
+            environment: Vec::new(),
+        }
     }
 
     /// Lays a variable over the configuration, such as `FOREWARN__DATA`.
@@ -70,19 +80,26 @@ impl GatewaySetup {
     /// The command for this folder, with the environment set.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("forewarn"));
-        command.args(arguments).current_dir(self.folder.path()).env("FOREWARN__DATA", self.data());
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("FOREWARN__DATA", self.data());
         command.envs(self.environment.iter().map(|(n, v)| (n, v)));
         command
     }
 
     /// Starts `forewarn run` and waits until it is ready. Logs go to `gateway.log` in the folder, appended.
     pub fn start(&self) -> RunningGateway {
-        self.try_start().expect("the gateway ends before it is ready; see gateway.log")
+        self.try_start()
+            .expect("the gateway ends before it is ready; see gateway.log")
     }
 
     /// As [`GatewaySetup::start`], but none if the program ends before it is ready (a failpoint, a wrong configuration).
     pub fn try_start(&self) -> Option<RunningGateway> {
-        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("gateway.log"));
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("gateway.log"));
         let began = Instant::now();
         let mut child = self
             .command(&["run", "--config", "forewarn.toml"])
@@ -113,7 +130,13 @@ impl GatewaySetup {
             }
             Err(_) => child.try_wait().expect("a child can be asked").map(|_| false),
         });
-        is_ready.then(|| RunningGateway { child, lines, mqtt, http, ready_after: began.elapsed() })
+        is_ready.then(|| RunningGateway {
+            child,
+            lines,
+            mqtt,
+            http,
+            ready_after: began.elapsed(),
+        })
     }
 
     /// What was logged so far.
@@ -127,7 +150,11 @@ impl GatewaySetup {
     /// If it fails.
     pub fn output(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("forewarn starts");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 }
@@ -152,8 +179,13 @@ impl RunningGateway {
     /// Politely, and waits.
     pub fn stop(mut self) {
         let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().expect("kill exists");
-        let status = wait_for("the gateway to stop", Duration::from_secs(30), || self.child.try_wait().expect("a child can be asked"));
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill exists");
+        let status = wait_for("the gateway to stop", Duration::from_secs(30), || {
+            self.child.try_wait().expect("a child can be asked")
+        });
         assert!(status.success(), "it stopped with {status}");
     }
 
@@ -161,7 +193,11 @@ impl RunningGateway {
     pub fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
         let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("Linux says it");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse::<u64>().ok())
+            .expect("a number")
+            * 1024
     }
 
     /// The listener's port.

@@ -10,10 +10,16 @@ use std::time::Duration;
 ///
 /// With `FOREWARN_TESTS_REQUIRE_ALL=1` (set by the script that installs them all) a missing program is a failure.
 pub fn is_installed(name: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).stdout(Stdio::null()).status();
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {name}")])
+        .stdout(Stdio::null())
+        .status();
     let is_there = found.is_ok_and(|s| s.success());
     if !is_there {
-        assert!(std::env::var_os("FOREWARN_TESTS_REQUIRE_ALL").is_none(), "{name} is not installed");
+        assert!(
+            std::env::var_os("FOREWARN_TESTS_REQUIRE_ALL").is_none(),
+            "{name} is not installed"
+        );
         eprintln!("SKIPPED: {name} is not installed");
     }
     is_there
@@ -21,7 +27,10 @@ pub fn is_installed(name: &str) -> bool {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 /// A Mosquitto on a port of its own; killed when dropped.
@@ -42,7 +51,11 @@ impl Mosquitto {
         );
         let file = folder.join("mosquitto.conf");
         std::fs::write(&file, config).expect("configuration written");
-        let log = std::fs::File::options().create(true).append(true).open(folder.join("mosquitto.log")).expect("log file");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join("mosquitto.log"))
+            .expect("log file");
         let child = Command::new("mosquitto")
             .arg("-c")
             .arg(&file)
@@ -50,7 +63,9 @@ impl Mosquitto {
             .stderr(log)
             .spawn()
             .expect("mosquitto starts");
-        wait_for("mosquitto to listen", Duration::from_secs(10), || TcpStream::connect(("127.0.0.1", port)).ok());
+        wait_for("mosquitto to listen", Duration::from_secs(10), || {
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
         Mosquitto { child, port }
     }
 
@@ -62,7 +77,10 @@ impl Mosquitto {
 
     /// Politely: it saves what it keeps.
     pub fn stop(mut self) {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill exists");
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill exists");
         self.child.wait().expect("it ends");
     }
 }

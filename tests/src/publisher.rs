@@ -32,14 +32,20 @@ pub async fn publish_all(
             continue;
         };
         let mut options = MqttOptions::new(client_id, "127.0.0.1", port);
-        options.set_clean_session(true).set_keep_alive(Duration::from_secs(5)).set_inflight(window as u16);
+        options
+            .set_clean_session(true)
+            .set_keep_alive(Duration::from_secs(5))
+            .set_inflight(window as u16);
         options.set_max_packet_size(1 << 20, 1 << 20);
         let (client, mut link) = AsyncClient::new(options, window * 2);
         let (mut sent, mut waiting) = (next, VecDeque::new());
         loop {
             while waiting.len() + (sent - next - waiting.len()) < window && sent < messages.len() {
                 let message = &messages[sent];
-                if client.try_publish(&message.topic, QoS::AtLeastOnce, false, message.payload.clone()).is_err() {
+                if client
+                    .try_publish(&message.topic, QoS::AtLeastOnce, false, message.payload.clone())
+                    .is_err()
+                {
                     break;
                 }
                 sent += 1;

@@ -8,11 +8,25 @@ const CONFIG: &str = "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = 
 #[tokio::test]
 async fn readings_are_stored_and_a_worn_bearing_gets_one_ticket_across_a_power_cut() {
     let setup = GatewaySetup::new(CONFIG);
-    std::fs::write(setup.folder().join("registry.toml"), "[[assign]]\ndevice = \"pump-*\"\nprofile = \"pump\"\n").expect("written");
+    std::fs::write(
+        setup.folder().join("registry.toml"),
+        "[[assign]]\ndevice = \"pump-*\"\nprofile = \"pump\"\n",
+    )
+    .expect("written");
     let start = 1_760_000_000_000;
     let wear = |i: i64| if i < 300 { 1.2 } else { 1.2 + (i - 300) as f64 * 0.02 };
-    let messages: Vec<_> =
-        (0..600).map(|i| telemetry("north", "pump-1", start + i * 2_000, i as u64, "vibration_rms_mm_s", wear(i))).collect();
+    let messages: Vec<_> = (0..600)
+        .map(|i| {
+            telemetry(
+                "north",
+                "pump-1",
+                start + i * 2_000,
+                i as u64,
+                "vibration_rms_mm_s",
+                wear(i),
+            )
+        })
+        .collect();
 
     let gateway = setup.start();
     let port = gateway.mqtt_port();

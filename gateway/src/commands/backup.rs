@@ -32,8 +32,15 @@ pub(super) struct RestoreArguments {
 
 fn make_empty(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let is_empty = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?.next().is_none();
-    anyhow::ensure!(is_empty, "{} is not empty; nothing was overwritten, give a new folder", folder.display());
+    let is_empty = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .next()
+        .is_none();
+    anyhow::ensure!(
+        is_empty,
+        "{} is not empty; nothing was overwritten, give a new folder",
+        folder.display()
+    );
     Ok(())
 }
 
@@ -72,6 +79,10 @@ pub(super) fn backup(arguments: &BackupArguments) -> anyhow::Result<ExitCode> {
 pub(super) fn restore(arguments: &RestoreArguments) -> anyhow::Result<ExitCode> {
     copy(&arguments.from, &arguments.folder.data)?;
     let store = Store::open(&arguments.folder.data).context("the backup was copied but cannot be opened")?;
-    println!("{}: position {}", arguments.folder.data.display(), store.last_position());
+    println!(
+        "{}: position {}",
+        arguments.folder.data.display(),
+        store.last_position()
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use super::until_told_to_stop;
 use crate::app::Gateway;
 use crate::clock::Clock;
 use crate::config::{Checked, Config};
+use crate::listener::ListenerConfig;
 use crate::store::{ListFilter, Reader};
 use anyhow::Context;
 use device_sim::clock::SimClock;
@@ -55,33 +56,60 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(arguments.speed > 0.0 && arguments.speed <= 1_000.0, "--speed must lie above 0 and up to 1000");
+    anyhow::ensure!(
+        arguments.speed > 0.0 && arguments.speed <= 1_000.0,
+        "--speed must lie above 0 and up to 1000"
+    );
     for address in [arguments.http, arguments.mqtt] {
-        anyhow::ensure!(address.ip().is_loopback(), "{address}: the demo has no passwords and keeps to 127.0.0.1");
+        anyhow::ensure!(
+            address.ip().is_loopback(),
+            "{address}: the demo has no passwords and keeps to 127.0.0.1"
+        );
     }
     // a working day, so that elevators ride and pumps run
     let today = Clock::System.now().0.div_euclid(DAY_MS) * DAY_MS;
     let start = Timestamp(today + EIGHT_O_CLOCK_MS);
-    let temporary = tempfile::Builder::new().prefix("forewarn-demo-").tempdir().context("cannot make a temporary folder")?;
+    let temporary = tempfile::Builder::new()
+        .prefix("forewarn-demo-")
+        .tempdir()
+        .context("cannot make a temporary folder")?;
     let data = arguments.data.clone().unwrap_or_else(|| temporary.path().to_owned());
 
-    let spec = FleetSpec { speed: arguments.speed, ..FleetSpec::demo(arguments.seed, start.0) };
+    let spec = FleetSpec {
+        speed: arguments.speed,
+        ..FleetSpec::demo(arguments.seed, start.0)
+    };
     let fleet = Fleet::new(&spec).map_err(|error| anyhow::anyhow!("{error}"))?;
     let (devices, truth) = (fleet.devices().len(), fleet.truth().clone());
 
-    let gateway = Gateway::start(configuration(&arguments, data.clone())?, Clock::scaled(start, arguments.speed)).await?;
+    let gateway = Gateway::start(
+        configuration(&arguments, data.clone())?,
+        Clock::scaled(start, arguments.speed),
+    )
+    .await?;
     let clock = SimClock::start(start.0, arguments.speed);
     let mqtt = gateway.running().mqtt_address.context("the demo has a listener")?;
     introduce(&gateway, mqtt, devices, arguments.speed, truth.faults.len());
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let target = MqttTarget { host: mqtt.ip().to_string(), port: mqtt.port(), user: None, password: None, tls: None };
+    let target = MqttTarget {
+        host: mqtt.ip().to_string(),
+        port: mqtt.port(),
+        user: None,
+        password: None,
+        tls: None,
+    };
     let stopping = async move {
         stopped.await.ok();
     };
     let driver =
-        tokio::spawn(async move { drive::run(fleet, Pace::Clock(clock), &target, RunOptions::default(), stopping).await });
-    let watching = tokio::spawn(watch_tickets(gateway.running().changed.subscribe(), gateway.running().store_path.clone()));
+        tokio::spawn(
+            async move { drive::run(fleet, Pace::Clock(clock), &target, RunOptions::default(), stopping).await },
+        );
+    let watching = tokio::spawn(watch_tickets(
+        gateway.running().changed.subscribe(),
+        gateway.running().store_path.clone(),
+    ));
 
     let ended = async {
         match arguments.seconds {
@@ -116,12 +144,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn configuration(arguments: &Arguments, data: PathBuf) -> anyhow::Result<Checked> {
-    let mut config = Config { data, ..Config::default() };
-    let mut listener = crate::listener::ListenerConfig::default();
-    listener.bind = arguments.mqtt;
-    config.listener = Some(listener);
-    let mut checked = Checked::of(config).map_err(|problems| anyhow::anyhow!("the demo's own configuration: {problems:?}"))?;
-    checked.registry = domain::registry::Registry::parse(ASSIGN).map_err(|p| anyhow::anyhow!("the demo's registry: {p:?}"))?;
+    let mut config = Config {
+        data,
+        ..Config::default()
+    };
+    config.listener = Some(ListenerConfig {
+        bind: arguments.mqtt,
+        ..ListenerConfig::default()
+    });
+    let mut checked =
+        Checked::of(config).map_err(|problems| anyhow::anyhow!("the demo's own configuration: {problems:?}"))?;
+    checked.registry =
+        domain::registry::Registry::parse(ASSIGN).map_err(|p| anyhow::anyhow!("the demo's registry: {p:?}"))?;
     Ok(checked)
 }
 
@@ -158,7 +192,10 @@ async fn watch_tickets(
         if let Ok(Some(row)) = row {
             let record: Option<alerting::ticket::TicketRecord> = serde_json::from_str(&row.record).ok();
             let (title, reason) = record.map(|r| (r.title.en, r.reason.en)).unwrap_or_default();
-            println!("{}  ticket T-{id:06}  {}  {}  {title}: {reason}", row.opened_at, row.kind, row.device);
+            println!(
+                "{}  ticket T-{id:06}  {}  {}  {title}: {reason}",
+                row.opened_at, row.kind, row.device
+            );
         }
     }
 }

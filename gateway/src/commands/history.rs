@@ -3,7 +3,7 @@
 
 use super::DataFolder;
 use crate::history::{Filter, HistoryReader, HistorySink};
-use crate::ingest::directory::{Directory, DevicesConfig};
+use crate::ingest::directory::{DevicesConfig, Directory};
 use crate::pipeline::feed::JournalEntry;
 use crate::store::{FILE_NAME, Reader};
 use anyhow::Context;
@@ -70,7 +70,11 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 
 impl Selection {
     fn filter(&self) -> Filter {
-        Filter { site: self.site.clone(), device: self.device.clone(), metric: self.metric.clone() }
+        Filter {
+            site: self.site.clone(),
+            device: self.device.clone(),
+            metric: self.metric.clone(),
+        }
     }
 }
 
@@ -78,7 +82,12 @@ impl Selection {
 fn open(folder: &Path) -> anyhow::Result<HistoryReader> {
     // the journal first: what is cut from it after this is in the history that is opened next
     let store = Reader::open(&folder.join(FILE_NAME))?;
-    let directory = Directory::new(DevicesConfig::default(), Registry::default(), store.devices()?, store.metrics()?);
+    let directory = Directory::new(
+        DevicesConfig::default(),
+        Registry::default(),
+        store.devices()?,
+        store.metrics()?,
+    );
     let (reader, mut tail) = HistoryReader::open_offline(&folder.join("history.db"))?;
     let mut position = tail.durable_position();
     loop {
@@ -88,7 +97,9 @@ fn open(folder: &Path) -> anyhow::Result<HistoryReader> {
         }
         for (at, bytes) in entries {
             let entry = JournalEntry(&bytes);
-            entry.check().with_context(|| format!("journal entry {at} of {}", folder.display()))?;
+            entry
+                .check()
+                .with_context(|| format!("journal entry {at} of {}", folder.display()))?;
             tail.absorb(at, &entry, &directory)?;
             position = at;
         }
@@ -120,7 +131,11 @@ fn count(arguments: &CountArguments) -> anyhow::Result<ExitCode> {
         writeln!(out, "{:>12}  {:24}  {:24}  device / metric", "points", "first", "last")?;
         for r in &rows {
             let (first, last) = (r.first.to_string(), r.last.to_string());
-            writeln!(out, "{:>12}  {first:24}  {last:24}  {} / {}", r.points, r.device, r.metric)?;
+            writeln!(
+                out,
+                "{:>12}  {first:24}  {last:24}  {} / {}",
+                r.points, r.device, r.metric
+            )?;
         }
         writeln!(out, "{total:>12}  in all, {} series", rows.len())?;
     }
@@ -130,17 +145,24 @@ fn count(arguments: &CountArguments) -> anyhow::Result<ExitCode> {
 fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     let reader = open(&arguments.selection.folder.data)?;
     let filter = arguments.selection.filter();
-    let (from, to) = (arguments.from.unwrap_or(Timestamp(i64::MIN)), arguments.to.unwrap_or(Timestamp(i64::MAX)));
+    let (from, to) = (
+        arguments.from.unwrap_or(Timestamp(i64::MIN)),
+        arguments.to.unwrap_or(Timestamp(i64::MAX)),
+    );
     let total: u64 = reader.count(&filter)?.iter().map(|r| r.points).sum();
     let bar = ProgressBar::new(total);
     let summary = match &arguments.output {
         Some(path) => {
             let file = std::fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-            reader.export_csv(&mut std::io::BufWriter::new(file), &filter, from, to, &mut |done| bar.set_position(done))?
+            reader.export_csv(&mut std::io::BufWriter::new(file), &filter, from, to, &mut |done| {
+                bar.set_position(done)
+            })?
         }
         None => {
             let out = std::io::stdout().lock();
-            reader.export_csv(&mut std::io::BufWriter::new(out), &filter, from, to, &mut |done| bar.set_position(done))?
+            reader.export_csv(&mut std::io::BufWriter::new(out), &filter, from, to, &mut |done| {
+                bar.set_position(done)
+            })?
         }
     };
     bar.finish_and_clear();

@@ -69,7 +69,9 @@ pub fn set_up_logging(line: &CommandLine) {
             | Command::HashPassword => "info",
         })
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if line.log_json {
         builder.json().init();
     } else {
@@ -91,7 +93,10 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
 }
 
 fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }
 
 /// Waits for Ctrl-C or a polite request to end.

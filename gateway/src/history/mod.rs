@@ -155,9 +155,17 @@ pub enum HistoryError {
 /// One of the files cannot be opened or written.
 pub fn backup(from: &std::path::Path, to: &std::path::Path) -> Result<(), HistoryError> {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let open = |source| HistoryError::Open { path: from.to_owned(), source };
+    let open = |source| HistoryError::Open {
+        path: from.to_owned(),
+        source,
+    };
     let source = rusqlite::Connection::open_with_flags(from, flags).map_err(open)?;
-    let mut target = rusqlite::Connection::open(to).map_err(|source| HistoryError::Open { path: to.to_owned(), source })?;
+    let mut target = rusqlite::Connection::open(to).map_err(|source| HistoryError::Open {
+        path: to.to_owned(),
+        source,
+    })?;
     let backup = rusqlite::backup::Backup::new(&source, &mut target).map_err(HistoryError::Store)?;
-    backup.run_to_completion(1_000, std::time::Duration::ZERO, None).map_err(HistoryError::Store)
+    backup
+        .run_to_completion(1_000, std::time::Duration::ZERO, None)
+        .map_err(HistoryError::Store)
 }

@@ -30,7 +30,13 @@ pub struct DevicesConfig {
 
 impl Default for DevicesConfig {
     fn default() -> Self {
-        DevicesConfig { registry: None, profiles: None, auto_register: true, new_devices_per_day: 1_000, metric_names: 100_000 }
+        DevicesConfig {
+            registry: None,
+            profiles: None,
+            auto_register: true,
+            new_devices_per_day: 1_000,
+            metric_names: 100_000,
+        }
     }
 }
 
@@ -54,7 +60,12 @@ struct Inner {
 
 impl Directory {
     /// From what the store knows.
-    pub fn new(config: DevicesConfig, registry: Registry, devices: Vec<StoredDevice>, metrics: Vec<(MetricIndex, MetricName)>) -> Self {
+    pub fn new(
+        config: DevicesConfig,
+        registry: Registry,
+        devices: Vec<StoredDevice>,
+        metrics: Vec<(MetricIndex, MetricName)>,
+    ) -> Self {
         let mut inner = Inner::default();
         for (place, mut device) in devices.into_iter().enumerate() {
             debug_assert_eq!(place, device.index.0 as usize, "indices are dense");
@@ -66,7 +77,11 @@ impl Directory {
             inner.by_name.insert(name.clone(), index);
             inner.metrics.push(name);
         }
-        Directory { config, registry, inner: RwLock::new(inner) }
+        Directory {
+            config,
+            registry,
+            inner: RwLock::new(inner),
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -92,7 +107,9 @@ impl Directory {
         }
         let is_listed = self.registry.entry(key).is_some();
         if !is_listed && !self.config.auto_register {
-            return Err(Rejection::NotRegistered { device: key.to_string() });
+            return Err(Rejection::NotRegistered {
+                device: key.to_string(),
+            });
         }
         let mut inner = self.write();
         if let Some(index) = inner.by_key.get(key) {
@@ -104,13 +121,21 @@ impl Directory {
         }
         if !is_listed {
             if inner.new_today >= self.config.new_devices_per_day {
-                return Err(Rejection::DeviceLimit { device: key.to_string(), limit: self.config.new_devices_per_day });
+                return Err(Rejection::DeviceLimit {
+                    device: key.to_string(),
+                    limit: self.config.new_devices_per_day,
+                });
             }
             inner.new_today += 1;
         }
         let index = DeviceIndex(inner.devices.len() as u32);
         let profile = self.registry.profile_of(key).to_owned();
-        inner.devices.push(StoredDevice { index, key: key.clone(), profile, first_seen: now });
+        inner.devices.push(StoredDevice {
+            index,
+            key: key.clone(),
+            profile,
+            first_seen: now,
+        });
         inner.by_key.insert(key.clone(), index);
         Ok(index)
     }
@@ -161,18 +186,29 @@ impl Directory {
         let new_metrics = inner.metrics.iter().enumerate().skip(metrics);
         (
             inner.devices.get(devices..).unwrap_or_default().to_vec(),
-            new_metrics.map(|(i, name)| (MetricIndex(i as u32), name.clone())).collect(),
+            new_metrics
+                .map(|(i, name)| (MetricIndex(i as u32), name.clone()))
+                .collect(),
         )
     }
 }
 
 impl Names for Directory {
     fn device(&self, index: DeviceIndex) -> DeviceKey {
-        self.read().devices.get(index.0 as usize).expect("indices come from this directory").key.clone()
+        self.read()
+            .devices
+            .get(index.0 as usize)
+            .expect("indices come from this directory")
+            .key
+            .clone()
     }
 
     fn metric(&self, index: MetricIndex) -> MetricName {
-        self.read().metrics.get(index.0 as usize).expect("indices come from this directory").clone()
+        self.read()
+            .metrics
+            .get(index.0 as usize)
+            .expect("indices come from this directory")
+            .clone()
     }
 }
 
@@ -187,7 +223,11 @@ pub struct MetricCache {
 impl MetricCache {
     /// An empty cache.
     pub fn new(directory: Arc<Directory>) -> Self {
-        MetricCache { directory, by_position: Vec::new(), by_name: HashMap::new() }
+        MetricCache {
+            directory,
+            by_position: Vec::new(),
+            by_name: HashMap::new(),
+        }
     }
 
     /// The metric's index.
@@ -227,12 +267,22 @@ mod tests {
 
     #[test]
     fn new_devices_are_limited_by_the_day_but_listed_ones_always_come_in() {
-        let registry = Registry::parse("[[device]]\nsite=\"north\"\ndevice=\"listed\"\nprofile=\"pump\"\n").expect("fine");
-        let config = DevicesConfig { new_devices_per_day: 1, ..DevicesConfig::default() };
+        let registry =
+            Registry::parse("[[device]]\nsite=\"north\"\ndevice=\"listed\"\nprofile=\"pump\"\n").expect("fine");
+        let config = DevicesConfig {
+            new_devices_per_day: 1,
+            ..DevicesConfig::default()
+        };
         let directory = Directory::new(config, registry, vec![], vec![]);
         let day = |n: i64| Timestamp(n * DAY_MS);
         assert_eq!(directory.device_or_register(&key("a"), day(1)), Ok(DeviceIndex(0)));
-        assert_eq!(directory.device_or_register(&key("b"), day(1)).expect_err("limit").reason(), "device_limit");
+        assert_eq!(
+            directory
+                .device_or_register(&key("b"), day(1))
+                .expect_err("limit")
+                .reason(),
+            "device_limit"
+        );
         assert_eq!(directory.device_or_register(&key("listed"), day(1)), Ok(DeviceIndex(1)));
         assert_eq!(directory.device_or_register(&key("b"), day(2)), Ok(DeviceIndex(2)));
         assert_eq!(directory.device_or_register(&key("a"), day(2)), Ok(DeviceIndex(0)));
@@ -241,7 +291,12 @@ mod tests {
 
     #[test]
     fn the_cache_follows_messages_whose_order_changes() {
-        let directory = Arc::new(Directory::new(DevicesConfig::default(), Registry::default(), vec![], vec![]));
+        let directory = Arc::new(Directory::new(
+            DevicesConfig::default(),
+            Registry::default(),
+            vec![],
+            vec![],
+        ));
         let mut cache = MetricCache::new(directory.clone());
         for names in [["a", "b", "c"], ["a", "b", "c"], ["c", "a", "b"]] {
             for (position, name) in names.iter().enumerate() {

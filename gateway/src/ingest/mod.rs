@@ -164,10 +164,15 @@ impl ConnectionIntake {
             }
             self.routes.insert(packet.topic.into(), route);
         }
-        let route = self.routes.get_mut(packet.topic).expect("inserted above if it was not there");
+        let route = self
+            .routes
+            .get_mut(packet.topic)
+            .expect("inserted above if it was not there");
         let config = &self.shared.config;
         if config.messages_per_second > 0.0
-            && let Some(wait) = route.allowance.take(Instant::now(), config.messages_per_second, config.burst)
+            && let Some(wait) = route
+                .allowance
+                .take(Instant::now(), config.messages_per_second, config.burst)
         {
             self.throttled_until = Some(Instant::now() + wait);
         }
@@ -198,22 +203,32 @@ impl ConnectionIntake {
             Channel::Event => RouteTo::Event,
             Channel::Status => RouteTo::Status,
         };
-        Ok(Route { device, to, allowance: Allowance { tokens: self.shared.config.burst, at: Instant::now() } })
+        Ok(Route {
+            device,
+            to,
+            allowance: Allowance {
+                tokens: self.shared.config.burst,
+                at: Instant::now(),
+            },
+        })
     }
 
     fn check_future(&self, measured_at: Option<Timestamp>, now: Timestamp) -> Result<(), Rejection> {
         let limit = Millis(self.shared.config.future_tolerance_ms);
         match measured_at {
-            Some(at) if at > now + limit => {
-                Err(Rejection::Future { ts: at.0, ahead_ms: (at - now).0, limit_ms: limit.0 })
-            }
+            Some(at) if at > now + limit => Err(Rejection::Future {
+                ts: at.0,
+                ahead_ms: (at - now).0,
+                limit_ms: limit.0,
+            }),
             Some(_) | None => Ok(()),
         }
     }
 
     fn telemetry(&mut self, device: DeviceIndex, payload: &[u8], now: Timestamp) -> Result<(), Rejection> {
         let metrics = &mut self.metrics;
-        self.parser.parse(payload, &mut |name, position| metrics.resolve(name, position))?;
+        self.parser
+            .parse(payload, &mut |name, position| metrics.resolve(name, position))?;
         for head in self.parser.heads() {
             self.check_future(head.measured_at, now)?;
         }
@@ -230,7 +245,10 @@ impl ConnectionIntake {
                 device,
                 measured_at,
                 quality,
-                sequence: head.seq.map(|number| Sequence { boot: head.boot, number }),
+                sequence: head.seq.map(|number| Sequence {
+                    boot: head.boot,
+                    number,
+                }),
                 samples: start..open.samples.len() as u32,
             }));
         }
@@ -238,11 +256,23 @@ impl ConnectionIntake {
         Ok(())
     }
 
-    fn waveform(&mut self, device: DeviceIndex, sensor: SensorName, payload: &[u8], now: Timestamp) -> Result<(), Rejection> {
+    fn waveform(
+        &mut self,
+        device: DeviceIndex,
+        sensor: SensorName,
+        payload: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
         let waveform = parse_waveform(payload)?;
         self.check_future(waveform.measured_at, now)?;
         let measured_at = waveform.measured_at.unwrap_or(now);
-        let item = WaveformItem { device, sensor, measured_at, waveform, payload: payload.to_vec() };
+        let item = WaveformItem {
+            device,
+            sensor,
+            measured_at,
+            waveform,
+            payload: payload.to_vec(),
+        };
         self.put(device, Item::Waveform(Box::new(item)));
         Ok(())
     }
@@ -308,14 +338,27 @@ impl Intake for ConnectionIntake {
         for (shard, open) in self.open.iter_mut().enumerate().filter(|(_, o)| !o.items.is_empty()) {
             let OpenBatch { items, samples } = std::mem::take(open);
             // the next read is likely as large as this one
-            *open = OpenBatch { items: Vec::with_capacity(items.len()), samples: Vec::with_capacity(samples.len()) };
-            self.sending.push_back((shard, Batch { received_at, items, samples, receipt: receipt.clone() }));
+            *open = OpenBatch {
+                items: Vec::with_capacity(items.len()),
+                samples: Vec::with_capacity(samples.len()),
+            };
+            self.sending.push_back((
+                shard,
+                Batch {
+                    received_at,
+                    items,
+                    samples,
+                    receipt: receipt.clone(),
+                },
+            ));
         }
         self.send().await;
         Some(receipt)
     }
 
     fn throttled_until(&self) -> Option<tokio::time::Instant> {
-        self.throttled_until.filter(|until| *until > Instant::now()).map(tokio::time::Instant::from_std)
+        self.throttled_until
+            .filter(|until| *until > Instant::now())
+            .map(tokio::time::Instant::from_std)
     }
 }

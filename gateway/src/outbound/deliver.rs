@@ -60,7 +60,9 @@ impl Deliverer {
                 Ok(hook) => {
                     hooks.insert(format!("webhook:{}", config.name), Arc::new(hook));
                 }
-                Err(error) => tracing::error!(webhook = config.name, %error, "cannot set up a webhook; its deliveries wait"),
+                Err(error) => {
+                    tracing::error!(webhook = config.name, %error, "cannot set up a webhook; its deliveries wait")
+                }
             }
         }
         let (finished, mut outcomes) = mpsc::channel::<Delivered>(TAKE as usize * 2);
@@ -68,7 +70,9 @@ impl Deliverer {
         let mut under_way: BTreeSet<u64> = BTreeSet::new();
         let mut queues: BTreeMap<String, mpsc::Sender<OutboxRow>> = BTreeMap::new();
         loop {
-            let due = self.reader.outbox_due(self.clock.now(), TAKE + under_way.len() as u32)?;
+            let due = self
+                .reader
+                .outbox_due(self.clock.now(), TAKE + under_way.len() as u32)?;
             let still_there: BTreeSet<u64> = due.iter().map(|row| row.id).collect();
             let is_full = due.len() >= TAKE as usize + under_way.len();
             for row in due {
@@ -76,7 +80,9 @@ impl Deliverer {
                     continue;
                 }
                 let id = row.id;
-                let queue = queues.entry(row.target.clone()).or_insert_with(|| self.worker(&row.target, &hooks, &finished));
+                let queue = queues
+                    .entry(row.target.clone())
+                    .or_insert_with(|| self.worker(&row.target, &hooks, &finished));
                 if queue.try_send(row).is_ok() {
                     under_way.insert(id);
                 }
@@ -102,7 +108,10 @@ impl Deliverer {
                     }
                 }
             }
-            debug_assert!(still_there.len() <= TAKE as usize * 4, "the outbox is taken in bounded pieces");
+            debug_assert!(
+                still_there.len() <= TAKE as usize * 4,
+                "the outbox is taken in bounded pieces"
+            );
         }
     }
 
@@ -127,9 +136,10 @@ impl Deliverer {
                         failpoint::hit(Failpoint::AfterWebhookSend);
                         outcome
                     }
-                    (None, false) => {
-                        Delivery::Retry { error: "this receiver is not configured any more".into(), after: None }
-                    }
+                    (None, false) => Delivery::Retry {
+                        error: "this receiver is not configured any more".into(),
+                        after: None,
+                    },
                 };
                 let delivered = conclude(id, attempts, outcome, clock.now());
                 if finished.send(delivered).await.is_err() {
@@ -143,10 +153,20 @@ impl Deliverer {
 
 fn conclude(id: u64, attempts: u32, outcome: Delivery, now: Timestamp) -> Delivered {
     match outcome {
-        Delivery::Done => Delivered { id, next_attempt_at: None, error: None },
-        Delivery::Retry { error, after } => {
-            Delivered { id, next_attempt_at: next_attempt(id, attempts, now, after), error: Some(error) }
-        }
-        Delivery::Refused { error } => Delivered { id, next_attempt_at: None, error: Some(error) },
+        Delivery::Done => Delivered {
+            id,
+            next_attempt_at: None,
+            error: None,
+        },
+        Delivery::Retry { error, after } => Delivered {
+            id,
+            next_attempt_at: next_attempt(id, attempts, now, after),
+            error: Some(error),
+        },
+        Delivery::Refused { error } => Delivered {
+            id,
+            next_attempt_at: None,
+            error: Some(error),
+        },
     }
 }

@@ -82,10 +82,16 @@ impl OutboundConfig {
                 problems.push(Problem::at(format!("{path}.url"), error));
             }
             if hook.name.is_empty() || self.webhook[..i].iter().any(|h| h.name == hook.name) {
-                problems.push(Problem::at(format!("{path}.name"), "each webhook needs a name of its own"));
+                problems.push(Problem::at(
+                    format!("{path}.name"),
+                    "each webhook needs a name of its own",
+                ));
             }
             if hook.timeout_ms == 0 {
-                problems.push(Problem::at(format!("{path}.timeout_ms"), "must be above 0, such as 10000"));
+                problems.push(Problem::at(
+                    format!("{path}.timeout_ms"),
+                    "must be above 0, such as 10000",
+                ));
             }
         }
         problems
@@ -132,7 +138,10 @@ impl Routing {
             && let Some((topic, payload, stays)) = mqtt_message(message)
         {
             if stays {
-                retained = Some(Retained { topic: topic.clone(), payload: payload.clone() });
+                retained = Some(Retained {
+                    topic: topic.clone(),
+                    payload: payload.clone(),
+                });
             }
             rows.push(row("mqtt".into(), topic, payload));
         }
@@ -140,7 +149,11 @@ impl Routing {
         for hook in &self.outbound.webhook {
             if hook.events.contains(&kind) && (message.is_notice || hook.wants_everything) {
                 let source = self.outbound.source.as_deref().unwrap_or("forewarn");
-                rows.push(row(format!("webhook:{}", hook.name), event_type(kind).into(), cloud_event(message, &subject, source)));
+                rows.push(row(
+                    format!("webhook:{}", hook.name),
+                    event_type(kind).into(),
+                    cloud_event(message, &subject, source),
+                ));
             }
         }
         (rows, retained)
@@ -175,10 +188,16 @@ fn subject_of(message: &Message) -> String {
 fn mqtt_message(message: &Message) -> Option<(String, String, bool)> {
     let text = |value: serde_json::Result<String>| value.expect("wire types serialise");
     match &message.content {
-        Outgoing::Alarm(alarm) => Some((device_topic(&message.device, "alarm"), text(serde_json::to_string(alarm)), true)),
-        Outgoing::Service(service) => {
-            Some((device_topic(&message.device, "service"), text(serde_json::to_string(service)), false))
-        }
+        Outgoing::Alarm(alarm) => Some((
+            device_topic(&message.device, "alarm"),
+            text(serde_json::to_string(alarm)),
+            true,
+        )),
+        Outgoing::Service(service) => Some((
+            device_topic(&message.device, "service"),
+            text(serde_json::to_string(service)),
+            false,
+        )),
         Outgoing::Ticket(_) => None,
     }
 }
@@ -186,7 +205,11 @@ fn mqtt_message(message: &Message) -> Option<(String, String, bool)> {
 /// CloudEvents 1.0, structured JSON. The id is the same on every try.
 fn cloud_event(message: &Message, subject: &str, source: &str) -> String {
     let (time, severity, data) = match &message.content {
-        Outgoing::Alarm(alarm) => (alarm.measured_at, Some(alarm.severity.as_str()), serde_json::to_value(alarm)),
+        Outgoing::Alarm(alarm) => (
+            alarm.measured_at,
+            Some(alarm.severity.as_str()),
+            serde_json::to_value(alarm),
+        ),
         Outgoing::Service(service) => (service.opened_at, None, serde_json::to_value(service)),
         Outgoing::Ticket(ticket) => (ticket.at, None, serde_json::to_value(ticket)),
     };
@@ -246,8 +269,14 @@ mod tests {
         let wait = |attempts| next_attempt(7, attempts, Timestamp(0), None).map(|t| t.0);
         assert!(wait(0).expect("first") <= 1_000);
         let waits: Vec<i64> = (0..12).filter_map(wait).collect();
-        assert!(waits.windows(2).all(|w| w[0] <= w[1]) && waits.iter().all(|w| *w <= 300_000), "{waits:?}");
+        assert!(
+            waits.windows(2).all(|w| w[0] <= w[1]) && waits.iter().all(|w| *w <= 300_000),
+            "{waits:?}"
+        );
         assert_eq!(wait(RETRY_LIMIT), None);
-        assert_eq!(next_attempt(7, 0, Timestamp(0), Some(Millis::seconds(30))), Some(Timestamp(30_000)));
+        assert_eq!(
+            next_attempt(7, 0, Timestamp(0), Some(Millis::seconds(30))),
+            Some(Timestamp(30_000))
+        );
     }
 }

@@ -91,10 +91,17 @@ impl Webhook {
         }
         match request.send().await {
             Ok(response) => {
-                let after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+                let after = response
+                    .headers()
+                    .get("retry-after")
+                    .and_then(|v| v.to_str().ok())
+                    .and_then(|v| v.parse().ok());
                 judge(response.status(), after.map(Millis::seconds))
             }
-            Err(error) => Delivery::Retry { error: chain(&error.without_url()), after: None },
+            Err(error) => Delivery::Retry {
+                error: chain(&error.without_url()),
+                after: None,
+            },
         }
     }
 }
@@ -126,7 +133,12 @@ mod tests {
 
     #[test]
     fn answers_have_their_meaning() {
-        let is_retry = |code| matches!(judge(StatusCode::from_u16(code).expect("a status"), None), Delivery::Retry { .. });
+        let is_retry = |code| {
+            matches!(
+                judge(StatusCode::from_u16(code).expect("a status"), None),
+                Delivery::Retry { .. }
+            )
+        };
         assert_eq!(judge(StatusCode::NO_CONTENT, None), Delivery::Done);
         assert!(is_retry(500) && is_retry(429) && is_retry(408) && is_retry(503));
         for code in [301, 400, 401, 404, 410, 422] {
@@ -137,7 +149,13 @@ mod tests {
 
     #[test]
     fn metadata_services_and_strange_schemes_are_no_receivers() {
-        for url in ["http://169.254.169.254/latest", "http://[fe80::1]/", "ftp://x/", "not a url", "http://[::ffff:169.254.1.1]/"] {
+        for url in [
+            "http://169.254.169.254/latest",
+            "http://[fe80::1]/",
+            "ftp://x/",
+            "not a url",
+            "http://[::ffff:169.254.1.1]/",
+        ] {
             assert!(check_url(url).is_err(), "{url}");
         }
         assert_eq!(check_url("http://127.0.0.1:9000/hook"), Ok(()));

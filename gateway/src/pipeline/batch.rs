@@ -20,7 +20,10 @@ pub struct BatchReceipt {
 impl BatchReceipt {
     /// For a batch of so many parts.
     pub fn new(parts: u32, wake: Arc<Notify>) -> Arc<Self> {
-        Arc::new(BatchReceipt { parts: AtomicU32::new(parts), wake })
+        Arc::new(BatchReceipt {
+            parts: AtomicU32::new(parts),
+            wake,
+        })
     }
 
     /// One part is on disk.

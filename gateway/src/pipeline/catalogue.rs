@@ -39,8 +39,13 @@ impl std::fmt::Display for FileProblem {
 pub fn load_profiles(folder: Option<&Path>) -> Result<Vec<Profile>, Vec<FileProblem>> {
     let mut profiles: BTreeMap<String, Profile> = shipped::all().into_iter().map(|p| (p.id.clone(), p)).collect();
     let mut problems = Vec::new();
-    let Some(folder) = folder else { return Ok(profiles.into_values().collect()) };
-    let wrong = |file: &Path, message: String| FileProblem { file: file.to_owned(), problem: Problem::at("", message) };
+    let Some(folder) = folder else {
+        return Ok(profiles.into_values().collect());
+    };
+    let wrong = |file: &Path, message: String| FileProblem {
+        file: file.to_owned(),
+        problem: Problem::at("", message),
+    };
     let files = match std::fs::read_dir(folder) {
         Ok(entries) => {
             let mut files: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
@@ -48,7 +53,12 @@ pub fn load_profiles(folder: Option<&Path>) -> Result<Vec<Profile>, Vec<FileProb
             files.sort();
             files
         }
-        Err(error) => return Err(vec![wrong(folder, format!("cannot read the folder of profiles: {error}"))]),
+        Err(error) => {
+            return Err(vec![wrong(
+                folder,
+                format!("cannot read the folder of profiles: {error}"),
+            )]);
+        }
     };
     for file in files {
         match std::fs::read_to_string(&file) {
@@ -57,11 +67,18 @@ pub fn load_profiles(folder: Option<&Path>) -> Result<Vec<Profile>, Vec<FileProb
                 Ok(profile) => {
                     profiles.insert(profile.id.clone(), profile);
                 }
-                Err(found) => problems.extend(found.into_iter().map(|problem| FileProblem { file: file.clone(), problem })),
+                Err(found) => problems.extend(found.into_iter().map(|problem| FileProblem {
+                    file: file.clone(),
+                    problem,
+                })),
             },
         }
     }
-    if problems.is_empty() { Ok(profiles.into_values().collect()) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(profiles.into_values().collect())
+    } else {
+        Err(problems)
+    }
 }
 
 /// The engines in force.
@@ -74,17 +91,31 @@ pub struct Catalogue {
 impl Catalogue {
     /// Makes the engines; the registry was checked against the profiles before.
     pub fn new(profiles: Vec<Profile>, directory: &Directory) -> Self {
-        let mut intern = |name: &domain::MetricName| directory.metric_or_register(name.as_str()).unwrap_or(MetricIndex(u32::MAX));
+        let mut intern = |name: &domain::MetricName| {
+            directory
+                .metric_or_register(name.as_str())
+                .unwrap_or(MetricIndex(u32::MAX))
+        };
         let mut own = BTreeMap::new();
-        for entry in directory.registry().device.iter().filter(|d| d.impact.is_some() || !d.limits.is_empty()) {
+        for entry in directory
+            .registry()
+            .device
+            .iter()
+            .filter(|d| d.impact.is_some() || !d.limits.is_empty())
+        {
             let found = profiles.iter().find(|p| p.id == entry.profile);
             if let Some(Ok(profile)) = found.map(|p| with_overrides(p, entry)) {
-                let key = domain::DeviceKey { site: entry.site.clone(), device: entry.device.clone() };
+                let key = domain::DeviceKey {
+                    site: entry.site.clone(),
+                    device: entry.device.clone(),
+                };
                 own.insert(key, Arc::new(Engine::new(Arc::new(profile), &mut intern)));
             }
         }
-        let engines =
-            profiles.into_iter().map(|p| (p.id.clone(), Arc::new(Engine::new(Arc::new(p), &mut intern)))).collect();
+        let engines = profiles
+            .into_iter()
+            .map(|p| (p.id.clone(), Arc::new(Engine::new(Arc::new(p), &mut intern))))
+            .collect();
         Catalogue { engines, own }
     }
 

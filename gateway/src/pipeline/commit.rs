@@ -5,6 +5,7 @@
 
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
+use super::records::{alarm_row, ticket_row};
 use super::shard::{ToShard, shard_of};
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
@@ -13,12 +14,12 @@ use crate::outbound::Routing;
 use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
-use crate::store::rows::{AlarmRow, AuditRow, TicketRow};
+use crate::store::rows::AuditRow;
 use crate::store::{Checkpoint, Store, StoreError};
-use alerting::effect::{Command, Effect, Input, Refusal};
-use alerting::record::{AlarmRecord, Asset, DeviceFacts};
-use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
 use alerting::Book;
+use alerting::effect::{Command, Effect, Input, Refusal};
+use alerting::record::{Asset, DeviceFacts};
+use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
 use domain::{DeviceIndex, FailureModeId, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -49,7 +50,11 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        StoreConfig { checkpoint_every_ms: 10_000, commit_interval_ms: 0, journal_bytes: 1 << 30 }
+        StoreConfig {
+            checkpoint_every_ms: 10_000,
+            commit_interval_ms: 0,
+            journal_bytes: 1 << 30,
+        }
     }
 }
 
@@ -58,17 +63,8 @@ impl Default for StoreConfig {
 pub enum ToCommit {
     /// Work of a shard.
     Processed(Box<Processed>),
-    /// Learned states of a shard's devices; everything it handed over before is in them, nothing after.
-    Checkpoints {
-        /// Which shard.
-        shard: usize,
-        /// Device and state.
-        states: Vec<(DeviceIndex, Vec<u8>)>,
-        /// The first slice of a round.
-        is_first: bool,
-        /// The last slice of a round.
-        is_last: bool,
-    },
+    /// Learned states of a shard's devices.
+    Checkpoints(CheckpointSlice),
     /// What a person wants.
     Command {
         /// Who.
@@ -96,6 +92,22 @@ pub enum ToCommit {
     /// A shard has handed over all it had.
     ShardStopped,
 }
+
+/// Learned states of some devices of a shard: everything that it handed over before is in them, nothing after.
+#[derive(Debug)]
+pub struct CheckpointSlice {
+    /// Which shard.
+    pub shard: usize,
+    /// Device and state.
+    pub states: Vec<(DeviceIndex, Vec<u8>)>,
+    /// The first slice of a round.
+    pub is_first: bool,
+    /// The last slice of a round.
+    pub is_last: bool,
+}
+
+/// An answer to a person, and whom to give it after the commit.
+type Reply = (oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>);
 
 /// Something that pages show has changed, and is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,12 +172,12 @@ struct Cycle {
 #[derive(Default)]
 struct Group {
     pieces: Vec<Processed>,
-    checkpoints: Option<(usize, Vec<(DeviceIndex, Vec<u8>)>, bool, bool)>,
+    checkpoints: Option<CheckpointSlice>,
     effects: Vec<Effect>,
     delivered: Vec<Delivered>,
     released: Vec<u64>,
     audits: Vec<AuditRow>,
-    replies: Vec<(oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>)>,
+    replies: Vec<Reply>,
     done: Vec<oneshot::Sender<()>>,
     bytes: usize,
     taken: usize,
@@ -191,7 +203,13 @@ impl Committer {
     /// With what it owns.
     pub fn new(setup: CommitSetup) -> Self {
         let replay_from = setup.positions.replay_from();
-        let cycles = vec![Cycle { began_at: 0, replay_from }; setup.shards.len()];
+        let cycles = vec![
+            Cycle {
+                began_at: 0,
+                replay_from
+            };
+            setup.shards.len()
+        ];
         Committer {
             setup,
             cycles,
@@ -239,9 +257,7 @@ impl Committer {
                 self.decide(&piece, group);
                 group.pieces.push(*piece);
             }
-            ToCommit::Checkpoints { shard, states, is_first, is_last } => {
-                group.checkpoints = Some((shard, states, is_first, is_last));
-            }
+            ToCommit::Checkpoints(slice) => group.checkpoints = Some(slice),
             ToCommit::Command { actor, command, reply } => {
                 let now = self.setup.clock.now();
                 let answer = self.setup.book.step(Input::Command { actor, command }, now);
@@ -252,12 +268,25 @@ impl Committer {
                 group.delivered.push(delivered);
                 group.done.push(reply);
             }
-            ToCommit::Release { ids, actor, action, reply } => {
+            ToCommit::Release {
+                ids,
+                actor,
+                action,
+                reply,
+            } => {
                 let at = self.setup.clock.now();
                 for id in ids {
                     group.released.push(id);
-                    let (actor, action, subject) = (actor.name().to_owned(), action.to_owned(), format!("quarantine/{id}"));
-                    group.audits.push(AuditRow { id: 0, at, actor, action, subject, detail: String::new() });
+                    let (actor, action, subject) =
+                        (actor.name().to_owned(), action.to_owned(), format!("quarantine/{id}"));
+                    group.audits.push(AuditRow {
+                        id: 0,
+                        at,
+                        actor,
+                        action,
+                        subject,
+                        detail: String::new(),
+                    });
                 }
                 group.done.push(reply);
             }
@@ -273,7 +302,14 @@ impl Committer {
         let now = self.setup.clock.now();
         for change in &piece.changes {
             let device = self.facts(change.device);
-            self.step(Input::Condition { change: change.clone(), device }, now, group);
+            self.step(
+                Input::Condition {
+                    change: change.clone(),
+                    device,
+                },
+                now,
+                group,
+            );
         }
         for reminder in &piece.reminders {
             if let Some(input) = self.maintenance(reminder) {
@@ -309,7 +345,11 @@ impl Committer {
             location: e.location.clone(),
             customer: e.customer.clone(),
         });
-        let profile = self.setup.catalogue.engine_of(index, &self.setup.directory).shared_profile();
+        let profile = self
+            .setup
+            .catalogue
+            .engine_of(index, &self.setup.directory)
+            .shared_profile();
         DeviceFacts { key, profile, asset }
     }
 
@@ -331,7 +371,9 @@ impl Committer {
     /// Never waits for a shard, which may be waiting for us.
     fn ask_shards(&mut self) {
         for _ in 0..self.waiting_for_shards.len() {
-            let Some((shard, message)) = self.waiting_for_shards.pop_front() else { return };
+            let Some((shard, message)) = self.waiting_for_shards.pop_front() else {
+                return;
+            };
             match self.setup.shards[shard].try_send(message) {
                 Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
                 Err(mpsc::error::TrySendError::Full(message)) => self.waiting_for_shards.push_back((shard, message)),
@@ -426,11 +468,15 @@ impl Committer {
         for id in &group.released {
             commit.release(*id)?;
         }
-        if let Some((_, states, _, is_last)) = &group.checkpoints {
-            for (device, state) in states {
-                commit.checkpoint(&Checkpoint { device: *device, position, state: state.clone() })?;
+        if let Some(slice) = &group.checkpoints {
+            for (device, state) in &slice.states {
+                commit.checkpoint(&Checkpoint {
+                    device: *device,
+                    position,
+                    state: state.clone(),
+                })?;
             }
-            if *is_last {
+            if slice.is_last {
                 // the round that ends here began at `began_at`: older records are in every checkpoint of the shard
                 commit.meta("replay_from", replay_from as i64)?;
             }
@@ -442,14 +488,25 @@ impl Committer {
             }
         }
         let position = commit.finish()?;
-        Ok(Written { position, persisted, has_orders })
+        Ok(Written {
+            position,
+            persisted,
+            has_orders,
+        })
     }
 
     /// From where a restart replays, once this group is on disk.
     fn cycles_after(&self, group: &Group) -> u64 {
-        let ending = group.checkpoints.as_ref().filter(|(_, _, _, is_last)| *is_last).map(|(shard, _, is_first, _)| {
-            let began_at = if *is_first { self.setup.store.last_position() + 1 } else { self.cycles[*shard].began_at };
-            (*shard, began_at)
+        let ending = group.checkpoints.as_ref().filter(|slice| slice.is_last).map(|slice| {
+            let now = self.setup.store.last_position() + 1;
+            (
+                slice.shard,
+                if slice.is_first {
+                    now
+                } else {
+                    self.cycles[slice.shard].began_at
+                },
+            )
         });
         let of = |(shard, cycle): (usize, &Cycle)| match ending {
             Some((ends, began_at)) if ends == shard => began_at,
@@ -459,15 +516,15 @@ impl Committer {
     }
 
     fn after_checkpoint(&mut self, group: &Group, position: u64) {
-        let Some((shard, _, is_first, is_last)) = &group.checkpoints else { return };
-        let cycle = &mut self.cycles[*shard];
-        if *is_first {
+        let Some(slice) = &group.checkpoints else { return };
+        let cycle = &mut self.cycles[slice.shard];
+        if slice.is_first {
             cycle.began_at = position;
         }
-        if *is_last {
+        if slice.is_last {
             cycle.replay_from = cycle.began_at;
         } else {
-            self.waiting_for_shards.push_back((*shard, ToShard::Checkpoint));
+            self.waiting_for_shards.push_back((slice.shard, ToShard::Checkpoint));
         }
         let replay_from = self.cycles.iter().map(|c| c.replay_from).min().unwrap_or(0);
         self.setup.positions.checkpointed(replay_from);
@@ -509,12 +566,22 @@ impl Committer {
 
     /// After a confirmed repair the machine is another one: what was learned of it is void.
     fn after_ticket(&mut self, record: &TicketRecord, change: &TicketChange, at: Timestamp) {
-        if let TicketChange::Closed { outcome: Outcome::FaultConfirmed { .. }, .. } = change
+        if let TicketChange::Closed {
+            outcome: Outcome::FaultConfirmed { .. },
+            ..
+        } = change
             && let Some(device) = self.setup.directory.find(&record.device)
         {
             let failure_mode = record.failure_mode.as_str().to_owned();
             let shard = shard_of(device, self.setup.shards.len());
-            self.waiting_for_shards.push_back((shard, ToShard::Repaired { device, failure_mode, at }));
+            self.waiting_for_shards.push_back((
+                shard,
+                ToShard::Repaired {
+                    device,
+                    failure_mode,
+                    at,
+                },
+            ));
         }
     }
 }
@@ -532,41 +599,5 @@ fn answer(group: Group) {
     }
     for done in group.done {
         done.send(()).ok();
-    }
-}
-
-/// An alarm as its row.
-pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
-    AlarmRow {
-        id: record.id.to_string(),
-        device: record.device.clone(),
-        failure_mode: record.failure_mode.clone(),
-        episode: record.life.episode,
-        is_open: record.is_live(),
-        state: record.life.state.as_str().to_owned(),
-        severity: record.life.severity.as_str().to_owned(),
-        risk: record.risk.level.as_str().to_owned(),
-        raised_at: record.raised_at,
-        changed_at: record.changed_at,
-        revision: u64::from(record.transitions),
-        record: serde_json::to_string(record).expect("records serialise"),
-    }
-}
-
-/// A ticket as its row.
-pub fn ticket_row(record: &TicketRecord) -> TicketRow {
-    TicketRow {
-        id: record.id.0,
-        device: record.device.clone(),
-        failure_mode: record.failure_mode.clone(),
-        episode: record.episode,
-        is_open: record.state.is_open(),
-        state: record.state.as_str().to_owned(),
-        kind: record.grade.kind.as_str().to_owned(),
-        opened_at: record.opened_at,
-        due_at: record.due_at,
-        changed_at: record.changed_at,
-        revision: u64::from(record.revision),
-        record: serde_json::to_string(record).expect("records serialise"),
     }
 }

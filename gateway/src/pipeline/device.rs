@@ -6,7 +6,8 @@ use crate::store::codec::{BlockWriter, Telemetry};
 use alerting::{ConditionTracker, Edge};
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{
-    ConditionChange, ConditionState, DeviceIndex, Millis, ModeIndex, Names, Quality, Reading, Sample, Sequence, Severity, Timestamp,
+    ConditionChange, ConditionState, DeviceIndex, Millis, ModeIndex, Names, Quality, Reading, Sample, Sequence,
+    Severity, Timestamp,
 };
 use models::{DeviceState, Engine, StepOutput};
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,13 @@ pub struct Arrival<'a> {
 }
 
 fn admit(repeats: &mut Repeats, arrival: &Arrival<'_>, around: &Surroundings<'_>) -> Admission {
-    repeats.admit(arrival.measured_at, arrival.received_at, arrival.sequence, arrival.samples, around.reorder_window)
+    repeats.admit(
+        arrival.measured_at,
+        arrival.received_at,
+        arrival.sequence,
+        arrival.samples,
+        around.reorder_window,
+    )
 }
 
 impl Device {
@@ -90,20 +97,41 @@ impl Device {
             waveforms: Repeats::default(),
             connectivity: None,
         };
-        Device { index, engine, memory, position: 0, is_dirty: false }
+        Device {
+            index,
+            engine,
+            memory,
+            position: 0,
+            is_dirty: false,
+        }
     }
 
     /// A device as its checkpoint knows it.
     pub fn restored(index: DeviceIndex, engine: Arc<Engine>, memory: DeviceMemory, position: u64) -> Self {
-        let memory = DeviceMemory { state: engine.adopt(memory.state), ..memory };
-        Device { index, engine, memory, position, is_dirty: false }
+        let memory = DeviceMemory {
+            state: engine.adopt(memory.state),
+            ..memory
+        };
+        Device {
+            index,
+            engine,
+            memory,
+            position,
+            is_dirty: false,
+        }
     }
 
     /// One telemetry message, live or replayed. A replay throws the scratch's words away.
     pub fn telemetry(&mut self, arrival: Arrival<'_>, around: &Surroundings<'_>, scratch: &mut Scratch) {
         let admission = admit(&mut self.memory.repeats, &arrival, around);
         if self.judge(admission, &arrival, scratch) {
-            let Arrival { measured_at, received_at, quality, sequence, samples } = arrival;
+            let Arrival {
+                measured_at,
+                received_at,
+                quality,
+                sequence,
+                samples,
+            } = arrival;
             let derived = &scratch.engine.derived;
             scratch.out.outcomes.points += (samples.len() + derived.len()) as u64;
             let (device, is_late) = (self.index, admission == Admission::Late);
@@ -128,11 +156,25 @@ impl Device {
         if !self.judge(admission, &arrival, scratch) {
             return false;
         }
-        let Arrival { measured_at, received_at, quality, sequence, samples } = arrival;
+        let Arrival {
+            measured_at,
+            received_at,
+            quality,
+            sequence,
+            samples,
+        } = arrival;
         scratch.out.outcomes.points += samples.len() as u64;
         let (device, is_late) = (self.index, admission == Admission::Late);
-        let record =
-            Telemetry { device, measured_at, received_at, is_late, quality, sequence, samples: &[], derived: samples };
+        let record = Telemetry {
+            device,
+            measured_at,
+            received_at,
+            is_late,
+            quality,
+            sequence,
+            samples: &[],
+            derived: samples,
+        };
         scratch.writer.telemetry(&record);
         self.conclude(measured_at, around, scratch);
         true
@@ -140,8 +182,19 @@ impl Device {
 
     /// Whether the message is new; if so the models have seen it.
     fn judge(&mut self, admission: Admission, arrival: &Arrival<'_>, scratch: &mut Scratch) -> bool {
-        let Arrival { measured_at, received_at, quality, samples, .. } = *arrival;
-        let reading = Reading { measured_at, received_at, quality, samples };
+        let Arrival {
+            measured_at,
+            received_at,
+            quality,
+            samples,
+            ..
+        } = *arrival;
+        let reading = Reading {
+            measured_at,
+            received_at,
+            quality,
+            samples,
+        };
         let outcomes = &mut scratch.out.outcomes;
         let (state, out) = (&mut self.memory.state, &mut scratch.engine);
         let is_standing = self.memory.tracker.raised() != 0;
@@ -168,24 +221,40 @@ impl Device {
     }
 
     /// A fault code of the device.
-    pub fn event(&mut self, event: &DeviceEvent, received_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+    pub fn event(
+        &mut self,
+        event: &DeviceEvent,
+        received_at: Timestamp,
+        around: &Surroundings<'_>,
+        scratch: &mut Scratch,
+    ) {
         let at = event.ts.unwrap_or(received_at);
         self.is_dirty = true;
-        self.engine.device_event(&mut self.memory.state, event, at, &mut scratch.engine);
-        scratch.writer.event(self.index, at, event.state, &event.code, &event.text);
+        self.engine
+            .device_event(&mut self.memory.state, event, at, &mut scratch.engine);
+        scratch
+            .writer
+            .event(self.index, at, event.state, &event.code, &event.text);
         scratch.out.outcomes.stored += 1;
         self.conclude(at, around, scratch);
     }
 
     /// The device, or its will, says whether it is there.
-    pub fn status(&mut self, state: Connectivity, received_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+    pub fn status(
+        &mut self,
+        state: Connectivity,
+        received_at: Timestamp,
+        around: &Surroundings<'_>,
+        scratch: &mut Scratch,
+    ) {
         self.is_dirty = true;
         self.memory.connectivity = Some(state);
         scratch.writer.status(self.index, received_at, state);
         scratch.out.outcomes.stored += 1;
         match state {
             Connectivity::Online => {
-                self.engine.heard(&mut self.memory.state, received_at, &mut scratch.engine);
+                self.engine
+                    .heard(&mut self.memory.state, received_at, &mut scratch.engine);
                 self.conclude(received_at, around, scratch);
             }
             Connectivity::Offline => {}
@@ -193,9 +262,20 @@ impl Device {
     }
 
     /// Whether the device has fallen silent, looked at by our clock.
-    pub fn look_for_silence(&mut self, now: Timestamp, not_before: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
-        if self.engine.silence_deadline(&self.memory.state, not_before).is_some_and(|deadline| now >= deadline) {
-            self.engine.silence(&mut self.memory.state, now, not_before, &mut scratch.engine);
+    pub fn look_for_silence(
+        &mut self,
+        now: Timestamp,
+        not_before: Timestamp,
+        around: &Surroundings<'_>,
+        scratch: &mut Scratch,
+    ) {
+        if self
+            .engine
+            .silence_deadline(&self.memory.state, not_before)
+            .is_some_and(|deadline| now >= deadline)
+        {
+            self.engine
+                .silence(&mut self.memory.state, now, not_before, &mut scratch.engine);
             self.is_dirty = true;
             self.conclude(now, around, scratch);
         }
@@ -205,7 +285,8 @@ impl Device {
     pub fn repaired(&mut self, failure_mode: &str, at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
         self.is_dirty = true;
         let mode = self.engine.profile().mode_index(failure_mode);
-        self.engine.reset_baseline(&mut self.memory.state, mode, &mut scratch.engine);
+        self.engine
+            .reset_baseline(&mut self.memory.state, mode, &mut scratch.engine);
         scratch.writer.repaired(self.index, at, failure_mode);
         self.conclude(at, around, scratch);
     }
@@ -230,10 +311,19 @@ impl Device {
         let severity = |mode| engine_out.severity(mode).unwrap_or(Severity::Warning);
         let modes = &self.engine.profile().modes;
         let mut emit = |mode, edge| edges.push((mode, edge));
-        self.memory.tracker.step(modes, engine_out.judged, engine_out.active, severity, measured_at, &mut emit);
+        self.memory.tracker.step(
+            modes,
+            engine_out.judged,
+            engine_out.active,
+            severity,
+            measured_at,
+            &mut emit,
+        );
         for (mode, edge) in edges.drain(..) {
             let explained = self.engine.explain(&self.memory.state, mode, around.names);
-            let Some(failure_mode) = self.engine.profile().mode(mode).map(|m| m.id.clone()) else { continue };
+            let Some(failure_mode) = self.engine.profile().mode(mode).map(|m| m.id.clone()) else {
+                continue;
+            };
             let state = match edge {
                 Edge::Raised { severity } | Edge::Severity { to: severity, .. } => ConditionState::Active { severity },
                 Edge::Cleared => ConditionState::Clear,
@@ -261,7 +351,12 @@ impl Device {
         around: &Surroundings<'_>,
         scratch: &mut Scratch,
     ) {
-        let event = DeviceEvent { ts: Some(at), code: code.to_owned(), state, text: text.to_owned() };
+        let event = DeviceEvent {
+            ts: Some(at),
+            code: code.to_owned(),
+            state,
+            text: text.to_owned(),
+        };
         self.event(&event, at, around, scratch);
     }
 }

@@ -3,8 +3,10 @@
 
 use super::positions::Positions;
 use crate::clock::Clock;
-use crate::history::{Committed, CommittedEntry, Embedded, HistoryError, HistorySink, InfluxStatus, JournalSource, OwnedMessage};
 use crate::history::influx::SourceError;
+use crate::history::{
+    Committed, CommittedEntry, Embedded, HistoryError, HistorySink, InfluxStatus, JournalSource, OwnedMessage,
+};
 use crate::ingest::directory::Directory;
 use crate::store::codec::{CodecError, EntryReader, Record};
 use crate::store::{Reader, StoreError};
@@ -36,10 +38,21 @@ impl JournalEntry<'_> {
 
 impl CommittedEntry for JournalEntry<'_> {
     fn visit(&self, each: &mut dyn FnMut(Committed<'_>)) {
-        let Ok(mut records) = EntryReader::new(self.0) else { return };
+        let Ok(mut records) = EntryReader::new(self.0) else {
+            return;
+        };
         while let Ok(Some(record)) = records.next() {
             match record {
-                Record::Telemetry { device, measured_at, samples, .. } => each(Committed { device, measured_at, samples }),
+                Record::Telemetry {
+                    device,
+                    measured_at,
+                    samples,
+                    ..
+                } => each(Committed {
+                    device,
+                    measured_at,
+                    samples,
+                }),
                 Record::Event { .. } | Record::Status { .. } | Record::Repaired { .. } => {}
             }
         }
@@ -105,10 +118,17 @@ impl HistoryFeed {
 
     /// Takes one bite; whether there was one.
     fn round(&mut self, taken: &mut u64, unsealed: &mut u64) -> Result<bool, FeedError> {
-        let entries = if self.positions.last() > *taken { self.reader.journal_after(*taken, TAKE_BYTES)? } else { Vec::new() };
+        let entries = if self.positions.last() > *taken {
+            self.reader.journal_after(*taken, TAKE_BYTES)?
+        } else {
+            Vec::new()
+        };
         for (position, bytes) in &entries {
             let entry = JournalEntry(bytes);
-            entry.check().map_err(|source| FeedError::Entry { position: *position, source })?;
+            entry.check().map_err(|source| FeedError::Entry {
+                position: *position,
+                source,
+            })?;
             self.history.absorb(*position, &entry, &*self.directory)?;
             *taken = *position;
             *unsealed += bytes.len() as u64;
@@ -134,7 +154,10 @@ pub struct InfluxSource {
 impl InfluxSource {
     /// With a reader of its own.
     pub fn new(reader: Reader, positions: &Positions) -> Self {
-        InfluxSource { reader: Arc::new(Mutex::new(reader)), positions: positions.watch() }
+        InfluxSource {
+            reader: Arc::new(Mutex::new(reader)),
+            positions: positions.watch(),
+        }
     }
 }
 
@@ -150,7 +173,11 @@ impl JournalSource for InfluxSource {
                 let mut messages = Vec::new();
                 entry.visit(&mut |m| {
                     let samples = m.samples.to_vec();
-                    messages.push(OwnedMessage { device: m.device, measured_at: m.measured_at, samples });
+                    messages.push(OwnedMessage {
+                        device: m.device,
+                        measured_at: m.measured_at,
+                        samples,
+                    });
                 });
                 Ok((position, messages))
             };

@@ -6,6 +6,7 @@ pub mod commit;
 pub mod device;
 pub mod feed;
 pub mod positions;
+pub mod records;
 pub mod recovery;
 pub mod repeats;
 pub mod shard;

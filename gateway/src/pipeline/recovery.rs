@@ -5,11 +5,11 @@ use super::shard::{Shard, shard_of};
 use crate::ingest::directory::Directory;
 use crate::store::codec::EntryReader;
 use crate::store::{Reader, StoreError};
+use alerting::Book;
 use alerting::book::Snapshot;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
-use alerting::Book;
 use domain::DeviceIndex;
 use std::sync::Arc;
 
@@ -54,7 +54,10 @@ pub fn restore_shards(reader: &Reader, shards: &mut [Shard]) -> Result<Recovered
             break;
         }
         for (at, entry) in entries {
-            let damaged = |problem: String| StoreError::Damaged { what: format!("journal entry {at}"), problem };
+            let damaged = |problem: String| StoreError::Damaged {
+                what: format!("journal entry {at}"),
+                problem,
+            };
             let mut records = EntryReader::new(&entry).map_err(|e| damaged(e.to_string()))?;
             while let Some(record) = records.next().map_err(|e| damaged(e.to_string()))? {
                 let device: DeviceIndex = record.device();
@@ -78,7 +81,12 @@ pub fn restore_book(
     directory: &Directory,
     shards: &mut [Shard],
 ) -> Result<Book, StoreError> {
-    let damaged = |what: String| move |error: serde_json::Error| StoreError::Damaged { what, problem: error.to_string() };
+    let damaged = |what: String| {
+        move |error: serde_json::Error| StoreError::Damaged {
+            what,
+            problem: error.to_string(),
+        }
+    };
     let mut alarms: Vec<AlarmRecord> = Vec::new();
     for row in reader.last_alarms()? {
         alarms.push(serde_json::from_str(&row.record).map_err(damaged(format!("alarm {}", row.id)))?);
@@ -90,13 +98,17 @@ pub fn restore_book(
     let of = shards.len();
     for alarm in alarms.iter().filter(|a| a.life.state.is_active()) {
         if let Some(device) = directory.find(&alarm.device) {
-            shards[shard_of(device, of)].adopt_standing(
-                device,
-                alarm.failure_mode.as_str(),
-                alarm.life.severity,
-            );
+            shards[shard_of(device, of)].adopt_standing(device, alarm.failure_mode.as_str(), alarm.life.severity);
         }
     }
     let last_ticket = reader.last_ticket_number()?;
-    Ok(Book::restore(policy, Snapshot { alarms, tickets, last: Vec::new(), last_ticket }))
+    Ok(Book::restore(
+        policy,
+        Snapshot {
+            alarms,
+            tickets,
+            last: Vec::new(),
+            last_ticket,
+        },
+    ))
 }

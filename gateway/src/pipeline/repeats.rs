@@ -67,7 +67,11 @@ impl Repeats {
             return Admission::Duplicate;
         }
         let skew = (received_at - measured_at).0 as f32;
-        self.skew_ms = if self.newest.is_none() { skew } else { self.skew_ms + 0.05 * (skew - self.skew_ms) };
+        self.skew_ms = if self.newest.is_none() {
+            skew
+        } else {
+            self.skew_ms + 0.05 * (skew - self.skew_ms)
+        };
         match self.newest {
             Some(newest) if measured_at < newest => self.behind(measured_at, newest, reorder_window),
             Some(_) | None => {
@@ -115,7 +119,10 @@ impl Repeats {
                 if self.boots.len() == BOOTS {
                     self.boots.remove(0);
                 }
-                self.boots.push(Seen { boot: sequence.boot, ranges: Vec::new() });
+                self.boots.push(Seen {
+                    boot: sequence.boot,
+                    ranges: Vec::new(),
+                });
                 self.boots.last_mut().expect("just pushed")
             }
         };
@@ -189,7 +196,9 @@ impl Seen {
 fn content_hash(measured_at: Timestamp, samples: &[Sample]) -> u32 {
     let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(17);
     let start = step(0xcbf2_9ce4_8422_2325, measured_at.0 as u64);
-    let hash = samples.iter().fold(start, |h, s| step(step(h, u64::from(s.metric.0)), s.value.to_bits()));
+    let hash = samples
+        .iter()
+        .fold(start, |h, s| step(step(h, u64::from(s.metric.0)), s.value.to_bits()));
     (hash ^ (hash >> 32)) as u32
 }
 
@@ -203,7 +212,10 @@ mod tests {
     const WINDOW: Millis = Millis::seconds(60);
 
     fn samples(value: f64) -> [Sample; 1] {
-        [Sample { metric: MetricIndex(0), value }]
+        [Sample {
+            metric: MetricIndex(0),
+            value,
+        }]
     }
 
     fn numbered(repeats: &mut Repeats, at: i64, number: u64) -> Admission {
@@ -249,7 +261,9 @@ mod tests {
     fn a_clock_that_was_set_back_is_believed_after_a_while() {
         let mut repeats = Repeats::default();
         numbered(&mut repeats, 10_000_000, 0);
-        let verdicts: Vec<_> = (1..=25).map(|i| numbered(&mut repeats, 1_000_000 + i * 1_000, i as u64)).collect();
+        let verdicts: Vec<_> = (1..=25)
+            .map(|i| numbered(&mut repeats, 1_000_000 + i * 1_000, i as u64))
+            .collect();
         assert_eq!(verdicts.iter().filter(|v| **v == Admission::Late).count(), 19);
         assert_eq!(verdicts.last(), Some(&Admission::Live));
     }

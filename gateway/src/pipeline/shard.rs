@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Item, Processed, WaveformItem};
 use super::catalogue::Catalogue;
-use super::commit::ToCommit;
+use super::commit::{CheckpointSlice, ToCommit};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
 use crate::ingest::directory::Directory;
 use crate::store::codec::Record;
@@ -118,6 +118,8 @@ pub struct Shard {
     scratch: Scratch,
     watched: Vec<DeviceIndex>,
     cursor: usize,
+    /// The round before found nothing to write.
+    was_clean: bool,
 }
 
 /// The shard of a device.
@@ -128,7 +130,14 @@ pub fn shard_of(device: DeviceIndex, shards: usize) -> usize {
 impl Shard {
     /// A shard without devices.
     pub fn new(setup: ShardSetup) -> Self {
-        Shard { setup, devices: Vec::new(), scratch: Scratch::default(), watched: Vec::new(), cursor: 0 }
+        Shard {
+            setup,
+            devices: Vec::new(),
+            scratch: Scratch::default(),
+            watched: Vec::new(),
+            cursor: 0,
+            was_clean: false,
+        }
     }
 
     /// Takes over a device as its checkpoint knows it.
@@ -144,9 +153,21 @@ impl Shard {
             return;
         }
         match record {
-            Record::Telemetry { measured_at, received_at, quality, sequence, samples, derived, .. } => {
+            Record::Telemetry {
+                measured_at,
+                received_at,
+                quality,
+                sequence,
+                samples,
+                derived,
+                ..
+            } => {
                 let is_waveform = *derived == samples.len();
-                let measured = if is_waveform { samples } else { &samples[..samples.len() - derived] };
+                let measured = if is_waveform {
+                    samples
+                } else {
+                    &samples[..samples.len() - derived]
+                };
                 let arrival = Arrival {
                     measured_at: *measured_at,
                     received_at: *received_at,
@@ -160,7 +181,13 @@ impl Shard {
                     target.telemetry(arrival, &around, scratch);
                 }
             }
-            Record::Event { measured_at, state, code, text, .. } => {
+            Record::Event {
+                measured_at,
+                state,
+                code,
+                text,
+                ..
+            } => {
                 target.replay_event(*measured_at, *state, code, text, &around, scratch);
             }
             Record::Status { received_at, state, .. } => target.status(*state, *received_at, &around, scratch),
@@ -202,7 +229,11 @@ impl Shard {
         match message {
             ToShard::Batch(batch) => self.batch(*batch),
             ToShard::Tick(now) => self.tick(now),
-            ToShard::Repaired { device, failure_mode, at } => {
+            ToShard::Repaired {
+                device,
+                failure_mode,
+                at,
+            } => {
                 let (target, around, scratch) = self.parts(device);
                 target.repaired(&failure_mode, at, &around, scratch);
             }
@@ -238,7 +269,11 @@ impl Shard {
             return std::ops::ControlFlow::Continue(());
         }
         let processed = std::mem::take(&mut self.scratch.out);
-        match self.setup.commit.blocking_send(ToCommit::Processed(Box::new(processed))) {
+        match self
+            .setup
+            .commit
+            .blocking_send(ToCommit::Processed(Box::new(processed)))
+        {
             Ok(()) => std::ops::ControlFlow::Continue(()),
             Err(_) => std::ops::ControlFlow::Break(()),
         }
@@ -259,7 +294,11 @@ impl Shard {
                     };
                     device.telemetry(arrival, &around, scratch);
                     if !self.watched.is_empty() && self.watched.contains(&item.device) {
-                        let reading = LiveReading { device: item.device, measured_at: item.measured_at, samples: samples.to_vec() };
+                        let reading = LiveReading {
+                            device: item.device,
+                            measured_at: item.measured_at,
+                            samples: samples.to_vec(),
+                        };
                         self.setup.live.send(reading).ok();
                     }
                 }
@@ -287,19 +326,40 @@ impl Shard {
         let features = models::waveform_features(&item.waveform);
         let named = features.iter().filter_map(|feature| {
             let metric = directory.metric_or_register(&format!("{}.{}", item.sensor, feature.suffix))?;
-            Some(Sample { metric, value: feature.value })
+            Some(Sample {
+                metric,
+                value: feature.value,
+            })
         });
         let samples: Vec<Sample> = named.collect();
         let (device, around, scratch) = self.parts(item.device);
         let (measured_at, quality) = (item.measured_at, Quality::Good);
-        if device.features(Arrival { measured_at, received_at, quality, sequence: None, samples: &samples }, &around, scratch) {
+        if device.features(
+            Arrival {
+                measured_at,
+                received_at,
+                quality,
+                sequence: None,
+                samples: &samples,
+            },
+            &around,
+            scratch,
+        ) {
             let sensor = item.sensor.as_str().to_owned();
-            scratch.out.waveforms.push(WaveformRow { device: item.device, sensor, measured_at, payload: item.payload });
+            scratch.out.waveforms.push(WaveformRow {
+                device: item.device,
+                sensor,
+                measured_at,
+                payload: item.payload,
+            });
         }
     }
 
     fn tick(&mut self, now: Timestamp) {
-        let around = Surroundings { names: &*self.setup.directory, reorder_window: self.setup.reorder_window };
+        let around = Surroundings {
+            names: &*self.setup.directory,
+            reorder_window: self.setup.reorder_window,
+        };
         for device in self.devices.iter_mut().flatten() {
             device.look_for_silence(now, self.setup.started_at, &around, &mut self.scratch);
         }
@@ -307,6 +367,11 @@ impl Shard {
 
     fn checkpoint(&mut self) -> std::ops::ControlFlow<()> {
         let is_first = self.cursor == 0;
+        let is_clean = is_first && !self.devices.iter().flatten().any(|d| d.is_dirty);
+        if std::mem::replace(&mut self.was_clean, is_clean) && is_clean {
+            // an idle gateway does not write
+            return std::ops::ControlFlow::Continue(());
+        }
         let (mut states, mut bytes) = (Vec::new(), 0);
         while self.cursor < self.devices.len() && bytes < CHECKPOINT_BYTES {
             if let Some(device) = self.devices[self.cursor].as_mut().filter(|d| d.is_dirty) {
@@ -316,7 +381,9 @@ impl Shard {
                         states.push((device.index, state));
                         device.is_dirty = false;
                     }
-                    Err(error) => tracing::error!(device = device.index.0, %error, "cannot write the state of a device"),
+                    Err(error) => {
+                        tracing::error!(device = device.index.0, %error, "cannot write the state of a device")
+                    }
                 }
             }
             self.cursor += 1;
@@ -325,8 +392,13 @@ impl Shard {
         if is_last {
             self.cursor = 0;
         }
-        let checkpoints = ToCommit::Checkpoints { shard: self.setup.number, states, is_first, is_last };
-        match self.setup.commit.blocking_send(checkpoints) {
+        let slice = CheckpointSlice {
+            shard: self.setup.number,
+            states,
+            is_first,
+            is_last,
+        };
+        match self.setup.commit.blocking_send(ToCommit::Checkpoints(slice)) {
             Ok(()) => std::ops::ControlFlow::Continue(()),
             Err(_) => std::ops::ControlFlow::Break(()),
         }
@@ -351,7 +423,9 @@ impl Shard {
             health: device.engine.health(&device.memory.state),
             connectivity: device.memory.connectivity,
             last_received: device.memory.state.last_received(),
-            silent_after: device.engine.silence_deadline(&device.memory.state, self.setup.started_at),
+            silent_after: device
+                .engine
+                .silence_deadline(&device.memory.state, self.setup.started_at),
         };
         self.devices.iter().flatten().map(|d| summary(d)).collect()
     }
@@ -375,6 +449,13 @@ impl Shard {
             let engine = setup.catalogue.engine_of(index, &setup.directory);
             Box::new(Device::new(index, engine))
         });
-        (device, Surroundings { names: &*setup.directory, reorder_window: setup.reorder_window }, &mut self.scratch)
+        (
+            device,
+            Surroundings {
+                names: &*setup.directory,
+                reorder_window: setup.reorder_window,
+            },
+            &mut self.scratch,
+        )
     }
 }

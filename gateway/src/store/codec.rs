@@ -166,7 +166,8 @@ impl BlockWriter {
     /// Adds a telemetry message.
     pub fn telemetry(&mut self, message: &Telemetry<'_>) {
         let count = message.samples.len() + message.derived.len();
-        let is_same = self.metrics.len() == count && self.metrics.iter().zip(message.all()).all(|(m, s)| *m == s.metric);
+        let is_same =
+            self.metrics.len() == count && self.metrics.iter().zip(message.all()).all(|(m, s)| *m == s.metric);
         let mut flags = KIND_TELEMETRY;
         flags |= if is_same { FLAG_SAME_METRICS } else { 0 };
         flags |= if message.is_late { FLAG_LATE } else { 0 };
@@ -286,15 +287,22 @@ pub struct EntryReader<'a> {
 impl<'a> EntryReader<'a> {
     /// Checks version and checksum.
     pub fn new(entry: &'a [u8]) -> Result<Self, CodecError> {
-        let Some((body, checksum)) = entry.split_last_chunk::<4>() else { return Err(CodecError::Malformed(0)) };
+        let Some((body, checksum)) = entry.split_last_chunk::<4>() else {
+            return Err(CodecError::Malformed(0));
+        };
         let (found, expected) = (crc32fast::hash(body), u32::from_le_bytes(*checksum));
         if found != expected {
             return Err(CodecError::Checksum { found, expected });
         }
         match body.first() {
-            Some(&VERSION) => {
-                Ok(EntryReader { bytes: body, at: 1, block_end: 1, samples: Vec::new(), last_measured: 0, last_received: 0 })
-            }
+            Some(&VERSION) => Ok(EntryReader {
+                bytes: body,
+                at: 1,
+                block_end: 1,
+                samples: Vec::new(),
+                last_measured: 0,
+                last_received: 0,
+            }),
             Some(version) => Err(CodecError::Version(*version)),
             None => Err(CodecError::Malformed(0)),
         }
@@ -323,16 +331,38 @@ impl<'a> EntryReader<'a> {
         match flags & KIND_MASK {
             KIND_TELEMETRY => self.telemetry(flags, device, measured_at, received_at).map(Some),
             KIND_EVENT => {
-                let state = if self.take::<1>()? == [1] { EventState::Raised } else { EventState::Cleared };
+                let state = if self.take::<1>()? == [1] {
+                    EventState::Raised
+                } else {
+                    EventState::Cleared
+                };
                 let code = self.text()?;
                 let text = self.text()?;
-                Ok(Some(Record::Event { device, measured_at, state, code, text }))
+                Ok(Some(Record::Event {
+                    device,
+                    measured_at,
+                    state,
+                    code,
+                    text,
+                }))
             }
             KIND_STATUS => {
-                let state = if self.take::<1>()? == [1] { Connectivity::Online } else { Connectivity::Offline };
-                Ok(Some(Record::Status { device, received_at, state }))
+                let state = if self.take::<1>()? == [1] {
+                    Connectivity::Online
+                } else {
+                    Connectivity::Offline
+                };
+                Ok(Some(Record::Status {
+                    device,
+                    received_at,
+                    state,
+                }))
             }
-            KIND_REPAIRED => Ok(Some(Record::Repaired { device, at: received_at, failure_mode: self.text()? })),
+            KIND_REPAIRED => Ok(Some(Record::Repaired {
+                device,
+                at: received_at,
+                failure_mode: self.text()?,
+            })),
             _ => Err(CodecError::Malformed(self.at)),
         }
     }
@@ -346,7 +376,10 @@ impl<'a> EntryReader<'a> {
     ) -> Result<Record<'_>, CodecError> {
         let sequence = if flags & FLAG_SEQUENCE != 0 {
             let number = self.varint()?;
-            Some(Sequence { number, boot: Boot(u64::from_le_bytes(self.take::<8>()?)) })
+            Some(Sequence {
+                number,
+                boot: Boot(u64::from_le_bytes(self.take::<8>()?)),
+            })
         } else {
             None
         };
@@ -374,18 +407,33 @@ impl<'a> EntryReader<'a> {
             (false, false) => Quality::Good,
         };
         let is_late = flags & FLAG_LATE != 0;
-        Ok(Record::Telemetry { device, measured_at, received_at, is_late, quality, sequence, samples: &self.samples, derived })
+        Ok(Record::Telemetry {
+            device,
+            measured_at,
+            received_at,
+            is_late,
+            quality,
+            sequence,
+            samples: &self.samples,
+            derived,
+        })
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let found = self.bytes.get(self.at..self.at + N).and_then(|b| <[u8; N]>::try_from(b).ok());
+        let found = self
+            .bytes
+            .get(self.at..self.at + N)
+            .and_then(|b| <[u8; N]>::try_from(b).ok());
         self.at += N;
         found.ok_or(CodecError::Malformed(self.at))
     }
 
     fn text(&mut self) -> Result<&'a str, CodecError> {
         let length = self.varint()? as usize;
-        let text = self.bytes.get(self.at..self.at.saturating_add(length)).and_then(|b| std::str::from_utf8(b).ok());
+        let text = self
+            .bytes
+            .get(self.at..self.at.saturating_add(length))
+            .and_then(|b| std::str::from_utf8(b).ok());
         self.at = self.at.saturating_add(length);
         text.ok_or(CodecError::Malformed(self.at))
     }
@@ -420,28 +468,43 @@ mod tests {
 
     fn owned() -> impl Strategy<Value = Owned> {
         let samples = proptest::collection::vec((0u32..300, any::<u64>()), 1..6);
-        (any::<u32>(), any::<i64>(), any::<i64>(), any::<bool>(), any::<Option<(u64, u64)>>(), samples).prop_map(
-            |(device, measured_at, received_at, is_late, sequence, samples)| Owned {
+        (
+            any::<u32>(),
+            any::<i64>(),
+            any::<i64>(),
+            any::<bool>(),
+            any::<Option<(u64, u64)>>(),
+            samples,
+        )
+            .prop_map(|(device, measured_at, received_at, is_late, sequence, samples)| Owned {
                 device,
                 measured_at,
                 received_at,
                 is_late,
                 sequence,
                 samples,
-            },
-        )
+            })
     }
 
     fn write(writer: &mut BlockWriter, m: &Owned) {
-        let samples: Vec<Sample> =
-            m.samples.iter().map(|(metric, bits)| Sample { metric: MetricIndex(*metric), value: f64::from_bits(*bits) }).collect();
+        let samples: Vec<Sample> = m
+            .samples
+            .iter()
+            .map(|(metric, bits)| Sample {
+                metric: MetricIndex(*metric),
+                value: f64::from_bits(*bits),
+            })
+            .collect();
         writer.telemetry(&Telemetry {
             device: DeviceIndex(m.device),
             measured_at: Timestamp(m.measured_at),
             received_at: Timestamp(m.received_at),
             is_late: m.is_late,
             quality: Quality::Uncertain,
-            sequence: m.sequence.map(|(number, boot)| Sequence { number, boot: Boot(boot) }),
+            sequence: m.sequence.map(|(number, boot)| Sequence {
+                number,
+                boot: Boot(boot),
+            }),
             samples: &samples[..samples.len() - 1],
             derived: &samples[samples.len() - 1..],
         });
@@ -490,9 +553,19 @@ mod tests {
         writer.status(DeviceIndex(3), Timestamp(2_000), Connectivity::Offline);
         let entry = seal([writer.take().as_slice()]);
         let mut reader = EntryReader::new(&entry).expect("sound");
-        let event = Record::Event { device: DeviceIndex(3), measured_at: Timestamp(1_000), state: EventState::Raised, code: "E47", text: "door" };
+        let event = Record::Event {
+            device: DeviceIndex(3),
+            measured_at: Timestamp(1_000),
+            state: EventState::Raised,
+            code: "E47",
+            text: "door",
+        };
         assert_eq!(reader.next().expect("sound"), Some(event));
-        let status = Record::Status { device: DeviceIndex(3), received_at: Timestamp(2_000), state: Connectivity::Offline };
+        let status = Record::Status {
+            device: DeviceIndex(3),
+            received_at: Timestamp(2_000),
+            state: Connectivity::Offline,
+        };
         assert_eq!(reader.next().expect("sound"), Some(status));
     }
 }

@@ -23,18 +23,23 @@ impl<'a> Commit<'a> {
     }
 
     fn execute(&self, sql: &str, values: impl rusqlite::Params, what: &'static str) -> Result<usize, StoreError> {
-        self.transaction.prepare_cached(sql).and_then(|mut s| s.execute(values)).attempt(what)
+        self.transaction
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute(values))
+            .attempt(what)
     }
 
     /// The journal entry of this commit.
     pub fn journal(&self, entry: &[u8], messages: u64, now: Timestamp) -> Result<(), StoreError> {
         let values = params![self.position as i64, now.0, messages as i64, entry];
-        self.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", values, "write the journal").map(drop)
+        self.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", values, "write the journal")
+            .map(drop)
     }
 
     /// Removes entries that are everywhere they must go. At most `limit` a commit, so that no commit takes long.
     pub fn trim_journal(&self, up_to: u64, limit: u32) -> Result<usize, StoreError> {
-        let keep = "INSERT INTO meta VALUES ('last_position', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        let keep =
+            "INSERT INTO meta VALUES ('last_position', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
         self.execute(keep, params![self.position as i64], "remember the last position")?;
         let sql = "DELETE FROM journal WHERE position IN (SELECT position FROM journal WHERE position <= ? ORDER BY position LIMIT ?)";
         self.execute(sql, params![up_to as i64, limit], "trim the journal")
@@ -42,7 +47,8 @@ impl<'a> Commit<'a> {
 
     /// A device that is new, or has another profile.
     pub fn device(&self, device: &StoredDevice) -> Result<(), StoreError> {
-        let sql = "INSERT INTO device VALUES (?, ?, ?, ?, ?) ON CONFLICT (idx) DO UPDATE SET profile = excluded.profile";
+        let sql =
+            "INSERT INTO device VALUES (?, ?, ?, ?, ?) ON CONFLICT (idx) DO UPDATE SET profile = excluded.profile";
         let values = params![
             device.index.0,
             device.key.site.as_str(),
@@ -55,7 +61,12 @@ impl<'a> Commit<'a> {
 
     /// A metric name that is new.
     pub fn metric(&self, index: MetricIndex, name: &MetricName) -> Result<(), StoreError> {
-        self.execute("INSERT OR IGNORE INTO metric VALUES (?, ?)", params![index.0, name.as_str()], "register a metric").map(drop)
+        self.execute(
+            "INSERT OR IGNORE INTO metric VALUES (?, ?)",
+            params![index.0, name.as_str()],
+            "register a metric",
+        )
+        .map(drop)
     }
 
     /// The learned state of a device.
@@ -117,29 +128,51 @@ impl<'a> Commit<'a> {
     /// A line of the audit trail.
     pub fn audit(&self, row: &AuditRow) -> Result<(), StoreError> {
         let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)";
-        self.execute(sql, params![row.at.0, row.actor, row.action, row.subject, row.detail], "write the audit trail").map(drop)
+        self.execute(
+            sql,
+            params![row.at.0, row.actor, row.action, row.subject, row.detail],
+            "write the audit trail",
+        )
+        .map(drop)
     }
 
     /// An order that must leave; an order that is there already stays as it is. Returns its number if it is new.
     pub fn outbox(&self, row: &OutboxRow) -> Result<Option<u64>, StoreError> {
         let sql = "INSERT OR IGNORE INTO outbox (target, key, kind, subject, payload, created_at, next_attempt_at) \
                    VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let values =
-            params![row.target, row.key, row.kind, row.subject, row.payload, row.created_at.0, row.next_attempt_at.0];
+        let values = params![
+            row.target,
+            row.key,
+            row.kind,
+            row.subject,
+            row.payload,
+            row.created_at.0,
+            row.next_attempt_at.0
+        ];
         let inserted = self.execute(sql, values, "order a delivery")?;
         Ok((inserted > 0).then(|| self.transaction.last_insert_rowid() as u64))
     }
 
     /// The order has arrived.
     pub fn outbox_done(&self, id: u64) -> Result<(), StoreError> {
-        self.execute("DELETE FROM outbox WHERE id = ?", params![id as i64], "close a delivery").map(drop)
+        self.execute(
+            "DELETE FROM outbox WHERE id = ?",
+            params![id as i64],
+            "close a delivery",
+        )
+        .map(drop)
     }
 
     /// The order did not arrive; it is tried again at `next_attempt_at`, or never if that is none.
     pub fn outbox_failed(&self, id: u64, next_attempt_at: Option<Timestamp>, error: &str) -> Result<(), StoreError> {
         let sql = "UPDATE outbox SET attempts = attempts + 1, last_error = ?2, next_attempt_at = coalesce(?3, next_attempt_at), \
                    state = CASE WHEN ?3 IS NULL THEN 'dead' ELSE 'waiting' END WHERE id = ?1";
-        self.execute(sql, params![id as i64, error, next_attempt_at.map(|t| t.0)], "put off a delivery").map(drop)
+        self.execute(
+            sql,
+            params![id as i64, error, next_attempt_at.map(|t| t.0)],
+            "put off a delivery",
+        )
+        .map(drop)
     }
 
     /// The latest message of a retained topic.
@@ -150,26 +183,49 @@ impl<'a> Commit<'a> {
 
     /// A packet that was not understood; the oldest make room beyond `limit`.
     pub fn quarantine(&self, row: &QuarantineRow, limit: u64) -> Result<(), StoreError> {
-        let sql = "INSERT INTO quarantine (received_at, topic, payload, is_cut, reason, detail) VALUES (?, ?, ?, ?, ?, ?)";
-        let values = params![row.received_at.0, row.topic, row.payload, row.is_cut, row.reason, row.detail];
+        let sql =
+            "INSERT INTO quarantine (received_at, topic, payload, is_cut, reason, detail) VALUES (?, ?, ?, ?, ?, ?)";
+        let values = params![
+            row.received_at.0,
+            row.topic,
+            row.payload,
+            row.is_cut,
+            row.reason,
+            row.detail
+        ];
         self.execute(sql, values, "quarantine a packet")?;
         let newest = self.transaction.last_insert_rowid();
         let make_room = "DELETE FROM quarantine WHERE id <= ?";
-        self.execute(make_room, params![newest - limit as i64], "make room in quarantine").map(drop)
+        self.execute(make_room, params![newest - limit as i64], "make room in quarantine")
+            .map(drop)
     }
 
     /// A packet leaves quarantine, replayed or discarded. Whether it was there.
     pub fn release(&self, id: u64) -> Result<bool, StoreError> {
-        self.execute("DELETE FROM quarantine WHERE id = ?", params![id as i64], "release from quarantine").map(|n| n > 0)
+        self.execute(
+            "DELETE FROM quarantine WHERE id = ?",
+            params![id as i64],
+            "release from quarantine",
+        )
+        .map(|n| n > 0)
     }
 
     /// A raw waveform; the oldest of the sensor make room beyond `keep`.
     pub fn waveform(&self, row: &WaveformRow, keep: u32) -> Result<(), StoreError> {
         let sql = "INSERT OR IGNORE INTO waveform (device, sensor, measured_at, payload) VALUES (?, ?, ?, ?)";
-        self.execute(sql, params![row.device.0, row.sensor, row.measured_at.0, row.payload], "store a waveform")?;
+        self.execute(
+            sql,
+            params![row.device.0, row.sensor, row.measured_at.0, row.payload],
+            "store a waveform",
+        )?;
         let make_room = "DELETE FROM waveform WHERE id IN (SELECT id FROM waveform WHERE device = ? AND sensor = ? \
                          ORDER BY measured_at DESC LIMIT -1 OFFSET ?)";
-        self.execute(make_room, params![row.device.0, row.sensor, keep], "make room for waveforms").map(drop)
+        self.execute(
+            make_room,
+            params![row.device.0, row.sensor, keep],
+            "make room for waveforms",
+        )
+        .map(drop)
     }
 
     /// A value that is kept across restarts.
@@ -188,6 +244,11 @@ impl<'a> Commit<'a> {
 
     /// The device's checkpoint is dropped, because its state cannot be read.
     pub fn forget_checkpoint(&self, device: DeviceIndex) -> Result<(), StoreError> {
-        self.execute("DELETE FROM checkpoint WHERE device = ?", params![device.0], "drop a checkpoint").map(drop)
+        self.execute(
+            "DELETE FROM checkpoint WHERE device = ?",
+            params![device.0],
+            "drop a checkpoint",
+        )
+        .map(drop)
     }
 }

@@ -120,12 +120,19 @@ pub struct Checkpoint {
 impl Store {
     /// Opens or creates the store of a data folder; an older schema is backed up, then migrated.
     pub fn open(folder: &Path) -> Result<Store, StoreError> {
-        let wrap = |source| StoreError::Folder { path: folder.to_owned(), source };
+        let wrap = |source| StoreError::Folder {
+            path: folder.to_owned(),
+            source,
+        };
         std::fs::create_dir_all(folder).map_err(wrap)?;
         let lock = File::create(folder.join("forewarn.lock")).map_err(wrap)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(StoreError::InUse { path: folder.to_owned() }),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse {
+                    path: folder.to_owned(),
+                });
+            }
             Err(std::fs::TryLockError::Error(source)) => return Err(wrap(source)),
         }
         let path = folder.join(FILE_NAME);
@@ -134,11 +141,18 @@ impl Store {
             .query_row("SELECT max(position) FROM journal", [], |row| row.get(0))
             .attempt("find the end of the journal")?;
         let kept: Option<i64> = connection
-            .query_row("SELECT value FROM meta WHERE key = 'last_position'", [], |row| row.get(0))
+            .query_row("SELECT value FROM meta WHERE key = 'last_position'", [], |row| {
+                row.get(0)
+            })
             .optional()
             .attempt("find the last position")?;
         let next_position = last.max(kept).unwrap_or(0) as u64 + 1;
-        Ok(Store { connection, next_position, path, _lock: lock })
+        Ok(Store {
+            connection,
+            next_position,
+            path,
+            _lock: lock,
+        })
     }
 
     /// Begins the next commit.

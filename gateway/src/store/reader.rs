@@ -65,22 +65,39 @@ impl Reader {
     pub fn devices(&self) -> Result<Vec<StoredDevice>, StoreError> {
         let read = |row: &Row<'_>| {
             let key = device_key(row, 1, 2)?;
-            Ok(StoredDevice { index: DeviceIndex(row.get(0)?), key, profile: row.get(3)?, first_seen: Timestamp(row.get(4)?) })
+            Ok(StoredDevice {
+                index: DeviceIndex(row.get(0)?),
+                key,
+                profile: row.get(3)?,
+                first_seen: Timestamp(row.get(4)?),
+            })
         };
-        self.list("SELECT idx, site, name, profile, first_seen FROM device ORDER BY idx", [], read, "read the devices")
+        self.list(
+            "SELECT idx, site, name, profile, first_seen FROM device ORDER BY idx",
+            [],
+            read,
+            "read the devices",
+        )
     }
 
     /// All metric names, by index.
     pub fn metrics(&self) -> Result<Vec<(MetricIndex, MetricName)>, StoreError> {
         let read = |row: &Row<'_>| Ok((MetricIndex(row.get(0)?), name(row, 1, MetricName::new)?));
-        self.list("SELECT idx, name FROM metric ORDER BY idx", [], read, "read the metric names")
+        self.list(
+            "SELECT idx, name FROM metric ORDER BY idx",
+            [],
+            read,
+            "read the metric names",
+        )
     }
 
     /// Journal entries after a position, oldest first, until `max_bytes` are reached (at least one if there is one).
     pub fn journal_after(&self, position: u64, max_bytes: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let what = "read the journal";
-        let mut statement =
-            self.connection.prepare_cached("SELECT position, entry FROM journal WHERE position > ? ORDER BY position").attempt(what)?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT position, entry FROM journal WHERE position > ? ORDER BY position")
+            .attempt(what)?;
         let mut rows = statement.query(params![position as i64]).attempt(what)?;
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next().attempt(what)? {
@@ -107,10 +124,20 @@ impl Reader {
     /// The state of every device that has one.
     pub fn checkpoints(&self, mut each: impl FnMut(Checkpoint)) -> Result<(), StoreError> {
         let read = |row: &Row<'_>| {
-            each(Checkpoint { device: DeviceIndex(row.get(0)?), position: row.get::<_, i64>(1)? as u64, state: row.get(2)? });
+            each(Checkpoint {
+                device: DeviceIndex(row.get(0)?),
+                position: row.get::<_, i64>(1)? as u64,
+                state: row.get(2)?,
+            });
             Ok(())
         };
-        self.list("SELECT device, position, state FROM checkpoint", [], read, "read the checkpoints").map(drop)
+        self.list(
+            "SELECT device, position, state FROM checkpoint",
+            [],
+            read,
+            "read the checkpoints",
+        )
+        .map(drop)
     }
 
     /// A value that is kept across restarts.
@@ -122,13 +149,27 @@ impl Reader {
     }
 
     /// Alarms, newest first, before a cursor (raised_at, id).
-    pub fn alarms(&self, filter: &ListFilter, before: Option<(i64, &str)>, limit: u32) -> Result<Vec<AlarmRow>, StoreError> {
+    pub fn alarms(
+        &self,
+        filter: &ListFilter,
+        before: Option<(i64, &str)>,
+        limit: u32,
+    ) -> Result<Vec<AlarmRow>, StoreError> {
         let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record \
                    FROM alarm WHERE (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR device = ?2) AND (?3 IS NULL OR state = ?3) \
                    AND (?4 IS NULL OR severity = ?4) AND (?5 IS NULL OR is_open = ?5) \
                    AND (?6 IS NULL OR (raised_at, id) < (?6, ?7)) ORDER BY raised_at DESC, id DESC LIMIT ?8";
         let (at, id) = (before.map(|b| b.0), before.map(|b| b.1));
-        let values = params![filter.site, filter.device, filter.state, filter.class, filter.is_open, at, id, limit];
+        let values = params![
+            filter.site,
+            filter.device,
+            filter.state,
+            filter.class,
+            filter.is_open,
+            at,
+            id,
+            limit
+        ];
         self.list(sql, values, alarm_row, "list alarms")
     }
 
@@ -136,7 +177,8 @@ impl Reader {
     pub fn alarm(&self, id: &str) -> Result<Option<AlarmRow>, StoreError> {
         let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record \
                    FROM alarm WHERE id = ?";
-        self.list(sql, params![id], alarm_row, "read an alarm").map(|mut rows| rows.pop())
+        self.list(sql, params![id], alarm_row, "read an alarm")
+            .map(|mut rows| rows.pop())
     }
 
     /// The last episode of every (device, failure mode), open or not.
@@ -147,13 +189,27 @@ impl Reader {
     }
 
     /// Tickets, newest first, before a cursor (opened_at, id).
-    pub fn tickets(&self, filter: &ListFilter, before: Option<(i64, i64)>, limit: u32) -> Result<Vec<TicketRow>, StoreError> {
+    pub fn tickets(
+        &self,
+        filter: &ListFilter,
+        before: Option<(i64, i64)>,
+        limit: u32,
+    ) -> Result<Vec<TicketRow>, StoreError> {
         let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, kind, opened_at, due_at, changed_at, revision, record \
                    FROM ticket WHERE (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR device = ?2) AND (?3 IS NULL OR state = ?3) \
                    AND (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR is_open = ?5) \
                    AND (?6 IS NULL OR (opened_at, id) < (?6, ?7)) ORDER BY opened_at DESC, id DESC LIMIT ?8";
         let (at, id) = (before.map(|b| b.0), before.map(|b| b.1));
-        let values = params![filter.site, filter.device, filter.state, filter.class, filter.is_open, at, id, limit];
+        let values = params![
+            filter.site,
+            filter.device,
+            filter.state,
+            filter.class,
+            filter.is_open,
+            at,
+            id,
+            limit
+        ];
         self.list(sql, values, ticket_row, "list tickets")
     }
 
@@ -168,13 +224,17 @@ impl Reader {
     pub fn ticket(&self, id: u64) -> Result<Option<TicketRow>, StoreError> {
         let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, kind, opened_at, due_at, changed_at, revision, record \
                    FROM ticket WHERE id = ?";
-        self.list(sql, params![id as i64], ticket_row, "read a ticket").map(|mut rows| rows.pop())
+        self.list(sql, params![id as i64], ticket_row, "read a ticket")
+            .map(|mut rows| rows.pop())
     }
 
     /// The highest ticket number given; 0 before the first.
     pub fn last_ticket_number(&self) -> Result<u64, StoreError> {
         let what = "find the last ticket number";
-        let last: Option<i64> = self.connection.query_row("SELECT max(id) FROM ticket", [], |row| row.get(0)).attempt(what)?;
+        let last: Option<i64> = self
+            .connection
+            .query_row("SELECT max(id) FROM ticket", [], |row| row.get(0))
+            .attempt(what)?;
         Ok(last.unwrap_or(0) as u64)
     }
 
@@ -188,26 +248,40 @@ impl Reader {
     /// When the next waiting delivery is due.
     pub fn outbox_next(&self) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT min(next_attempt_at) FROM outbox WHERE state = 'waiting'";
-        let next: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).attempt("read the outbox")?;
+        let next: Option<i64> = self
+            .connection
+            .query_row(sql, [], |row| row.get(0))
+            .attempt("read the outbox")?;
         Ok(next.map(Timestamp))
     }
 
     /// Retained messages.
     pub fn retained(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        self.list("SELECT topic, payload FROM retained", [], |row| Ok((row.get(0)?, row.get(1)?)), "read retained messages")
+        self.list(
+            "SELECT topic, payload FROM retained",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+            "read retained messages",
+        )
     }
 
     /// Packets in quarantine, newest first, before a cursor.
     pub fn quarantine(&self, before: Option<u64>, limit: u32) -> Result<Vec<QuarantineRow>, StoreError> {
         let sql = "SELECT id, received_at, topic, payload, is_cut, reason, detail FROM quarantine \
                    WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2";
-        self.list(sql, params![before.map(|b| b as i64), limit], quarantine_row, "list the quarantine")
+        self.list(
+            sql,
+            params![before.map(|b| b as i64), limit],
+            quarantine_row,
+            "list the quarantine",
+        )
     }
 
     /// One packet in quarantine.
     pub fn quarantined(&self, id: u64) -> Result<Option<QuarantineRow>, StoreError> {
         let sql = "SELECT id, received_at, topic, payload, is_cut, reason, detail FROM quarantine WHERE id = ?";
-        self.list(sql, params![id as i64], quarantine_row, "read the quarantine").map(|mut rows| rows.pop())
+        self.list(sql, params![id as i64], quarantine_row, "read the quarantine")
+            .map(|mut rows| rows.pop())
     }
 
     /// Lines of the audit trail, newest first, before a cursor.
@@ -224,7 +298,12 @@ impl Reader {
                 detail: row.get(5)?,
             })
         };
-        self.list(sql, params![subject, before.map(|b| b as i64), limit], read, "read the audit trail")
+        self.list(
+            sql,
+            params![subject, before.map(|b| b as i64), limit],
+            read,
+            "read the audit trail",
+        )
     }
 
     /// How many open alarms and tickets each device has: site, device, alarms, tickets.
@@ -232,7 +311,12 @@ impl Reader {
         let sql = "SELECT site, device, sum(alarms), sum(tickets) FROM ( \
                    SELECT site, device, 1 AS alarms, 0 AS tickets FROM alarm WHERE is_open \
                    UNION ALL SELECT site, device, 0, 1 FROM ticket WHERE is_open) GROUP BY site, device";
-        self.list(sql, [], |row| Ok((device_key(row, 0, 1)?, row.get(2)?, row.get(3)?)), "count open alarms and tickets")
+        self.list(
+            sql,
+            [],
+            |row| Ok((device_key(row, 0, 1)?, row.get(2)?, row.get(3)?)),
+            "count open alarms and tickets",
+        )
     }
 
     /// How many rows there are.
@@ -267,7 +351,10 @@ fn name<T>(row: &Row<'_>, column: usize, make: fn(&str) -> Result<T, domain::IdE
 }
 
 fn device_key(row: &Row<'_>, site: usize, device: usize) -> rusqlite::Result<DeviceKey> {
-    Ok(DeviceKey { site: name(row, site, domain::SiteName::new)?, device: name(row, device, domain::DeviceName::new)? })
+    Ok(DeviceKey {
+        site: name(row, site, domain::SiteName::new)?,
+        device: name(row, device, domain::DeviceName::new)?,
+    })
 }
 
 fn alarm_row(row: &Row<'_>) -> rusqlite::Result<AlarmRow> {

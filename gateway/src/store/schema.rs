@@ -22,21 +22,29 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
              PRAGMA foreign_keys = ON;",
         )
         .attempt("set up the database")?;
-    connection.busy_timeout(Duration::from_secs(10)).attempt("set up the database")?;
+    connection
+        .busy_timeout(Duration::from_secs(10))
+        .attempt("set up the database")?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&connection, path)?;
     Ok(connection)
 }
 
 fn version_of(connection: &Connection) -> Result<i64, StoreError> {
-    connection.query_row("PRAGMA user_version", [], |row| row.get(0)).attempt("read the schema version")
+    connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .attempt("read the schema version")
 }
 
 fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let found = version_of(connection)?;
     let known = MIGRATIONS.len() as i64;
     if found > known {
-        return Err(StoreError::TooNew { path: path.to_owned(), found, known });
+        return Err(StoreError::TooNew {
+            path: path.to_owned(),
+            found,
+            known,
+        });
     }
     if found > 0 && found < known {
         backup(connection, &path.with_extension(format!("before-schema-{known}.db")))?;
@@ -55,11 +63,17 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).attempt("open the database for reading")?;
-    connection.busy_timeout(Duration::from_secs(10)).attempt("open the database for reading")?;
+    connection
+        .busy_timeout(Duration::from_secs(10))
+        .attempt("open the database for reading")?;
     let found = version_of(&connection)?;
     let known = MIGRATIONS.len() as i64;
     if found > known {
-        return Err(StoreError::TooNew { path: path.to_owned(), found, known });
+        return Err(StoreError::TooNew {
+            path: path.to_owned(),
+            found,
+            known,
+        });
     }
     Ok(connection)
 }
@@ -68,5 +82,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
 pub(crate) fn backup(connection: &Connection, target: &Path) -> Result<(), StoreError> {
     let mut copy = Connection::open(target).attempt("create the backup file")?;
     let backup = rusqlite::backup::Backup::new(connection, &mut copy).attempt("begin the backup")?;
-    backup.run_to_completion(1_000, Duration::ZERO, None).attempt("copy the database")
+    backup
+        .run_to_completion(1_000, Duration::ZERO, None)
+        .attempt("copy the database")
 }

@@ -31,8 +31,14 @@ fn what_is_not_finished_is_not_there() {
     commit.journal(b"entry", 1, Timestamp(5)).expect("writes");
     let position = commit.finish().expect("commits");
     store.committed(position);
-    assert_eq!(store.reader().expect("reads").ticket(1).expect("reads"), Some(ticket(1, 1)));
-    assert_eq!(store.reader().expect("reads").journal_after(0, 1).expect("reads"), [(1, b"entry".to_vec())]);
+    assert_eq!(
+        store.reader().expect("reads").ticket(1).expect("reads"),
+        Some(ticket(1, 1))
+    );
+    assert_eq!(
+        store.reader().expect("reads").journal_after(0, 1).expect("reads"),
+        [(1, b"entry".to_vec())]
+    );
 }
 
 #[test]
@@ -104,7 +110,12 @@ fn an_order_given_twice_leaves_once_and_quarantine_keeps_the_newest() {
     let position = commit.finish().expect("commits");
     store.committed(position);
     let reader = store.reader().expect("reads");
-    let kept: Vec<i64> = reader.quarantine(None, 10).expect("lists").iter().map(|r| r.received_at.0).collect();
+    let kept: Vec<i64> = reader
+        .quarantine(None, 10)
+        .expect("lists")
+        .iter()
+        .map(|r| r.received_at.0)
+        .collect();
     assert_eq!(kept, [4, 3, 2]);
     assert_eq!(reader.outbox_due(Timestamp(1), 10).expect("due").len(), 1);
 }

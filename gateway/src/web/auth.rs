@@ -92,7 +92,10 @@ impl Auth {
             };
             return Some((actor, Via::Local));
         }
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(bearer);
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok())
+            .and_then(bearer);
         match bearer {
             Some(token) => self.of_token(token).map(|actor| (actor, Via::Bearer)),
             None => cookie(headers, COOKIE)
@@ -108,7 +111,10 @@ impl Auth {
         let mut sessions = self.sessions.lock().expect("nobody panics while holding the sessions");
         sessions.retain(|_, (_, until)| now < *until);
         if sessions.len() >= MOST_SESSIONS {
-            let first = sessions.iter().min_by_key(|(_, (_, until))| *until).map(|(id, _)| id.clone());
+            let first = sessions
+                .iter()
+                .min_by_key(|(_, (_, until))| *until)
+                .map(|(id, _)| id.clone());
             first.map(|id| sessions.remove(&id));
         }
         sessions.insert(SessionId(id.clone()), (actor, now + SESSION_LASTS));
@@ -140,7 +146,11 @@ fn bearer(value: &str) -> Option<&str> {
 fn is_same(expected: &[u8], given: &[u8]) -> bool {
     let mut difference = expected.len() ^ given.len();
     for (i, byte) in given.iter().enumerate() {
-        let at = if expected.is_empty() { 0 } else { expected[i % expected.len()] };
+        let at = if expected.is_empty() {
+            0
+        } else {
+            expected[i % expected.len()]
+        };
         difference |= usize::from(at ^ byte);
     }
     std::hint::black_box(difference) == 0
@@ -173,9 +183,10 @@ pub async fn identify<B: Backend>(
                 ..Problem::new(StatusCode::UNAUTHORIZED, "send a token: Authorization: Bearer …")
             };
             let mut response = problem.into_response();
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"forewarn\""));
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"forewarn\""),
+            );
             Err(response)
         }
     }
@@ -190,8 +201,14 @@ impl Who {
         if self.0.role >= role {
             return Ok(self.0);
         }
-        let word = serde_json::to_value(role).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        Err(Problem::new(StatusCode::FORBIDDEN, format!("this needs the role {word}")))
+        let word = serde_json::to_value(role)
+            .ok()
+            .and_then(|v| v.as_str().map(str::to_owned))
+            .unwrap_or_default();
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!("this needs the role {word}"),
+        ))
     }
 }
 

@@ -52,7 +52,10 @@ impl Default for WebConfig {
 impl WebConfig {
     /// The address to bind, if it is one.
     pub fn address(&self) -> Option<SocketAddr> {
-        let port_only = self.bind.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        let port_only = self
+            .bind
+            .strip_prefix("localhost:")
+            .map(|port| format!("127.0.0.1:{port}"));
         port_only.as_deref().unwrap_or(&self.bind).parse().ok()
     }
 
@@ -81,7 +84,10 @@ impl WebConfig {
         let (mut names, mut secrets) = (BTreeSet::new(), BTreeSet::new());
         for (i, token) in self.tokens.iter().enumerate() {
             if token.name.trim().is_empty() || token.name.chars().count() > 64 {
-                problems.push(Problem::at(format!("tokens[{i}].name"), "a name has 1 to 64 characters"));
+                problems.push(Problem::at(
+                    format!("tokens[{i}].name"),
+                    "a name has 1 to 64 characters",
+                ));
             }
             if !names.insert(&token.name) {
                 problems.push(Problem::at(format!("tokens[{i}].name"), "this name stands twice"));
@@ -166,7 +172,14 @@ mod tests {
             allowed_hosts: vec!["http://x".into()],
             has_secure_cookie: false,
         };
-        let expected = ["bind", "tokens[0].name", "tokens[1].token", "tokens[2].name", "tokens[2].token", "allowed_hosts[0]"];
+        let expected = [
+            "bind",
+            "tokens[0].name",
+            "tokens[1].token",
+            "tokens[2].name",
+            "tokens[2].token",
+            "allowed_hosts[0]",
+        ];
         assert_eq!(paths(&config), expected);
         assert!(!format!("{config:?}").contains("0123456789abcdef"));
     }

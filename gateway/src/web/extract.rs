@@ -1,7 +1,7 @@
 //! Parsing at the door: queries that refuse what they do not know, bodies whose every mistake is named, revisions.
 
-use super::problem::{FieldError, Problem};
 use super::backend::Slice;
+use super::problem::{FieldError, Problem};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
@@ -78,10 +78,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if body.is_empty() {
             return checked(serde_json::json!({}));
         }
-        let is_json = content_type
-            .as_ref()
-            .and_then(|v| v.to_str().ok())
-            .is_some_and(|t| t.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json")));
+        let is_json = content_type.as_ref().and_then(|v| v.to_str().ok()).is_some_and(|t| {
+            t.split(';')
+                .next()
+                .is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json"))
+        });
         if !is_json {
             let detail = "the body must be application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
@@ -162,10 +163,16 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if text == "*" {
             return Ok(IfMatch(None));
         }
-        let revision = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).and_then(|t| t.parse().ok());
+        let revision = text
+            .strip_prefix('"')
+            .and_then(|t| t.strip_suffix('"'))
+            .and_then(|t| t.parse().ok());
         match revision {
             Some(revision) => Ok(IfMatch(Some(revision))),
-            None => Err(Problem::new(StatusCode::PRECONDITION_FAILED, "If-Match names no revision of this resource")),
+            None => Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "If-Match names no revision of this resource",
+            )),
         }
     }
 }
@@ -196,7 +203,10 @@ pub fn ticket_id(text: &str) -> Result<TicketId, Problem> {
     let digits = text.strip_prefix("T-").unwrap_or(text);
     match digits.parse() {
         Ok(number) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(TicketId(number)),
-        Ok(_) | Err(_) => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no ticket {text}"))),
+        Ok(_) | Err(_) => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no ticket {text}"),
+        )),
     }
 }
 
@@ -227,9 +237,11 @@ pub fn text(pointer: &str, text: &str, most: usize) -> Result<String, Problem> {
 /// The same, and not empty.
 pub fn needed(pointer: &str, value: &str, most: usize) -> Result<String, Problem> {
     match text(pointer, value, most)? {
-        empty if empty.is_empty() => {
-            Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, "must not be empty"))
-        }
+        empty if empty.is_empty() => Err(Problem::field(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            pointer,
+            "must not be empty",
+        )),
         text => Ok(text),
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading, Order, Slice,
-    TicketCommand, TicketQuery, WatchGuard,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading, Order,
+    Slice, TicketCommand, TicketQuery, WatchGuard,
 };
 use dashboards::view::*;
 use domain::profile::{Profile, Role as MetricRole, shipped};
@@ -77,20 +77,132 @@ struct Made {
 const DEVICES: [(&str, &str, &str, (&str, &str), Connectivity, i64, Option<f64>); 14] = {
     use Connectivity::{Offline, Online, Silent, Unknown};
     [
-        ("pump", "hangzhou-plant", "pump-101", ("Cooling water pump 1", "1 号冷却水泵"), Online, 1, Some(34.0)),
-        ("pump", "hangzhou-plant", "pump-102", ("Cooling water pump 2", "2 号冷却水泵"), Online, 2, Some(93.0)),
-        ("pump", "hangzhou-plant", "pump-103", ("Boiler feed pump", "锅炉给水泵"), Online, 1, Some(71.0)),
-        ("compressor", "hangzhou-plant", "compressor-1", ("Screw compressor", "螺杆压缩机"), Online, 4, Some(88.0)),
-        ("compressor", "hangzhou-plant", "compressor-2", ("Screw compressor", "螺杆压缩机"), Offline, 5_400, Some(90.0)),
-        ("elevator", "riverside-mall", "elevator-a", ("Passenger lift A", "A 号客梯"), Online, 1, Some(22.0)),
-        ("elevator", "riverside-mall", "elevator-b", ("Passenger lift B", "B 号客梯"), Online, 2, Some(97.0)),
-        ("elevator", "riverside-mall", "elevator-c", ("Goods lift", "货梯"), Online, 2, Some(84.0)),
-        ("air_conditioner", "hotel-lotus", "ac-roof-1", ("Roof unit, lobby", "大堂屋顶机组"), Online, 8, Some(58.0)),
-        ("air_conditioner", "hotel-lotus", "ac-roof-2", ("Roof unit, ballroom", "宴会厅屋顶机组"), Silent, 1_260, Some(91.0)),
-        ("air_conditioner", "hotel-lotus", "ac-roof-3", ("Roof unit, rooms", "客房屋顶机组"), Online, 7, Some(99.0)),
-        ("washing_machine", "hotel-lotus", "laundry-1", ("Laundry machine", "洗衣机"), Online, 3, Some(79.0)),
-        ("generic", "hotel-lotus", "freezer-kitchen", ("Unknown device", "未知设备"), Online, 20, None),
-        ("generic", "hotel-lotus", "boiler-room-sensor-with-a-rather-long-name-24", ("Unknown device", "未知设备"), Unknown, 0, None),
+        (
+            "pump",
+            "hangzhou-plant",
+            "pump-101",
+            ("Cooling water pump 1", "1 号冷却水泵"),
+            Online,
+            1,
+            Some(34.0),
+        ),
+        (
+            "pump",
+            "hangzhou-plant",
+            "pump-102",
+            ("Cooling water pump 2", "2 号冷却水泵"),
+            Online,
+            2,
+            Some(93.0),
+        ),
+        (
+            "pump",
+            "hangzhou-plant",
+            "pump-103",
+            ("Boiler feed pump", "锅炉给水泵"),
+            Online,
+            1,
+            Some(71.0),
+        ),
+        (
+            "compressor",
+            "hangzhou-plant",
+            "compressor-1",
+            ("Screw compressor", "螺杆压缩机"),
+            Online,
+            4,
+            Some(88.0),
+        ),
+        (
+            "compressor",
+            "hangzhou-plant",
+            "compressor-2",
+            ("Screw compressor", "螺杆压缩机"),
+            Offline,
+            5_400,
+            Some(90.0),
+        ),
+        (
+            "elevator",
+            "riverside-mall",
+            "elevator-a",
+            ("Passenger lift A", "A 号客梯"),
+            Online,
+            1,
+            Some(22.0),
+        ),
+        (
+            "elevator",
+            "riverside-mall",
+            "elevator-b",
+            ("Passenger lift B", "B 号客梯"),
+            Online,
+            2,
+            Some(97.0),
+        ),
+        (
+            "elevator",
+            "riverside-mall",
+            "elevator-c",
+            ("Goods lift", "货梯"),
+            Online,
+            2,
+            Some(84.0),
+        ),
+        (
+            "air_conditioner",
+            "hotel-lotus",
+            "ac-roof-1",
+            ("Roof unit, lobby", "大堂屋顶机组"),
+            Online,
+            8,
+            Some(58.0),
+        ),
+        (
+            "air_conditioner",
+            "hotel-lotus",
+            "ac-roof-2",
+            ("Roof unit, ballroom", "宴会厅屋顶机组"),
+            Silent,
+            1_260,
+            Some(91.0),
+        ),
+        (
+            "air_conditioner",
+            "hotel-lotus",
+            "ac-roof-3",
+            ("Roof unit, rooms", "客房屋顶机组"),
+            Online,
+            7,
+            Some(99.0),
+        ),
+        (
+            "washing_machine",
+            "hotel-lotus",
+            "laundry-1",
+            ("Laundry machine", "洗衣机"),
+            Online,
+            3,
+            Some(79.0),
+        ),
+        (
+            "generic",
+            "hotel-lotus",
+            "freezer-kitchen",
+            ("Unknown device", "未知设备"),
+            Online,
+            20,
+            None,
+        ),
+        (
+            "generic",
+            "hotel-lotus",
+            "boiler-room-sensor-with-a-rather-long-name-24",
+            ("Unknown device", "未知设备"),
+            Unknown,
+            0,
+            None,
+        ),
     ]
 };
 
@@ -134,9 +246,15 @@ impl Fake {
         let watched = self.with(|s| s.watched.lock().expect("not poisoned").clone());
         for device in watched {
             let values = self.with(|s| {
-                let found = s.devices.iter().find(|d| d.summary.site == device.site && d.summary.device == device.device);
+                let found = s
+                    .devices
+                    .iter()
+                    .find(|d| d.summary.site == device.site && d.summary.device == device.device);
                 let metrics = found.map(|d| d.metrics.clone()).unwrap_or_default();
-                metrics.iter().map(|m| (m.name.clone(), value_at(m, &device, now))).collect()
+                metrics
+                    .iter()
+                    .map(|m| (m.name.clone(), value_at(m, &device, now)))
+                    .collect()
             });
             let reading = Arc::new(LiveReading { at: now.into(), values });
             self.tell(StreamEvent::Reading { device, reading });
@@ -194,14 +312,24 @@ fn state(now: Timestamp) -> State {
         .into_iter()
         .map(|(profile, site, device, title, connectivity, heard_s_ago, health)| {
             let profile = profiles.iter().find(|p| p.id == profile).expect("shipped");
-            let made = Made { site, device, title, connectivity, heard_s_ago, health };
+            let made = Made {
+                site,
+                device,
+                title,
+                connectivity,
+                heard_s_ago,
+                health,
+            };
             device_of(&made, profile, now)
         })
         .collect();
     let alarms = alarms(&profiles, now);
     let tickets = tickets(&profiles, &alarms, now);
     for device in &mut devices {
-        let own: Vec<&Alarm> = alarms.iter().filter(|a| a.site == device.summary.site && a.device == device.summary.device).collect();
+        let own: Vec<&Alarm> = alarms
+            .iter()
+            .filter(|a| a.site == device.summary.site && a.device == device.summary.device)
+            .collect();
         for mode in &mut device.failure_modes {
             let shown = own.iter().find(|a| a.failure_mode == mode.id && a.is_active);
             mode.active = shown.map(|a| a.severity);
@@ -210,20 +338,82 @@ fn state(now: Timestamp) -> State {
         }
     }
     let packets = vec![
-        packet(3, now, 40, "forewarn/hotel-lotus/freezer-kitchen/telemetry", "not_json", "not JSON: expected value at line 1 column 1", b"temperature=-18.4;door=closed"),
-        packet(2, now, 900, "forewarn/hangzhou-plant/pump-107/telemetry", "timestamp_too_early", "ts 1732250000 lies before 2000; milliseconds are expected, was it sent in seconds?", br#"{"ts":1732250000,"metrics":{"vibration_rms_mm_s":1.42,"bearing_temperature_c":61.5}}"#),
-        packet(1, now, 7_200, "forewarn/riverside-mall/elevator-x/waveform/car", "bad_waveform", "waveform: the header says 3 axes, the payload has room for 2", b"FWV1\x00\x03\x00\x00\x00\x00\x80\x3f\x00\x00\x7a\x44\x00\x00\xc0\x7f\x10\x27\x00\x00"),
+        packet(
+            3,
+            now,
+            40,
+            "forewarn/hotel-lotus/freezer-kitchen/telemetry",
+            "not_json",
+            "not JSON: expected value at line 1 column 1",
+            b"temperature=-18.4;door=closed",
+        ),
+        packet(
+            2,
+            now,
+            900,
+            "forewarn/hangzhou-plant/pump-107/telemetry",
+            "timestamp_too_early",
+            "ts 1732250000 lies before 2000; milliseconds are expected, was it sent in seconds?",
+            br#"{"ts":1732250000,"metrics":{"vibration_rms_mm_s":1.42,"bearing_temperature_c":61.5}}"#,
+        ),
+        packet(
+            1,
+            now,
+            7_200,
+            "forewarn/riverside-mall/elevator-x/waveform/car",
+            "bad_waveform",
+            "waveform: the header says 3 axes, the payload has room for 2",
+            b"FWV1\x00\x03\x00\x00\x00\x00\x80\x3f\x00\x00\x7a\x44\x00\x00\xc0\x7f\x10\x27\x00\x00",
+        ),
     ];
-    let act = |by: &str, minutes| Act { by: by.into(), at: (now - Millis::minutes(minutes)).into() };
+    let act = |by: &str, minutes| Act {
+        by: by.into(),
+        at: (now - Millis::minutes(minutes)).into(),
+    };
     let audit = vec![
-        AuditEntry { id: 1, act: act("system", 340), action: "ticket.open".into(), subject: "T-000041".into(), detail: String::new() },
-        AuditEntry { id: 2, act: act("Chen Yu", 200), action: "alarm.shelve".into(), subject: "hotel-lotus/laundry-1/imbalance/2".into(), detail: "spin test by the maker".into() },
-        AuditEntry { id: 3, act: act("Li Wei", 31), action: "ticket.step".into(), subject: "T-000042".into(), detail: "to diagnosed".into() },
+        AuditEntry {
+            id: 1,
+            act: act("system", 340),
+            action: "ticket.open".into(),
+            subject: "T-000041".into(),
+            detail: String::new(),
+        },
+        AuditEntry {
+            id: 2,
+            act: act("Chen Yu", 200),
+            action: "alarm.shelve".into(),
+            subject: "hotel-lotus/laundry-1/imbalance/2".into(),
+            detail: "spin test by the maker".into(),
+        },
+        AuditEntry {
+            id: 3,
+            act: act("Li Wei", 31),
+            action: "ticket.step".into(),
+            subject: "T-000042".into(),
+            detail: "to diagnosed".into(),
+        },
     ];
-    State { devices, alarms, tickets, packets, audit, commands: 0, ready: true, watched: Arc::default() }
+    State {
+        devices,
+        alarms,
+        tickets,
+        packets,
+        audit,
+        commands: 0,
+        ready: true,
+        watched: Arc::default(),
+    }
 }
 
-fn packet(id: u64, now: Timestamp, seconds_ago: i64, topic: &str, reason: &str, detail: &str, bytes: &[u8]) -> QuarantinedPacket {
+fn packet(
+    id: u64,
+    now: Timestamp,
+    seconds_ago: i64,
+    topic: &str,
+    reason: &str,
+    detail: &str,
+    bytes: &[u8],
+) -> QuarantinedPacket {
     QuarantinedPacket {
         id,
         received_at: (now - Millis::seconds(seconds_ago)).into(),
@@ -259,13 +449,28 @@ fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Device {
         metric.last = Some(LastValue {
             value,
             measured_at: (now - Millis::seconds(made.heard_s_ago)).into(),
-            quality: if made.connectivity == Connectivity::Silent { Quality::Uncertain } else { Quality::Good },
+            quality: if made.connectivity == Connectivity::Silent {
+                Quality::Uncertain
+            } else {
+                Quality::Good
+            },
         });
         if metric.role == MetricRole::Condition {
             let (middle, _) = (value, ());
-            let wide = if name.as_str().contains("pressure") { 0.4 } else { middle.abs().mul_add(0.12, 0.5) };
-            let middle = if made.device == "pump-101" && name.as_str().starts_with("vib") { 1.6 } else { middle };
-            metric.expected = Some(Range { low: middle - wide, high: middle + wide });
+            let wide = if name.as_str().contains("pressure") {
+                0.4
+            } else {
+                middle.abs().mul_add(0.12, 0.5)
+            };
+            let middle = if made.device == "pump-101" && name.as_str().starts_with("vib") {
+                1.6
+            } else {
+                middle
+            };
+            metric.expected = Some(Range {
+                low: middle - wide,
+                high: middle + wide,
+            });
             metric.learned = Some(if profile.id == "generic" { 0.42 } else { 1.0 });
         }
         metric
@@ -294,8 +499,16 @@ fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Device {
         },
         profile_title: profile.title.clone(),
         profile_version: profile.version,
-        serial_number: if profile.id == "generic" { String::new() } else { format!("SN-2021-{}", made.device.len() * 1013) },
-        location: if made.site == "hangzhou-plant" { "Hall 2, row B".into() } else { String::new() },
+        serial_number: if profile.id == "generic" {
+            String::new()
+        } else {
+            format!("SN-2021-{}", made.device.len() * 1013)
+        },
+        location: if made.site == "hangzhou-plant" {
+            "Hall 2, row B".into()
+        } else {
+            String::new()
+        },
         customer: String::new(),
         metrics: metrics.collect(),
         failure_modes: profile
@@ -316,7 +529,14 @@ fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Device {
     }
 }
 
-fn evidence(rule: &str, metric: Option<&str>, title: (&str, &str), unit: &str, value: Option<f64>, reason: EvidenceReason) -> EvidenceView {
+fn evidence(
+    rule: &str,
+    metric: Option<&str>,
+    title: (&str, &str),
+    unit: &str,
+    value: Option<f64>,
+    reason: EvidenceReason,
+) -> EvidenceView {
     let said = Evidence {
         rule: RuleId::new(rule).expect("name"),
         metric: metric.map(|m| MetricName::new(m).expect("name")),
@@ -330,10 +550,22 @@ fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
     let vibration = ("Vibration velocity", "振动速度");
     let iso = "ISO 10816-3:2009 group 2 rigid, zone D".to_owned();
     let mut all = Vec::new();
-    let mut add = |site: &str, device: &str, mode: &str, title: (&str, &str), severity, state, risk, minutes: i64, evidence: Vec<EvidenceView>| {
+    let mut add = |site: &str,
+                   device: &str,
+                   mode: &str,
+                   title: (&str, &str),
+                   severity,
+                   state,
+                   risk,
+                   minutes: i64,
+                   evidence: Vec<EvidenceView>| {
         let key = DeviceKey::new(site, device).expect("names");
         let failure_mode = FailureModeId::new(mode).expect("name");
-        let known = profiles.iter().flat_map(|p| &p.modes).find(|m| m.id == failure_mode).map(|m| m.title.clone());
+        let known = profiles
+            .iter()
+            .flat_map(|p| &p.modes)
+            .find(|m| m.id == failure_mode)
+            .map(|m| m.title.clone());
         let at: At = (now - Millis::minutes(minutes)).into();
         all.push(Alarm {
             id: AlarmId::new(&key, &failure_mode, 1),
@@ -350,40 +582,221 @@ fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
             risk,
             raised_at: at,
             since: at,
-            acknowledged: (state == AlarmState::Acknowledged).then(|| Act { by: "Li Wei".into(), at }),
+            acknowledged: (state == AlarmState::Acknowledged).then(|| Act {
+                by: "Li Wei".into(),
+                at,
+            }),
             evidence,
             ticket: None,
         });
     };
     use AlarmState::{Acknowledged, Latched, Normal, ReturnedUnacknowledged, Unacknowledged};
     use Severity::{Advisory, Critical, Warning};
-    add("riverside-mall", "elevator-a", "brake_wear", ("Brake wear", "制动器磨损"), Critical, Unacknowledged, RiskLevel::VeryHigh, 12, vec![
-        evidence("stopping_distance", Some("stopping_distance_mm"), ("Stopping distance", "制动距离"), "mm", Some(148.2), EvidenceReason::AboveLimit { limit: 120.0, source: "GB/T 7588.1".into() }),
-        evidence("brake_hot", Some("brake_temperature_c"), ("Brake temperature", "制动器温度"), "°C", Some(96.0), EvidenceReason::OutsideBaseline { low: 38.0, high: 71.0, score: 0.97 }),
-    ]);
-    add("hangzhou-plant", "pump-101", "bearing_wear", ("", ""), Critical, Acknowledged, RiskLevel::High, 340, vec![
-        evidence("vibration_zone", Some("vibration_rms_mm_s"), vibration, "mm/s", Some(4.83), EvidenceReason::AboveLimit { limit: 4.5, source: iso }),
-        evidence("bearing_hot", Some("bearing_temperature_c"), ("Bearing temperature", "轴承温度"), "°C", Some(78.4), EvidenceReason::TooFast { per_hour: 3.2, limit_per_hour: 2.0 }),
-    ]);
-    add("hotel-lotus", "ac-roof-2", "no_data", ("", ""), Warning, Unacknowledged, RiskLevel::Medium, 18, vec![
-        evidence("absence", None, ("", ""), "", None, EvidenceReason::Silent { last_received_at: now - Millis::minutes(21) }),
-    ]);
-    add("hotel-lotus", "ac-roof-1", "refrigerant_leak", ("Refrigerant leak", "制冷剂泄漏"), Warning, Unacknowledged, RiskLevel::Medium, 95, vec![
-        evidence("suction_low", Some("suction_pressure_bar"), ("Suction pressure", "吸气压力"), "bar", Some(3.12), EvidenceReason::BelowLimit { limit: 3.5, source: "maker".into() }),
-    ]);
-    add("hangzhou-plant", "pump-103", "abnormal_behaviour", ("", ""), Advisory, Acknowledged, RiskLevel::Low, 1_500, vec![
-        evidence("baseline", Some("motor_current_a"), ("Motor current", "电机电流"), "A", Some(51.7), EvidenceReason::OutsideBaseline { low: 38.0, high: 47.0, score: 0.91 }),
-    ]);
-    add("riverside-mall", "elevator-c", "door_fault", ("Door fault", "门机故障"), Warning, Latched, RiskLevel::Medium, 410, vec![
-        evidence("fault_code", None, ("", ""), "", None, EvidenceReason::FaultCode { code: "E47".into(), text: "door reversal >3 times".into() }),
-    ]);
-    add("hotel-lotus", "laundry-1", "imbalance", ("Drum imbalance", "滚筒失衡"), Warning, Unacknowledged, RiskLevel::Low, 230, vec![
-        evidence("drum", Some("drum_vibration_mm_s"), ("Drum vibration", "滚筒振动"), "mm/s", Some(12.4), EvidenceReason::AboveLimit { limit: 10.0, source: "maker".into() }),
-    ]);
-    add("hangzhou-plant", "compressor-1", "sensor_fault", ("", ""), Advisory, ReturnedUnacknowledged, RiskLevel::VeryLow, 600, vec![
-        evidence("stuck", Some("oil_pressure_bar"), ("Oil pressure", "油压"), "bar", Some(2.41), EvidenceReason::Stuck { since: now - Millis::hours(12) }),
-    ]);
-    add("hangzhou-plant", "pump-102", "cavitation", ("", ""), Warning, Normal, RiskLevel::Low, 4_000, Vec::new());
+    add(
+        "riverside-mall",
+        "elevator-a",
+        "brake_wear",
+        ("Brake wear", "制动器磨损"),
+        Critical,
+        Unacknowledged,
+        RiskLevel::VeryHigh,
+        12,
+        vec![
+            evidence(
+                "stopping_distance",
+                Some("stopping_distance_mm"),
+                ("Stopping distance", "制动距离"),
+                "mm",
+                Some(148.2),
+                EvidenceReason::AboveLimit {
+                    limit: 120.0,
+                    source: "GB/T 7588.1".into(),
+                },
+            ),
+            evidence(
+                "brake_hot",
+                Some("brake_temperature_c"),
+                ("Brake temperature", "制动器温度"),
+                "°C",
+                Some(96.0),
+                EvidenceReason::OutsideBaseline {
+                    low: 38.0,
+                    high: 71.0,
+                    score: 0.97,
+                },
+            ),
+        ],
+    );
+    add(
+        "hangzhou-plant",
+        "pump-101",
+        "bearing_wear",
+        ("", ""),
+        Critical,
+        Acknowledged,
+        RiskLevel::High,
+        340,
+        vec![
+            evidence(
+                "vibration_zone",
+                Some("vibration_rms_mm_s"),
+                vibration,
+                "mm/s",
+                Some(4.83),
+                EvidenceReason::AboveLimit {
+                    limit: 4.5,
+                    source: iso,
+                },
+            ),
+            evidence(
+                "bearing_hot",
+                Some("bearing_temperature_c"),
+                ("Bearing temperature", "轴承温度"),
+                "°C",
+                Some(78.4),
+                EvidenceReason::TooFast {
+                    per_hour: 3.2,
+                    limit_per_hour: 2.0,
+                },
+            ),
+        ],
+    );
+    add(
+        "hotel-lotus",
+        "ac-roof-2",
+        "no_data",
+        ("", ""),
+        Warning,
+        Unacknowledged,
+        RiskLevel::Medium,
+        18,
+        vec![evidence(
+            "absence",
+            None,
+            ("", ""),
+            "",
+            None,
+            EvidenceReason::Silent {
+                last_received_at: now - Millis::minutes(21),
+            },
+        )],
+    );
+    add(
+        "hotel-lotus",
+        "ac-roof-1",
+        "refrigerant_leak",
+        ("Refrigerant leak", "制冷剂泄漏"),
+        Warning,
+        Unacknowledged,
+        RiskLevel::Medium,
+        95,
+        vec![evidence(
+            "suction_low",
+            Some("suction_pressure_bar"),
+            ("Suction pressure", "吸气压力"),
+            "bar",
+            Some(3.12),
+            EvidenceReason::BelowLimit {
+                limit: 3.5,
+                source: "maker".into(),
+            },
+        )],
+    );
+    add(
+        "hangzhou-plant",
+        "pump-103",
+        "abnormal_behaviour",
+        ("", ""),
+        Advisory,
+        Acknowledged,
+        RiskLevel::Low,
+        1_500,
+        vec![evidence(
+            "baseline",
+            Some("motor_current_a"),
+            ("Motor current", "电机电流"),
+            "A",
+            Some(51.7),
+            EvidenceReason::OutsideBaseline {
+                low: 38.0,
+                high: 47.0,
+                score: 0.91,
+            },
+        )],
+    );
+    add(
+        "riverside-mall",
+        "elevator-c",
+        "door_fault",
+        ("Door fault", "门机故障"),
+        Warning,
+        Latched,
+        RiskLevel::Medium,
+        410,
+        vec![evidence(
+            "fault_code",
+            None,
+            ("", ""),
+            "",
+            None,
+            EvidenceReason::FaultCode {
+                code: "E47".into(),
+                text: "door reversal >3 times".into(),
+            },
+        )],
+    );
+    add(
+        "hotel-lotus",
+        "laundry-1",
+        "imbalance",
+        ("Drum imbalance", "滚筒失衡"),
+        Warning,
+        Unacknowledged,
+        RiskLevel::Low,
+        230,
+        vec![evidence(
+            "drum",
+            Some("drum_vibration_mm_s"),
+            ("Drum vibration", "滚筒振动"),
+            "mm/s",
+            Some(12.4),
+            EvidenceReason::AboveLimit {
+                limit: 10.0,
+                source: "maker".into(),
+            },
+        )],
+    );
+    add(
+        "hangzhou-plant",
+        "compressor-1",
+        "sensor_fault",
+        ("", ""),
+        Advisory,
+        ReturnedUnacknowledged,
+        RiskLevel::VeryLow,
+        600,
+        vec![evidence(
+            "stuck",
+            Some("oil_pressure_bar"),
+            ("Oil pressure", "油压"),
+            "bar",
+            Some(2.41),
+            EvidenceReason::Stuck {
+                since: now - Millis::hours(12),
+            },
+        )],
+    );
+    add(
+        "hangzhou-plant",
+        "pump-102",
+        "cavitation",
+        ("", ""),
+        Warning,
+        Normal,
+        RiskLevel::Low,
+        4_000,
+        Vec::new(),
+    );
     all[0].ticket = Some("T-000043".into());
     all[1].ticket = Some("T-000042".into());
     all[3].ticket = Some("T-000041".into());
@@ -398,7 +811,9 @@ fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
 fn clock(kind: ClockKind, now: Timestamp, minutes_left: i64, met_minutes_ago: Option<i64>) -> Clock {
     let due = now + Millis::minutes(minutes_left);
     let state = match met_minutes_ago {
-        Some(ago) => ClockState::Met { at: (now - Millis::minutes(ago)).into() },
+        Some(ago) => ClockState::Met {
+            at: (now - Millis::minutes(ago)).into(),
+        },
         None if minutes_left < 0 => ClockState::Breached { at: due.into() },
         None => ClockState::Running,
     };
@@ -414,12 +829,26 @@ fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) -> Vec<Ticket
     use ClockKind::{FirstResponse, OnSite, Resolution};
     let ago = |minutes| -> At { (now - Millis::minutes(minutes)).into() };
     let step = |by: &str, minutes, what, note: &str| TicketStep {
-        act: Act { by: by.into(), at: ago(minutes) },
+        act: Act {
+            by: by.into(),
+            at: ago(minutes),
+        },
         what,
         note: note.into(),
     };
-    let make = |number: u64, kind, class, priority: &str, state, from: &Alarm, minutes: i64, assignee: Option<&str>, clocks: Vec<Clock>| {
-        let mode = profiles.iter().flat_map(|p| &p.modes).find(|m| m.id == from.failure_mode);
+    let make = |number: u64,
+                kind,
+                class,
+                priority: &str,
+                state,
+                from: &Alarm,
+                minutes: i64,
+                assignee: Option<&str>,
+                clocks: Vec<Clock>| {
+        let mode = profiles
+            .iter()
+            .flat_map(|p| &p.modes)
+            .find(|m| m.id == from.failure_mode);
         Ticket {
             summary: TicketSummary {
                 id: TicketId(number).to_string(),
@@ -453,28 +882,139 @@ fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) -> Vec<Ticket
         }
     };
     let mut all = vec![
-        make(43, TicketKind::Emergency, TicketClass::Emergency, "P1", TicketState::Reported, &alarms[0], 12, None,
-            vec![clock(FirstResponse, now, 18, None), clock(OnSite, now, 108, None), clock(Resolution, now, 1_428, None)]),
-        make(42, TicketKind::OnSiteInspection, TicketClass::Key, "P2", TicketState::Diagnosed, &alarms[1], 338, Some("Li Wei"),
-            vec![clock(FirstResponse, now, -278, Some(300)), clock(OnSite, now, 1_102, None), clock(Resolution, now, 3_982, None)]),
-        make(41, TicketKind::OnSiteInspection, TicketClass::Ordinary, "P3", TicketState::Reported, &alarms[3], 94, None,
-            vec![clock(FirstResponse, now, -34, None), clock(Resolution, now, 1_346, None)]),
-        make(40, TicketKind::OnSiteInspection, TicketClass::Ordinary, "P4", TicketState::InProgress, &alarms[4], 1_490, Some("Zhou Min"),
-            vec![clock(FirstResponse, now, -1_430, Some(1_450)), clock(Resolution, now, -50, None)]),
-        make(39, TicketKind::OnSiteInspection, TicketClass::Ordinary, "P3", TicketState::Testing, &alarms[5], 409, Some("Zhou Min"),
-            vec![clock(FirstResponse, now, -349, Some(380)), clock(Resolution, now, 1_031, None)]),
-        make(38, TicketKind::OnSiteInspection, TicketClass::Ordinary, "P3", TicketState::Closed, &alarms[8], 4_000, Some("Li Wei"), Vec::new()),
+        make(
+            43,
+            TicketKind::Emergency,
+            TicketClass::Emergency,
+            "P1",
+            TicketState::Reported,
+            &alarms[0],
+            12,
+            None,
+            vec![
+                clock(FirstResponse, now, 18, None),
+                clock(OnSite, now, 108, None),
+                clock(Resolution, now, 1_428, None),
+            ],
+        ),
+        make(
+            42,
+            TicketKind::OnSiteInspection,
+            TicketClass::Key,
+            "P2",
+            TicketState::Diagnosed,
+            &alarms[1],
+            338,
+            Some("Li Wei"),
+            vec![
+                clock(FirstResponse, now, -278, Some(300)),
+                clock(OnSite, now, 1_102, None),
+                clock(Resolution, now, 3_982, None),
+            ],
+        ),
+        make(
+            41,
+            TicketKind::OnSiteInspection,
+            TicketClass::Ordinary,
+            "P3",
+            TicketState::Reported,
+            &alarms[3],
+            94,
+            None,
+            vec![
+                clock(FirstResponse, now, -34, None),
+                clock(Resolution, now, 1_346, None),
+            ],
+        ),
+        make(
+            40,
+            TicketKind::OnSiteInspection,
+            TicketClass::Ordinary,
+            "P4",
+            TicketState::InProgress,
+            &alarms[4],
+            1_490,
+            Some("Zhou Min"),
+            vec![
+                clock(FirstResponse, now, -1_430, Some(1_450)),
+                clock(Resolution, now, -50, None),
+            ],
+        ),
+        make(
+            39,
+            TicketKind::OnSiteInspection,
+            TicketClass::Ordinary,
+            "P3",
+            TicketState::Testing,
+            &alarms[5],
+            409,
+            Some("Zhou Min"),
+            vec![
+                clock(FirstResponse, now, -349, Some(380)),
+                clock(Resolution, now, 1_031, None),
+            ],
+        ),
+        make(
+            38,
+            TicketKind::OnSiteInspection,
+            TicketClass::Ordinary,
+            "P3",
+            TicketState::Closed,
+            &alarms[8],
+            4_000,
+            Some("Li Wei"),
+            Vec::new(),
+        ),
     ];
     all[1].time_left = Some(life(now, [4, 9, 15]));
     all[1].history.extend([
-        step("Li Wei", 300, StepKind::Assigned { to: Some("Li Wei".into()) }, ""),
-        step("system", 120, StepKind::Merged { alarm_id: alarms[1].id.to_string() }, ""),
-        step("Li Wei", 31, StepKind::Stepped { to: TicketState::Diagnosed }, "Outer race damage in the envelope spectrum at 89 Hz.\nBearing is in the van, visit tomorrow 08:00."),
-        step("Chen Yu", 9, StepKind::Commented, "Customer can stop the pump between 08:00 and 10:00."),
+        step(
+            "Li Wei",
+            300,
+            StepKind::Assigned {
+                to: Some("Li Wei".into()),
+            },
+            "",
+        ),
+        step(
+            "system",
+            120,
+            StepKind::Merged {
+                alarm_id: alarms[1].id.to_string(),
+            },
+            "",
+        ),
+        step(
+            "Li Wei",
+            31,
+            StepKind::Stepped {
+                to: TicketState::Diagnosed,
+            },
+            "Outer race damage in the envelope spectrum at 89 Hz.\nBearing is in the van, visit tomorrow 08:00.",
+        ),
+        step(
+            "Chen Yu",
+            9,
+            StepKind::Commented,
+            "Customer can stop the pump between 08:00 and 10:00.",
+        ),
     ]);
-    all[2].history.push(step("system", 34, StepKind::ClockBreached { clock: FirstResponse }, ""));
-    all[4].summary.on_hold = Some(Hold { act: Act { by: "Zhou Min".into(), at: ago(60) }, reason: "waits for door motor".into() });
-    for clock in all[4].summary.clocks.iter_mut().filter(|c| c.state == ClockState::Running) {
+    all[2]
+        .history
+        .push(step("system", 34, StepKind::ClockBreached { clock: FirstResponse }, ""));
+    all[4].summary.on_hold = Some(Hold {
+        act: Act {
+            by: "Zhou Min".into(),
+            at: ago(60),
+        },
+        reason: "waits for door motor".into(),
+    });
+    for clock in all[4]
+        .summary
+        .clocks
+        .iter_mut()
+        .filter(|c| c.state == ClockState::Running)
+    {
         (clock.state, clock.due_at) = (ClockState::Paused, None);
     }
     all[5].closing = Some(Closing {
@@ -484,7 +1024,14 @@ fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) -> Vec<Ticket
         parts: vec!["strainer gasket".into()],
         note: String::new(),
     });
-    all[5].history.push(step("Li Wei", 2_900, StepKind::Closed { outcome: Outcome::FaultConfirmed }, ""));
+    all[5].history.push(step(
+        "Li Wei",
+        2_900,
+        StepKind::Closed {
+            outcome: Outcome::FaultConfirmed,
+        },
+        "",
+    ));
     let mut plan = all[3].clone();
     plan.summary = TicketSummary {
         id: TicketId(37).to_string(),
@@ -507,14 +1054,24 @@ fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) -> Vec<Ticket
 }
 
 fn next(state: TicketState) -> Vec<TicketState> {
-    TicketState::ALL.into_iter().filter(|s| *s > state && !s.is_final()).collect()
+    TicketState::ALL
+        .into_iter()
+        .filter(|s| *s > state && !s.is_final())
+        .collect()
 }
 
 impl State {
     fn summary(&self, device: &Device) -> DeviceSummary {
         let s = &device.summary;
-        let own = || self.alarms.iter().filter(|a| a.site == s.site && a.device == s.device && a.state != AlarmState::Normal);
-        let open = self.tickets.iter().filter(|t| t.summary.site == s.site && t.summary.device == s.device && !t.summary.state.is_final());
+        let own = || {
+            self.alarms
+                .iter()
+                .filter(|a| a.site == s.site && a.device == s.device && a.state != AlarmState::Normal)
+        };
+        let open = self
+            .tickets
+            .iter()
+            .filter(|t| t.summary.site == s.site && t.summary.device == s.device && !t.summary.state.is_final());
         DeviceSummary {
             severity: own().filter(|a| a.is_active).map(|a| a.severity).max(),
             risk: own().map(|a| a.risk).max(),
@@ -544,16 +1101,34 @@ impl Backend for Fake {
     async fn counts(&self) -> Answer<FleetCounts> {
         Ok(self.with(|s| FleetCounts {
             devices: s.devices.len() as u32,
-            online: s.devices.iter().filter(|d| d.summary.connectivity == Connectivity::Online).count() as u32,
+            online: s
+                .devices
+                .iter()
+                .filter(|d| d.summary.connectivity == Connectivity::Online)
+                .count() as u32,
             active_alarms: s.alarms.iter().filter(|a| a.is_active).count() as u32,
-            unacknowledged_alarms: s.alarms.iter().filter(|a| a.state == AlarmState::Unacknowledged).count() as u32,
+            unacknowledged_alarms: s
+                .alarms
+                .iter()
+                .filter(|a| a.state == AlarmState::Unacknowledged)
+                .count() as u32,
             open_tickets: s.tickets.iter().filter(|t| !t.summary.state.is_final()).count() as u32,
-            breached_clocks: s.tickets.iter().flat_map(|t| &t.summary.clocks).filter(|c| matches!(c.state, ClockState::Breached { .. })).count() as u32,
+            breached_clocks: s
+                .tickets
+                .iter()
+                .flat_map(|t| &t.summary.clocks)
+                .filter(|c| matches!(c.state, ClockState::Breached { .. }))
+                .count() as u32,
         }))
     }
 
     async fn sites(&self) -> Answer<Vec<SiteName>> {
-        let sites = self.with(|s| s.devices.iter().map(|d| d.summary.site.clone()).collect::<std::collections::BTreeSet<_>>());
+        let sites = self.with(|s| {
+            s.devices
+                .iter()
+                .map(|d| d.summary.site.clone())
+                .collect::<std::collections::BTreeSet<_>>()
+        });
         Ok(sites.into_iter().collect())
     }
 
@@ -561,17 +1136,33 @@ impl Backend for Fake {
         let mut all: Vec<DeviceSummary> = self.with(|s| s.devices.iter().map(|d| s.summary(d)).collect());
         let wanted = query.text.to_lowercase();
         all.retain(|d| query.site.as_ref().is_none_or(|site| *site == d.site));
-        all.retain(|d| format!("{} {} {} {} {}", d.site, d.device, d.profile, d.title.en, d.title.zh).to_lowercase().contains(&wanted));
+        all.retain(|d| {
+            format!("{} {} {} {} {}", d.site, d.device, d.profile, d.title.en, d.title.zh)
+                .to_lowercase()
+                .contains(&wanted)
+        });
         all.sort_by(DeviceSummary::attention_order);
-        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |d| format!("{}/{}", d.site, d.device)))
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |d| {
+            format!("{}/{}", d.site, d.device)
+        }))
     }
 
     async fn device(&self, key: DeviceKey) -> Answer<Device> {
         self.with(|s| {
-            let found = s.devices.iter().find(|d| d.summary.site == key.site && d.summary.device == key.device);
+            let found = s
+                .devices
+                .iter()
+                .find(|d| d.summary.site == key.site && d.summary.device == key.device);
             let found = found.ok_or_else(|| not_found(format!("device {key}")))?;
-            let alarms = s.alarms.iter().filter(|a| a.site == key.site && a.device == key.device && a.state != AlarmState::Normal);
-            let tickets = s.tickets.iter().map(|t| &t.summary).filter(|t| t.site == key.site && t.device == key.device);
+            let alarms = s
+                .alarms
+                .iter()
+                .filter(|a| a.site == key.site && a.device == key.device && a.state != AlarmState::Normal);
+            let tickets = s
+                .tickets
+                .iter()
+                .map(|t| &t.summary)
+                .filter(|t| t.site == key.site && t.device == key.device);
             Ok(Device {
                 summary: s.summary(found),
                 alarms: alarms.cloned().collect(),
@@ -593,17 +1184,24 @@ impl Backend for Fake {
             60_000..3_600_000 => HistoryLevel::Minute,
             _ => HistoryLevel::Hour,
         };
-        let points = (0..query.max_points as i64).map(|i| from + Millis(i * step)).take_while(|at| *at < to).map(|at| {
-            let of = |part| value_at(metric, &query.device, at + Millis(step * part / 5));
-            let values: Vec<f64> = if level == HistoryLevel::Raw { vec![of(0)] } else { (0..5).map(of).collect() };
-            HistoryPoint {
-                at: at.into(),
-                count: values.len() as u64,
-                min: values.iter().copied().fold(f64::INFINITY, f64::min),
-                mean: values.iter().sum::<f64>() / values.len() as f64,
-                max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            }
-        });
+        let points = (0..query.max_points as i64)
+            .map(|i| from + Millis(i * step))
+            .take_while(|at| *at < to)
+            .map(|at| {
+                let of = |part| value_at(metric, &query.device, at + Millis(step * part / 5));
+                let values: Vec<f64> = if level == HistoryLevel::Raw {
+                    vec![of(0)]
+                } else {
+                    (0..5).map(of).collect()
+                };
+                HistoryPoint {
+                    at: at.into(),
+                    count: values.len() as u64,
+                    min: values.iter().copied().fold(f64::INFINITY, f64::min),
+                    mean: values.iter().sum::<f64>() / values.len() as f64,
+                    max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                }
+            });
         let half = to - Millis((to - from).0 / 3);
         let alarm_spans = device.alarms.iter().map(|a| AlarmSpan {
             alarm_id: a.id.to_string(),
@@ -637,17 +1235,24 @@ impl Backend for Fake {
         };
         let mut all: Vec<Alarm> = self.with(|s| s.alarms.iter().filter(fits).cloned().collect());
         all.sort_by_key(|a| (std::cmp::Reverse(a.since), a.id.clone()));
-        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |a| a.id.to_string()))
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |a| {
+            a.id.to_string()
+        }))
     }
 
     async fn alarm(&self, id: AlarmId) -> Answer<Alarm> {
-        self.with(|s| s.alarms.iter().find(|a| a.id == id).cloned()).ok_or_else(|| not_found(format!("alarm {id}")))
+        self.with(|s| s.alarms.iter().find(|a| a.id == id).cloned())
+            .ok_or_else(|| not_found(format!("alarm {id}")))
     }
 
     async fn command_alarm(&self, order: Order, id: AlarmId, command: AlarmCommand) -> Answer<Alarm> {
         let now = self.now();
         let changed = self.with(|s| {
-            let alarm = s.alarms.iter_mut().find(|a| a.id == id).ok_or_else(|| not_found(format!("alarm {id}")))?;
+            let alarm = s
+                .alarms
+                .iter_mut()
+                .find(|a| a.id == id)
+                .ok_or_else(|| not_found(format!("alarm {id}")))?;
             check_revision(&order, alarm.revision)?;
             let by = order.actor.name.clone();
             match &command {
@@ -662,16 +1267,28 @@ impl Backend for Fake {
                     alarm.acknowledged = Some(Act { by, at: now.into() });
                     alarm.since = now.into();
                 }
-                AlarmCommand::Shelve { .. } if alarm.shelved.is_some() => return Err(conflict("the alarm is shelved already")),
+                AlarmCommand::Shelve { .. } if alarm.shelved.is_some() => {
+                    return Err(conflict("the alarm is shelved already"));
+                }
                 AlarmCommand::Shelve { until, .. } if *until > now + Millis::days(1) => {
                     let detail = "at most 1440 minutes".into();
-                    return Err(BackendError::Invalid { pointer: "/minutes".into(), detail });
+                    return Err(BackendError::Invalid {
+                        pointer: "/minutes".into(),
+                        detail,
+                    });
                 }
                 AlarmCommand::Shelve { reason, until } => {
-                    alarm.shelved = Some(Shelving { by, reason: reason.clone(), until: (*until).into() });
+                    alarm.shelved = Some(Shelving {
+                        by,
+                        reason: reason.clone(),
+                        until: (*until).into(),
+                    });
                 }
                 AlarmCommand::Unshelve => {
-                    alarm.shelved.take().ok_or_else(|| conflict("the alarm is not shelved"))?;
+                    alarm
+                        .shelved
+                        .take()
+                        .ok_or_else(|| conflict("the alarm is not shelved"))?;
                 }
                 AlarmCommand::Reset if alarm.state == AlarmState::Latched => alarm.state = AlarmState::Normal,
                 AlarmCommand::Reset => return Err(conflict("the alarm is not latched")),
@@ -691,24 +1308,47 @@ impl Backend for Fake {
                 && query.state.is_none_or(|v| v == t.state)
                 && query.is_open.is_none_or(|v| v != t.state.is_final())
         };
-        let mut all: Vec<TicketSummary> = self.with(|s| s.tickets.iter().map(|t| &t.summary).filter(fits).cloned().collect());
-        let due = |t: &TicketSummary| t.clocks.iter().filter(|c| matches!(c.state, ClockState::Running | ClockState::Breached { .. })).filter_map(|c| c.due_at).min();
-        all.sort_by_key(|t| (t.class != TicketClass::Emergency, due(t).map_or(i64::MAX, |at| at.0.0), t.id.clone()));
-        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |t| t.id.clone()))
+        let mut all: Vec<TicketSummary> =
+            self.with(|s| s.tickets.iter().map(|t| &t.summary).filter(fits).cloned().collect());
+        let due = |t: &TicketSummary| {
+            t.clocks
+                .iter()
+                .filter(|c| matches!(c.state, ClockState::Running | ClockState::Breached { .. }))
+                .filter_map(|c| c.due_at)
+                .min()
+        };
+        all.sort_by_key(|t| {
+            (
+                t.class != TicketClass::Emergency,
+                due(t).map_or(i64::MAX, |at| at.0.0),
+                t.id.clone(),
+            )
+        });
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |t| {
+            t.id.clone()
+        }))
     }
 
     async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
         let name = id.to_string();
-        self.with(|s| s.tickets.iter().find(|t| t.summary.id == name).cloned()).ok_or_else(|| not_found(format!("ticket {id}")))
+        self.with(|s| s.tickets.iter().find(|t| t.summary.id == name).cloned())
+            .ok_or_else(|| not_found(format!("ticket {id}")))
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
         let (name, now) = (id.to_string(), self.now());
         let changed = self.with(|s| {
-            let ticket = s.tickets.iter_mut().find(|t| t.summary.id == name).ok_or_else(|| not_found(format!("ticket {id}")))?;
+            let ticket = s
+                .tickets
+                .iter_mut()
+                .find(|t| t.summary.id == name)
+                .ok_or_else(|| not_found(format!("ticket {id}")))?;
             check_revision(&order, ticket.summary.revision)?;
             let is_final = ticket.summary.state.is_final();
-            let act = Act { by: order.actor.name.clone(), at: now.into() };
+            let act = Act {
+                by: order.actor.name.clone(),
+                at: now.into(),
+            };
             let (what, note) = match command.clone() {
                 TicketCommand::Reopen { reason } if is_final => {
                     ticket.summary.state = TicketState::Diagnosed;
@@ -729,20 +1369,41 @@ impl Backend for Fake {
                     ticket.summary.assignee = Some(assignee.clone());
                     (StepKind::Assigned { to: Some(assignee) }, String::new())
                 }
-                TicketCommand::Hold { .. } if ticket.summary.on_hold.is_some() => return Err(conflict("the ticket is on hold already")),
+                TicketCommand::Hold { .. } if ticket.summary.on_hold.is_some() => {
+                    return Err(conflict("the ticket is on hold already"));
+                }
                 TicketCommand::Hold { reason } => {
-                    ticket.summary.on_hold = Some(Hold { act: act.clone(), reason: reason.clone() });
+                    ticket.summary.on_hold = Some(Hold {
+                        act: act.clone(),
+                        reason: reason.clone(),
+                    });
                     (StepKind::Held, reason)
                 }
                 TicketCommand::Resume => {
-                    ticket.summary.on_hold.take().ok_or_else(|| conflict("the ticket is not on hold"))?;
+                    ticket
+                        .summary
+                        .on_hold
+                        .take()
+                        .ok_or_else(|| conflict("the ticket is not on hold"))?;
                     (StepKind::Resumed, String::new())
                 }
                 TicketCommand::Comment { text } => (StepKind::Commented, text),
-                TicketCommand::Close { outcome, cause, remedy, parts, note } => {
+                TicketCommand::Close {
+                    outcome,
+                    cause,
+                    remedy,
+                    parts,
+                    note,
+                } => {
                     ticket.summary.state = TicketState::Closed;
                     ticket.next_states.clear();
-                    ticket.closing = Some(Closing { outcome, cause, remedy, parts, note: note.clone() });
+                    ticket.closing = Some(Closing {
+                        outcome,
+                        cause,
+                        remedy,
+                        parts,
+                        note: note.clone(),
+                    });
                     (StepKind::Closed { outcome }, note)
                 }
                 TicketCommand::Cancel { reason } => {
@@ -762,11 +1423,14 @@ impl Backend for Fake {
 
     async fn quarantine(&self, slice: Slice) -> Answer<Page<QuarantinedPacket>> {
         let all = self.with(|s| s.packets.clone());
-        Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |p| p.id.to_string()))
+        Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |p| {
+            p.id.to_string()
+        }))
     }
 
     async fn quarantined(&self, id: u64) -> Answer<QuarantinedPacket> {
-        self.with(|s| s.packets.iter().find(|p| p.id == id).cloned()).ok_or_else(|| not_found(format!("packet {id}")))
+        self.with(|s| s.packets.iter().find(|p| p.id == id).cloned())
+            .ok_or_else(|| not_found(format!("packet {id}")))
     }
 
     async fn replay(&self, actor: Actor, id: Option<u64>) -> Answer<Replayed> {
@@ -777,7 +1441,12 @@ impl Backend for Fake {
         // The one with a time in seconds is understood after a fix of the profile.
         self.with(|s| s.packets.retain(|p| !(p.id == 2 && id.is_none_or(|id| id == 2))));
         let after = self.with(|s| s.packets.iter().filter(|p| id.is_none_or(|id| p.id == id)).count() as u64);
-        self.note(&actor, "quarantine.replay", id.map_or("all".into(), |id| id.to_string()), "");
+        self.note(
+            &actor,
+            "quarantine.replay",
+            id.map_or("all".into(), |id| id.to_string()),
+            "",
+        );
         Ok(Replayed {
             accepted: before - after,
             refused: after,
@@ -806,24 +1475,49 @@ impl Backend for Fake {
             history_lag_ms: 420,
             quarantined: s.packets.len() as u64,
             components: vec![
-                part("listener", ComponentState::Ok, "127.0.0.1:1883, 13 connections", "127.0.0.1:1883，13 个连接"),
-                part("journal", ComponentState::Ok, "last commit took 1.8 ms", "最近一次提交用时 1.8 毫秒"),
+                part(
+                    "listener",
+                    ComponentState::Ok,
+                    "127.0.0.1:1883, 13 connections",
+                    "127.0.0.1:1883，13 个连接",
+                ),
+                part(
+                    "journal",
+                    ComponentState::Ok,
+                    "last commit took 1.8 ms",
+                    "最近一次提交用时 1.8 毫秒",
+                ),
                 part("history", ComponentState::Ok, "0.4 s behind", "滞后 0.4 秒"),
-                part("influx", ComponentState::Degraded, "not reached for 4 min; the journal keeps 21,400 points for it", "4 分钟未连通；日志暂存 21,400 点"),
+                part(
+                    "influx",
+                    ComponentState::Degraded,
+                    "not reached for 4 min; the journal keeps 21,400 points for it",
+                    "4 分钟未连通；日志暂存 21,400 点",
+                ),
                 part("broker", ComponentState::Off, "not configured", "未配置"),
-                part("outbox", ComponentState::Down, "webhook answered 410; it is switched off", "Webhook 返回 410，已停用"),
+                part(
+                    "outbox",
+                    ComponentState::Down,
+                    "webhook answered 410; it is switched off",
+                    "Webhook 返回 410，已停用",
+                ),
             ],
         }))
     }
 
     async fn models(&self) -> Answer<Vec<ModelInForce>> {
         let devices = |id: &str| self.with(|s| s.devices.iter().filter(|d| d.summary.profile == id).count() as u32);
-        Ok(shipped::all().iter().map(|p| ModelInForce::of_profile(p, devices(&p.id))).collect())
+        Ok(shipped::all()
+            .iter()
+            .map(|p| ModelInForce::of_profile(p, devices(&p.id)))
+            .collect())
     }
 
     async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
         let all: Vec<AuditEntry> = self.with(|s| s.audit.iter().rev().cloned().collect());
-        Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |e| e.id.to_string()))
+        Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |e| {
+            e.id.to_string()
+        }))
     }
 
     fn metrics(&self) -> String {

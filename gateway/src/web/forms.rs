@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 /// A path on this site, never another one's.
 pub fn local(back: &str) -> String {
-    let is_local = back.starts_with('/') && !back.starts_with("//") && back.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let is_local =
+        back.starts_with('/') && !back.starts_with("//") && back.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     if is_local { back.to_owned() } else { "/".to_owned() }
 }
 
@@ -62,7 +63,12 @@ pub async fn alarm<B: Backend>(
         actor,
         if_revision: form.revision,
     };
-    let path = AlarmPath { site, device, mode, episode };
+    let path = AlarmPath {
+        site,
+        device,
+        mode,
+        episode,
+    };
     app.backend.command_alarm(order, path.id()?, command).await?;
     Ok(Redirect::to(&local(&form.back)))
 }
@@ -109,7 +115,11 @@ pub async fn ticket<B: Backend>(
         "cancel" => (Role::Technician, checked::cancel(&form.reason)?),
         "reopen" => (Role::Technician, checked::reopen(&form.reason)?),
         "close" => {
-            let parts = form.parts.split([',', '，', '、']).map(str::trim).filter(|p| !p.is_empty());
+            let parts = form
+                .parts
+                .split([',', '，', '、'])
+                .map(str::trim)
+                .filter(|p| !p.is_empty());
             let body = CloseBody {
                 outcome: form.outcome.ok_or_else(|| missing("/outcome"))?,
                 cause: form.cause,

@@ -31,13 +31,19 @@ impl Hosts {
     }
 
     fn allows(&self, host: &str) -> bool {
-        self.is_any_allowed || self.names.iter().any(|name| name.eq_ignore_ascii_case(without_port(host)))
+        self.is_any_allowed
+            || self
+                .names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(without_port(host)))
     }
 }
 
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) => {
+        Some((name, port))
+            if port.bytes().all(|b| b.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) =>
+        {
             name
         }
         Some(_) | None => host,
@@ -90,7 +96,9 @@ fn is_own(headers: &HeaderMap, uri: &Uri) -> bool {
     }
     // Browsers leave Sec-Fetch-Site out where plain HTTP is spoken to another machine, but send Origin with every POST.
     match (get("origin"), host(headers, uri)) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host)),
+        (Some(origin), Some(host)) => origin
+            .split_once("://")
+            .is_some_and(|(_, from)| from.eq_ignore_ascii_case(host)),
         (Some(_), None) | (None, Some(_)) | (None, None) => false,
     }
 }
@@ -128,7 +136,10 @@ pub async fn no_such_page(uri: Uri) -> Problem {
 
 /// 405 as a problem.
 pub async fn no_such_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not take {method}", uri.path()))
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("{} does not take {method}", uri.path()),
+    )
 }
 
 #[cfg(test)]

@@ -27,8 +27,16 @@ type Key = (String, String, String);
 
 #[derive(Debug)]
 enum Kept {
-    Running { request: u64 },
-    Done { request: u64, status: StatusCode, headers: HeaderMap, problem: Option<Problem>, body: Bytes },
+    Running {
+        request: u64,
+    },
+    Done {
+        request: u64,
+        status: StatusCode,
+        headers: HeaderMap,
+        problem: Option<Problem>,
+        body: Bytes,
+    },
 }
 
 /// The answers given, by who, what and key.
@@ -65,7 +73,13 @@ impl Answers {
                     StatusCode::CONFLICT,
                     "the request with this Idempotency-Key is still running",
                 )),
-                Kept::Done { status, headers, problem, body, .. } => {
+                Kept::Done {
+                    status,
+                    headers,
+                    problem,
+                    body,
+                    ..
+                } => {
                     let mut response = Response::new(Body::from(body.clone()));
                     *response.status_mut() = *status;
                     *response.headers_mut() = headers.clone();
@@ -131,7 +145,11 @@ pub async fn honour<B: Backend>(State(app): State<App<B>>, request: Request, nex
             return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
         }
     };
-    let who = request.extensions().get::<Actor>().map(|a| a.name.clone()).unwrap_or_default();
+    let who = request
+        .extensions()
+        .get::<Actor>()
+        .map(|a| a.name.clone())
+        .unwrap_or_default();
     let key = (who, request.uri().to_string(), given);
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, super::BODY_LIMIT).await.map_err(|_| too_large())?;
@@ -142,7 +160,10 @@ pub async fn honour<B: Backend>(State(app): State<App<B>>, request: Request, nex
         Before::Refused(problem) => return Err(problem),
         Before::New => {}
     }
-    let mut running = Running { answers: app.idempotency.clone(), key: Some(key) };
+    let mut running = Running {
+        answers: app.idempotency.clone(),
+        key: Some(key),
+    };
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (parts, body) = response.into_parts();
     let body = match to_bytes(body, usize::MAX).await {
@@ -153,8 +174,10 @@ pub async fn honour<B: Backend>(State(app): State<App<B>>, request: Request, nex
         }
     };
     // What failed on our side may be tried again; everything else is answered the same for ever.
-    if !parts.status.is_server_error() && body.len() <= LARGEST_KEPT
-        && let Some(key) = running.key.take() {
+    if !parts.status.is_server_error()
+        && body.len() <= LARGEST_KEPT
+        && let Some(key) = running.key.take()
+    {
         let done = Kept::Done {
             request: hash,
             status: parts.status,

@@ -9,7 +9,9 @@ use axum::Json;
 use dashboards::page::Endpoint;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Document, RefOr, ResponseBuilder, path::Operation, response::Response};
+use utoipa::openapi::{
+    ContentBuilder, OpenApi as Document, RefOr, ResponseBuilder, path::Operation, response::Response,
+};
 use utoipa::{IntoResponses, Modify, OpenApi, PartialSchema};
 
 /// Every error, as a problem document.
@@ -17,7 +19,9 @@ pub struct Problems;
 
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let content = ContentBuilder::new().schema(Some(<ProblemDocument as PartialSchema>::schema())).build();
+        let content = ContentBuilder::new()
+            .schema(Some(<ProblemDocument as PartialSchema>::schema()))
+            .build();
         let response = ResponseBuilder::new()
             .description("A problem document (RFC 9457)")
             .content("application/problem+json", content)
@@ -49,7 +53,10 @@ struct Token;
 impl Modify for Token {
     fn modify(&self, document: &mut Document) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", scheme);
     }
 }
 
@@ -70,7 +77,12 @@ pub async fn serve(who: Who) -> Result<Json<Document>, Problem> {
 pub fn operations(document: &Document) -> Vec<(&'static str, &str, &Operation)> {
     let mut operations = Vec::new();
     for (path, item) in &document.paths.paths {
-        let all = [("get", &item.get), ("post", &item.post), ("put", &item.put), ("delete", &item.delete)];
+        let all = [
+            ("get", &item.get),
+            ("post", &item.post),
+            ("put", &item.put),
+            ("delete", &item.delete),
+        ];
         for (method, operation) in all {
             operations.extend(operation.as_ref().map(|o| (method, path.as_str(), o)));
         }
@@ -87,7 +99,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             method: method.to_uppercase(),
             path: path.to_owned(),
             summary: operation.summary.clone().unwrap_or_default(),
-            group: operation.tags.as_ref().and_then(|t| t.first()).cloned().unwrap_or_default(),
+            group: operation
+                .tags
+                .as_ref()
+                .and_then(|t| t.first())
+                .cloned()
+                .unwrap_or_default(),
         })
         .collect()
 }

@@ -36,7 +36,10 @@ pub(super) fn routes<B: Backend>() -> Router<App<B>> {
         .route("/devices/{site}/{device}", get(device::<B>))
         .route("/alarms", get(alarms::<B>))
         .route("/alarms/{site}/{device}/{mode}/{episode}", get(alarm::<B>))
-        .route("/alarms/{site}/{device}/{mode}/{episode}/{action}", post(forms::alarm::<B>))
+        .route(
+            "/alarms/{site}/{device}/{mode}/{episode}/{action}",
+            post(forms::alarm::<B>),
+        )
         .route("/tickets", get(tickets::<B>))
         .route("/tickets/{ticket}", get(ticket::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
@@ -58,7 +61,9 @@ pub(super) struct Page {
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let mut response = Html(self.markup.into_string()).into_response();
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
+        response
+            .headers_mut()
+            .insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
         if let Some(language) = self.chosen {
             let value = match language {
                 Language::En => "en",
@@ -112,7 +117,12 @@ impl<B: Backend> FromRequestParts<App<B>> for Visit {
 
 fn frame(now: Timestamp, language: Language, uri: &Uri, user: Option<String>, rights: Rights) -> Frame {
     // The language is in the cookie by then: links and forms need not carry it.
-    let query: Vec<&str> = uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty() && !p.starts_with("lang=")).collect();
+    let query: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|p| !p.is_empty() && !p.starts_with("lang="))
+        .collect();
     let here = match query.is_empty() {
         true => uri.path().to_owned(),
         false => format!("{}?{}", uri.path(), query.join("&")),
@@ -133,7 +143,11 @@ fn language(uri: &Uri, headers: &HeaderMap) -> (Language, Option<Language>) {
         "zh" => Some(Language::Zh),
         _ => None,
     };
-    let chosen = uri.query().unwrap_or_default().split('&').find_map(|p| known(p.strip_prefix("lang=")?));
+    let chosen = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .find_map(|p| known(p.strip_prefix("lang=")?));
     let accepted = || {
         let text = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
         let mut wanted: Vec<(Language, f32)> = text
@@ -146,9 +160,15 @@ fn language(uri: &Uri, headers: &HeaderMap) -> (Language, Option<Language>) {
             .collect();
         // Stable: of equals the first one written is meant.
         wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
-        wanted.first().filter(|(_, quality)| *quality > 0.0).map(|(language, _)| *language)
+        wanted
+            .first()
+            .filter(|(_, quality)| *quality > 0.0)
+            .map(|(language, _)| *language)
     };
-    let language = chosen.or_else(|| known(cookie(headers, "lang")?)).or_else(accepted).unwrap_or_default();
+    let language = chosen
+        .or_else(|| known(cookie(headers, "lang")?))
+        .or_else(accepted)
+        .unwrap_or_default();
     (language, chosen)
 }
 
@@ -159,7 +179,10 @@ pub(super) fn problem_page<B: Backend>(backend: &B, uri: &Uri, headers: &HeaderM
     let back = headers
         .get(header::REFERER)
         .and_then(|r| r.to_str().ok()?.parse::<Uri>().ok())
-        .map_or_else(|| "/".to_owned(), |uri| local(uri.path_and_query().map_or("/", |p| p.as_str())));
+        .map_or_else(
+            || "/".to_owned(),
+            |uri| local(uri.path_and_query().map_or("/", |p| p.as_str())),
+        );
     page::problem(&frame, problem.status.as_u16(), &problem.detail, &back)
 }
 
@@ -207,7 +230,14 @@ async fn fleet<B: Backend>(
         .await?;
     let (counts, sites) = (app.backend.counts().await?, app.backend.sites().await?);
     let mqtt = app.backend.mqtt_address();
-    Ok(visit.show(page::fleet(&visit.frame, &counts, &sites, &filter, &devices, mqtt.as_deref())))
+    Ok(visit.show(page::fleet(
+        &visit.frame,
+        &counts,
+        &sites,
+        &filter,
+        &devices,
+        mqtt.as_deref(),
+    )))
 }
 
 #[derive(Debug, Deserialize)]
@@ -337,7 +367,9 @@ struct LoginQuery {
 async fn login_page<B: Backend>(State(_): State<App<B>>, visit: Visit, Query(query): Query<LoginQuery>) -> Response {
     match visit.actor {
         Some(_) => Redirect::to(&local(&query.back)).into_response(),
-        None => visit.show(page::login(&visit.frame, &local(&query.back), false)).into_response(),
+        None => visit
+            .show(page::login(&visit.frame, &local(&query.back), false))
+            .into_response(),
     }
 }
 
@@ -359,7 +391,11 @@ async fn log_in<B: Backend>(State(app): State<App<B>>, visit: Visit, Form(form):
 }
 
 async fn log_out<B: Backend>(State(app): State<App<B>>, _: Who, headers: HeaderMap) -> Response {
-    ([(header::SET_COOKIE, app.auth.log_out(&headers))], Redirect::to("/login")).into_response()
+    (
+        [(header::SET_COOKIE, app.auth.log_out(&headers))],
+        Redirect::to("/login"),
+    )
+        .into_response()
 }
 
 #[cfg(test)]
@@ -378,7 +414,10 @@ mod tests {
         assert_eq!(with("/", "", "zh-CN,zh;q=0.9,en;q=0.8"), (Language::Zh, None));
         assert_eq!(with("/", "", "de,en;q=0.5,zh;q=0.4"), (Language::En, None));
         assert_eq!(with("/", "a=b; lang=en", "zh"), (Language::En, None));
-        assert_eq!(with("/?q=1&lang=zh", "lang=en", "en"), (Language::Zh, Some(Language::Zh)));
+        assert_eq!(
+            with("/?q=1&lang=zh", "lang=en", "en"),
+            (Language::Zh, Some(Language::Zh))
+        );
         assert_eq!(with("/?lang=xx", "lang=zh", "en"), (Language::Zh, None));
     }
 }

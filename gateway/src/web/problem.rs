@@ -121,7 +121,10 @@ pub(super) async fn write_down<B: Backend>(State(app): State<App<B>>, request: R
 }
 
 fn is_for_programs(path: &str, headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     path.starts_with("/api/v1") || accept.contains("json") || !accept.contains("text/html")
 }
 
@@ -137,8 +140,9 @@ fn document(problem: &Problem, instance: String) -> Response {
     let body = serde_json::to_vec(&document).expect("texts and numbers always serialise");
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = problem.status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     response
 }

@@ -7,8 +7,8 @@ use super::extract::Asked;
 use super::problem::Problem;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use dashboards::view::{Alarm, FleetCounts, TicketSummary};
 use domain::{DeviceKey, MetricName};
 use futures::stream::Stream;
@@ -68,13 +68,18 @@ pub async fn stream<B: Backend>(
     let device = match query.device.as_deref().filter(|d| !d.is_empty()) {
         None => None,
         Some(text) => {
-            let key = text.split_once('/').and_then(|(site, device)| DeviceKey::new(site, device).ok());
+            let key = text
+                .split_once('/')
+                .and_then(|(site, device)| DeviceKey::new(site, device).ok());
             let wrong = || Problem::field(StatusCode::BAD_REQUEST, "?device", "must be site/device");
             Some(key.ok_or_else(wrong)?)
         }
     };
     let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("{MOST_STREAMS} streams are open already"))
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{MOST_STREAMS} streams are open already"),
+        )
     })?;
     let listener = Listener {
         events: app.backend.subscribe(),
@@ -86,7 +91,10 @@ pub async fn stream<B: Backend>(
     };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     // Proxies that buffer would turn live into late.
-    let headers = [(header::CACHE_CONTROL.as_str(), "no-store"), ("x-accel-buffering", "no")];
+    let headers = [
+        (header::CACHE_CONTROL.as_str(), "no-store"),
+        ("x-accel-buffering", "no"),
+    ];
     Ok((headers, Sse::new(listener.run()).keep_alive(keep_alive)))
 }
 
@@ -163,7 +171,9 @@ impl Listener {
     }
 
     fn is_about(&self, site: &domain::SiteName, device: &domain::DeviceName) -> bool {
-        self.device.as_ref().is_none_or(|key| key.site == *site && key.device == *device)
+        self.device
+            .as_ref()
+            .is_none_or(|key| key.site == *site && key.device == *device)
     }
 }
 

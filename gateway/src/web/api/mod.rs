@@ -46,10 +46,22 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/fleet", devices::counts::<B>)
         .get("/api/v1/alarms", alarms::list::<B>)
         .get("/api/v1/alarms/{site}/{device}/{mode}/{episode}", alarms::one::<B>)
-        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/acknowledge", alarms::acknowledge::<B>)
-        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/shelve", alarms::shelve::<B>)
-        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/unshelve", alarms::unshelve::<B>)
-        .post("/api/v1/alarms/{site}/{device}/{mode}/{episode}/reset", alarms::reset::<B>)
+        .post(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/acknowledge",
+            alarms::acknowledge::<B>,
+        )
+        .post(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/shelve",
+            alarms::shelve::<B>,
+        )
+        .post(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/unshelve",
+            alarms::unshelve::<B>,
+        )
+        .post(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/reset",
+            alarms::reset::<B>,
+        )
         .get("/api/v1/tickets", tickets::list::<B>)
         .get("/api/v1/tickets/{ticket}", tickets::one::<B>)
         .post("/api/v1/tickets/{ticket}/step", tickets::step::<B>)

@@ -32,7 +32,9 @@ pub async fn list<B: Backend>(
     Asked(query): Asked<PageQuery>,
 ) -> Result<axum::Json<Page<QuarantinedPacket>>, Problem> {
     who.needs(Role::Viewer)?;
-    Ok(axum::Json(app.backend.quarantine(slice(query.cursor, query.limit)?).await?))
+    Ok(axum::Json(
+        app.backend.quarantine(slice(query.cursor, query.limit)?).await?,
+    ))
 }
 
 /// One packet

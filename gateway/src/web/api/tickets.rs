@@ -176,7 +176,11 @@ pub mod checked {
             let detail = format!("at most {MOST_PARTS} parts");
             return Err(Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "/parts", detail));
         }
-        let parts = body.parts.iter().enumerate().map(|(i, p)| needed(&format!("/parts/{i}"), p, LONGEST_NAME));
+        let parts = body
+            .parts
+            .iter()
+            .enumerate()
+            .map(|(i, p)| needed(&format!("/parts/{i}"), p, LONGEST_NAME));
         Ok(TicketCommand::Close {
             outcome: body.outcome,
             cause: text("/cause", &body.cause, LONGEST_NOTE)?,
@@ -199,7 +203,9 @@ async fn command<B: Backend>(
         actor: who.needs(needs)?,
         if_revision,
     };
-    Ok(tagged(app.backend.command_ticket(order, ticket_id(id)?, command?).await?))
+    Ok(tagged(
+        app.backend.command_ticket(order, ticket_id(id)?, command?).await?,
+    ))
 }
 
 /// On to its next state
@@ -227,7 +233,15 @@ pub async fn assign<B: Backend>(
     _: Asked<NoQuery>,
     Json(body): Json<AssignBody>,
 ) -> Result<Tagged, Problem> {
-    command(&app, who, Role::Operator, revision, &id, checked::assign(&body.assignee)).await
+    command(
+        &app,
+        who,
+        Role::Operator,
+        revision,
+        &id,
+        checked::assign(&body.assignee),
+    )
+    .await
 }
 
 /// Told to wait; its clocks pause
@@ -297,7 +311,15 @@ pub async fn cancel<B: Backend>(
     _: Asked<NoQuery>,
     Json(body): Json<ReasonBody>,
 ) -> Result<Tagged, Problem> {
-    command(&app, who, Role::Technician, revision, &id, checked::cancel(&body.reason)).await
+    command(
+        &app,
+        who,
+        Role::Technician,
+        revision,
+        &id,
+        checked::cancel(&body.reason),
+    )
+    .await
 }
 
 /// Opened again: it was not over
@@ -311,5 +333,13 @@ pub async fn reopen<B: Backend>(
     _: Asked<NoQuery>,
     Json(body): Json<ReasonBody>,
 ) -> Result<Tagged, Problem> {
-    command(&app, who, Role::Technician, revision, &id, checked::reopen(&body.reason)).await
+    command(
+        &app,
+        who,
+        Role::Technician,
+        revision,
+        &id,
+        checked::reopen(&body.reason),
+    )
+    .await
 }

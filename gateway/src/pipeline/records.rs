@@ -1,0 +1,41 @@
+//! Records of the book as rows of the store. Pure.
+
+use crate::store::rows::{AlarmRow, TicketRow};
+use alerting::record::AlarmRecord;
+use alerting::ticket::TicketRecord;
+
+/// An alarm as its row.
+pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
+    AlarmRow {
+        id: record.id.to_string(),
+        device: record.device.clone(),
+        failure_mode: record.failure_mode.clone(),
+        episode: record.life.episode,
+        is_open: record.is_live(),
+        state: record.life.state.as_str().to_owned(),
+        severity: record.life.severity.as_str().to_owned(),
+        risk: record.risk.level.as_str().to_owned(),
+        raised_at: record.raised_at,
+        changed_at: record.changed_at,
+        revision: u64::from(record.transitions),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// A ticket as its row.
+pub fn ticket_row(record: &TicketRecord) -> TicketRow {
+    TicketRow {
+        id: record.id.0,
+        device: record.device.clone(),
+        failure_mode: record.failure_mode.clone(),
+        episode: record.episode,
+        is_open: record.state.is_open(),
+        state: record.state.as_str().to_owned(),
+        kind: record.grade.kind.as_str().to_owned(),
+        opened_at: record.opened_at,
+        due_at: record.due_at,
+        changed_at: record.changed_at,
+        revision: u64::from(record.revision),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
