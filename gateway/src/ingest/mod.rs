@@ -93,9 +93,10 @@ pub struct ConnectionIntake {
     wake: Arc<Notify>,
     parser: TelemetryParser,
     metrics: MetricCache,
-    routes: HashMap<Box<str>, Route>,
+    routes: HashMap<Box<str>, Route, foldhash::fast::RandomState>,
     open: Vec<OpenBatch>,
     received_at: Option<Timestamp>,
+    batch_began: Instant,
     messages: u64,
     sending: VecDeque<(usize, Batch)>,
     throttled_until: Option<Instant>,
@@ -131,8 +132,12 @@ struct Allowance {
 
 impl Allowance {
     /// Takes one message at `now`; returns how long to wait when there was none left.
-    fn take(&mut self, now: Instant, per_second: f64, burst: f64) -> Option<Duration> {
-        self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * per_second).min(burst);
+    fn take(&mut self, now: Instant, config: &IngestConfig) -> Option<Duration> {
+        let per_second = config.messages_per_second;
+        if per_second <= 0.0 {
+            return None;
+        }
+        self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * per_second).min(config.burst);
         self.at = now;
         self.tokens -= 1.0;
         (self.tokens < 0.0).then(|| Duration::from_secs_f64(-self.tokens / per_second))
@@ -147,7 +152,8 @@ impl ConnectionIntake {
             shared,
             wake,
             parser: TelemetryParser::default(),
-            routes: HashMap::new(),
+            routes: HashMap::default(),
+            batch_began: Instant::now(),
             open,
             received_at: None,
             messages: 0,
@@ -157,27 +163,24 @@ impl ConnectionIntake {
     }
 
     fn take(&mut self, packet: Packet<'_>, now: Timestamp) -> Result<(), Rejection> {
-        if !self.routes.contains_key(packet.topic) {
-            let route = self.new_route(packet.topic, now)?;
-            if self.routes.len() >= MOST_ROUTES {
-                self.routes.clear();
+        let (device, to) = match self.routes.get_mut(packet.topic) {
+            Some(route) => {
+                if let Some(wait) = route.allowance.take(self.batch_began, &self.shared.config) {
+                    self.throttled_until = Some(self.batch_began + wait);
+                }
+                (route.device, route.to.clone())
             }
-            self.routes.insert(packet.topic.into(), route);
-        }
-        let route = self
-            .routes
-            .get_mut(packet.topic)
-            .expect("inserted above if it was not there");
-        let config = &self.shared.config;
-        if config.messages_per_second > 0.0
-            && let Some(wait) = route
-                .allowance
-                .take(Instant::now(), config.messages_per_second, config.burst)
-        {
-            self.throttled_until = Some(Instant::now() + wait);
-        }
-        let device = route.device;
-        match route.to.clone() {
+            None => {
+                let route = self.new_route(packet.topic, now)?;
+                let known = (route.device, route.to.clone());
+                if self.routes.len() >= MOST_ROUTES {
+                    self.routes.clear();
+                }
+                self.routes.insert(packet.topic.into(), route);
+                known
+            }
+        };
+        match to {
             RouteTo::Telemetry => self.telemetry(device, packet.payload, now),
             RouteTo::Waveform(sensor) => self.waveform(device, sensor, packet.payload, now),
             RouteTo::Event => {
@@ -208,7 +211,7 @@ impl ConnectionIntake {
             to,
             allowance: Allowance {
                 tokens: self.shared.config.burst,
-                at: Instant::now(),
+                at: self.batch_began,
             },
         })
     }
@@ -324,7 +327,13 @@ impl Intake for ConnectionIntake {
     type Receipt = Arc<BatchReceipt>;
 
     fn push(&mut self, packet: Packet<'_>) {
-        let now = *self.received_at.get_or_insert_with(|| self.shared.clock.now());
+        let now = match self.received_at {
+            Some(now) => now,
+            None => {
+                self.batch_began = Instant::now();
+                *self.received_at.insert(self.shared.clock.now())
+            }
+        };
         if let Err(rejection) = self.take(packet, now) {
             self.quarantine(packet, &rejection, now);
         }

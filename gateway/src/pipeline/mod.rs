@@ -10,3 +10,6 @@ pub mod records;
 pub mod recovery;
 pub mod repeats;
 pub mod shard;
+
+#[cfg(test)]
+mod replay_tests;

@@ -430,6 +430,11 @@ impl Shard {
         self.devices.iter().flatten().map(|d| summary(d)).collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn memory(&self, index: DeviceIndex) -> Option<&DeviceMemory> {
+        self.devices.get(index.0 as usize / self.setup.of)?.as_deref().map(|d| &d.memory)
+    }
+
     fn place(&mut self, index: DeviceIndex) -> &mut Option<Box<Device>> {
         let place = index.0 as usize / self.setup.of;
         if place >= self.devices.len() {

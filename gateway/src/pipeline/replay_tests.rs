@@ -1,0 +1,155 @@
+//! Journal replay against an unbroken run: whatever was checkpointed when, a restart knows exactly what the devices knew.
+
+use super::catalogue::Catalogue;
+use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
+use super::shard::{Shard, ShardSetup};
+use crate::ingest::directory::{DevicesConfig, Directory};
+use crate::store::codec::{EntryReader, seal};
+use domain::registry::Registry;
+use domain::wire::{Connectivity, DeviceEvent, EventState};
+use domain::{Boot, DeviceIndex, DeviceKey, Millis, Quality, Sample, Sequence, Timestamp};
+use proptest::prelude::*;
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc};
+
+const START: i64 = 1_760_000_000_000;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Telemetry { device: u32, at: i64, seq: Option<u64>, value: f64 },
+    Features { device: u32, at: i64, value: f64 },
+    Event { device: u32, is_raised: bool },
+    Status { device: u32, is_online: bool },
+    Repaired { device: u32 },
+    Commit,
+    Checkpoint { device: u32 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let device = || 0u32..3;
+    prop_oneof![
+        12 => (device(), 0i64..400, proptest::option::of(0u64..200), 0.5f64..9.0)
+            .prop_map(|(device, at, seq, value)| Step::Telemetry { device, at, seq, value }),
+        1 => (device(), 0i64..400, 1.0f64..9.0).prop_map(|(device, at, value)| Step::Features { device, at, value }),
+        1 => (device(), any::<bool>()).prop_map(|(device, is_raised)| Step::Event { device, is_raised }),
+        1 => (device(), any::<bool>()).prop_map(|(device, is_online)| Step::Status { device, is_online }),
+        1 => device().prop_map(|device| Step::Repaired { device }),
+        3 => Just(Step::Commit),
+        2 => device().prop_map(|device| Step::Checkpoint { device }),
+    ]
+}
+
+struct World {
+    directory: Arc<Directory>,
+    catalogue: Arc<Catalogue>,
+}
+
+impl World {
+    fn new() -> Self {
+        let registry = Registry::parse("[[assign]]\nprofile = \"pump\"\n").expect("fine");
+        let directory = Arc::new(Directory::new(DevicesConfig::default(), registry, vec![], vec![]));
+        for name in ["a", "b", "c"] {
+            let key = DeviceKey::new("site", name).expect("fine");
+            directory.device_or_register(&key, Timestamp(START)).expect("taken in");
+        }
+        let catalogue = Arc::new(Catalogue::new(domain::profile::shipped::all(), &directory));
+        World { directory, catalogue }
+    }
+
+    fn fresh(&self, index: u32) -> Device {
+        let index = DeviceIndex(index);
+        Device::new(index, self.catalogue.engine_of(index, &self.directory))
+    }
+}
+
+/// Runs the steps, committing where they say; returns what the devices know, the entries, and the last checkpoints.
+fn live(world: &World, steps: &[Step]) -> (Vec<DeviceMemory>, Vec<Vec<u8>>, Vec<Option<(u64, Vec<u8>)>>) {
+    let around = Surroundings { names: &*world.directory, reorder_window: Millis::seconds(60) };
+    let metric = |name| world.directory.metric_or_register(name).expect("a name");
+    let (vibration, kurtosis) = (metric("vibration_rms_mm_s"), metric("bearing.kurtosis"));
+    let mut devices: Vec<Device> = (0..3).map(|d| world.fresh(d)).collect();
+    let (mut scratch, mut entries, mut checkpoints) = (Scratch::default(), Vec::new(), vec![None; 3]);
+    let mut commit = |scratch: &mut Scratch| {
+        let block = scratch.writer.take();
+        scratch.out = Default::default();
+        entries.push(seal([block.as_slice()]));
+        entries.len() as u64
+    };
+    for (i, step) in steps.iter().enumerate() {
+        let received_at = Timestamp(START + i as i64 * 1_000);
+        let arrival = |at: i64, sequence, samples| {
+            let measured_at = Timestamp(START + at * 1_000);
+            Arrival { measured_at, received_at, quality: Quality::Good, sequence, samples }
+        };
+        match step {
+            Step::Telemetry { device, at, seq, value } => {
+                let samples = [Sample { metric: vibration, value: *value }];
+                let sequence = seq.map(|number| Sequence { boot: Boot(1), number });
+                devices[*device as usize].telemetry(arrival(*at, sequence, &samples), &around, &mut scratch);
+            }
+            Step::Features { device, at, value } => {
+                let samples = [Sample { metric: kurtosis, value: *value }];
+                devices[*device as usize].features(arrival(*at, None, &samples), &around, &mut scratch);
+            }
+            Step::Event { device, is_raised } => {
+                let state = if *is_raised { EventState::Raised } else { EventState::Cleared };
+                let event = DeviceEvent { ts: None, code: "E31".into(), state, text: "hot".into() };
+                devices[*device as usize].event(&event, received_at, &around, &mut scratch);
+            }
+            Step::Status { device, is_online } => {
+                let state = if *is_online { Connectivity::Online } else { Connectivity::Offline };
+                devices[*device as usize].status(state, received_at, &around, &mut scratch);
+            }
+            Step::Repaired { device } => {
+                devices[*device as usize].repaired("bearing_wear", received_at, &around, &mut scratch);
+            }
+            Step::Commit => {
+                commit(&mut scratch);
+            }
+            Step::Checkpoint { device } => {
+                // a checkpoint is in the commit that holds everything before it
+                let position = commit(&mut scratch);
+                let state = postcard::to_stdvec(&devices[*device as usize].memory).expect("serialises");
+                checkpoints[*device as usize] = Some((position, state));
+            }
+        }
+    }
+    commit(&mut scratch);
+    (devices.into_iter().map(|d| d.memory).collect(), entries, checkpoints)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn checkpoints_and_replay_equal_an_unbroken_run(steps in proptest::collection::vec(step(), 1..150)) {
+        let world = World::new();
+        let (expected, entries, checkpoints) = live(&world, &steps);
+        let (commit, _kept) = mpsc::channel(1);
+        let mut shard = Shard::new(ShardSetup {
+            number: 0,
+            of: 1,
+            directory: world.directory.clone(),
+            catalogue: world.catalogue.clone(),
+            reorder_window: Millis::seconds(60),
+            commit,
+            live: broadcast::channel(1).0,
+            started_at: Timestamp(START),
+        });
+        for (device, checkpoint) in checkpoints.iter().enumerate() {
+            if let Some((position, state)) = checkpoint {
+                shard.restore(DeviceIndex(device as u32), postcard::from_bytes(state).expect("reads"), *position);
+            }
+        }
+        for (i, entry) in entries.iter().enumerate() {
+            let mut records = EntryReader::new(entry).expect("sound");
+            while let Some(record) = records.next().expect("sound") {
+                shard.replay(i as u64 + 1, &record);
+            }
+        }
+        for (device, memory) in expected.iter().enumerate() {
+            let fresh = world.fresh(device as u32).memory;
+            let found = shard.memory(DeviceIndex(device as u32)).unwrap_or(&fresh);
+            prop_assert_eq!(found, memory, "device {}", device);
+        }
+    }
+}
