@@ -59,7 +59,11 @@
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     tick();
-    if (event.detail.target.id === "dialog-body") document.querySelector("#dialog").showModal();
+    if (event.detail.target.id === "dialog-body") {
+      document.querySelector("#dialog").showModal();
+      const first = event.detail.target.querySelector("select, input:not([type=hidden])");
+      if (first) first.focus();
+    }
     if (!kept) return;
     const board = document.querySelector("#board");
     if (board) board.scrollLeft = kept.left;

@@ -67,7 +67,9 @@ pub fn by_url(path: &str) -> Option<&'static Asset> {
 /// The URL of a file by name.
 pub(crate) fn url(name: &str) -> &'static str {
     let found = ASSETS.iter().find(|asset| asset.name == name);
-    found.map(|asset| asset.url.as_str()).expect("pages name only files that are compiled in")
+    found
+        .map(|asset| asset.url.as_str())
+        .expect("pages name only files that are compiled in")
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The alarm list, as ISA-18.2 knows it, and one alarm.
 
-use super::parts::{alarm_state_word, button_form, form_fields, next_page, risk, risk_word, severity, severity_word, when};
+use super::parts::{
+    alarm_state_word, button_form, form_fields, next_page, risk, risk_word, severity, severity_word, when,
+};
 use super::{Frame, Listens, Place, layout};
 use crate::phrase;
 use crate::view::{Alarm, AlarmState, Page};
@@ -108,7 +110,7 @@ pub fn alarms(frame: &Frame, sites: &[SiteName], filter: &AlarmFilter, list: &Pa
             (next_page(frame, list.next.as_deref()))
         }
     };
-    layout(frame, Place::Alarms, frame.t(W::Alarms), &Listens::ToChanges, &body)
+    layout(frame, Place::Alarms, frame.t(W::Alarms), &Listens::Changes, &body)
 }
 
 /// Rows of alarms; with the device's name unless the page is about one device.
@@ -245,5 +247,5 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
             }
         }
     };
-    layout(frame, Place::Alarms, title(frame, alarm), &Listens::ToChanges, &body)
+    layout(frame, Place::Alarms, title(frame, alarm), &Listens::Changes, &body)
 }

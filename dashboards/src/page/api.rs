@@ -40,5 +40,5 @@ pub fn api(frame: &Frame, endpoints: &[Endpoint]) -> Markup {
             }
         }
     };
-    layout(frame, Place::Api, frame.t(W::Api), &Listens::ToNothing, &body)
+    layout(frame, Place::Api, frame.t(W::Api), &Listens::Nothing, &body)
 }

@@ -1,6 +1,8 @@
 //! One machine: what it is, how it does, what it measures, how it may fail, and what is being done about it.
 
-use super::parts::{clock, connectivity, health, risk, severity, ticket_state_word, time_left_bar, time_left_short, when};
+use super::parts::{
+    clock, connectivity, health, risk, severity, ticket_state_word, time_left_bar, time_left_short, when,
+};
 use super::{Frame, Listens, Place, alarms, layout};
 use crate::phrase;
 use crate::view::{Device, FailureModeStatus, Metric, TicketSummary};
@@ -116,7 +118,7 @@ pub fn device(frame: &Frame, device: &Device, range: PlotRange) -> Markup {
             @for metric in metrics { (plot(frame, &key, metric)) }
         }
     };
-    layout(frame, Place::Fleet, &key.to_string(), &Listens::ToDevice(&key), &body)
+    layout(frame, Place::Fleet, &key.to_string(), &Listens::Device(&key), &body)
 }
 
 fn head(frame: &Frame, device: &Device) -> Markup {
@@ -201,7 +203,10 @@ fn title_or<'a>(frame: &Frame, title: &'a domain::text::Text, name: &'a str) -> 
 fn plot(frame: &Frame, key: &DeviceKey, metric: &Metric) -> Markup {
     let limits: Vec<(&str, f64)> = metric.limits.iter().map(|l| (l.severity.as_str(), l.value)).collect();
     let limits = serde_json::to_string(&limits).unwrap_or_default();
-    let history = format!("/api/v1/devices/{}/{}/history?metric={}", key.site, key.device, metric.name);
+    let history = format!(
+        "/api/v1/devices/{}/{}/history?metric={}",
+        key.site, key.device, metric.name
+    );
     let name = title_or(frame, &metric.title, metric.name.as_str());
     html! {
         article.panel.plot data-metric=(metric.name) data-history=(history) data-unit=(metric.unit) data-limits=(limits)

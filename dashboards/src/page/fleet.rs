@@ -54,11 +54,20 @@ pub fn fleet(
             }
         }
     };
-    layout(frame, Place::Fleet, frame.t(W::Fleet), &Listens::ToChanges, &body)
+    layout(frame, Place::Fleet, frame.t(W::Fleet), &Listens::Changes, &body)
 }
 
 fn table(frame: &Frame, devices: &[DeviceSummary]) -> Markup {
-    let heads = [W::Device, W::Risk, W::State, W::Health, W::Alarms, W::Tickets, W::TimeLeft, W::LastSeen];
+    let heads = [
+        W::Device,
+        W::Risk,
+        W::State,
+        W::Health,
+        W::Alarms,
+        W::Tickets,
+        W::TimeLeft,
+        W::LastSeen,
+    ];
     html! {
         div.panel {
             table.cards.three {

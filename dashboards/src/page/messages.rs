@@ -16,7 +16,7 @@ pub fn login(frame: &Frame, back: &str, was_wrong: bool) -> Markup {
             button.primary type="submit" { (frame.t(W::LogIn)) }
         }
     };
-    layout(frame, Place::Nowhere, frame.t(W::LogIn), &Listens::ToNothing, &body)
+    layout(frame, Place::Nowhere, frame.t(W::LogIn), &Listens::Nothing, &body)
 }
 
 /// Something did not go: an HTTP status, what was wrong this time, and a way back.
@@ -37,5 +37,5 @@ pub fn problem(frame: &Frame, status: u16, detail: &str, back: &str) -> Markup {
             p { a.button href=(back) { (frame.t(W::Back)) } }
         }
     };
-    layout(frame, Place::Nowhere, title, &Listens::ToNothing, &body)
+    layout(frame, Place::Nowhere, title, &Listens::Nothing, &body)
 }

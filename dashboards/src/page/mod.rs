@@ -72,7 +72,10 @@ impl Frame {
             Language::Zh => "en",
         };
         let (path, query) = self.here.split_once('?').unwrap_or((&self.here, ""));
-        let kept: Vec<&str> = query.split('&').filter(|p| !p.is_empty() && !p.starts_with("lang=")).collect();
+        let kept: Vec<&str> = query
+            .split('&')
+            .filter(|p| !p.is_empty() && !p.starts_with("lang="))
+            .collect();
         let with = |rest: &[&str]| [rest, &[&format!("lang={lang}")]].concat().join("&");
         format!("{path}?{}", with(&kept))
     }
@@ -93,11 +96,11 @@ enum Place {
 /// What a page listens to.
 enum Listens<'a> {
     /// Changes of alarms, tickets and the fleet.
-    ToChanges,
+    Changes,
     /// These, and the readings of one device.
-    ToDevice(&'a DeviceKey),
+    Device(&'a DeviceKey),
     /// Nothing.
-    ToNothing,
+    Nothing,
 }
 
 fn tag(language: Language) -> &'static str {
@@ -109,9 +112,9 @@ fn tag(language: Language) -> &'static str {
 
 fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body: &Markup) -> Markup {
     let stream = match listens {
-        Listens::ToChanges => Some("/api/v1/stream".to_owned()),
-        Listens::ToDevice(device) => Some(format!("/api/v1/stream?device={}/{}", device.site, device.device)),
-        Listens::ToNothing => None,
+        Listens::Changes => Some("/api/v1/stream".to_owned()),
+        Listens::Device(device) => Some(format!("/api/v1/stream?device={}/{}", device.site, device.device)),
+        Listens::Nothing => None,
     };
     let nav = [
         (Place::Fleet, "/", W::Fleet, ICON_FLEET),
@@ -131,12 +134,12 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                 meta name="htmx-config" content=(htmx);
                 title { (title) " · Forewarn" }
                 link rel="icon" type="image/svg+xml" href=(assets::url("favicon.svg"));
-                @if let Listens::ToDevice(_) = listens {
+                @if let Listens::Device(_) = listens {
                     link rel="stylesheet" href=(assets::url("uplot.css"));
                 }
                 link rel="stylesheet" href=(assets::url("app.css"));
                 script src=(assets::url("htmx.js")) defer {}
-                @if let Listens::ToDevice(_) = listens {
+                @if let Listens::Device(_) = listens {
                     script src=(assets::url("uplot.js")) defer {}
                 }
                 script src=(assets::url("app.js")) defer {}
@@ -156,7 +159,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                         }
                     }
                     div.side {
-                        @if !matches!(listens, Listens::ToNothing) {
+                        @if !matches!(listens, Listens::Nothing) {
                             span #link.link role="status" hidden {}
                         }
                         a href=(frame.other_language()) hreflang=(match frame.language { Language::En => "zh-CN", Language::Zh => "en" }) {
@@ -190,8 +193,10 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
 
 const LOGO: &str = r#"<svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><path d="M2 13h4l2.5-7 4 13 3-9 1.5 3H22" fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" stroke-linejoin="round"/></svg>"#;
 const ICON_FLEET: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 3h6v6H3zM11 3h6v6h-6zM3 11h6v6H3zM11 11h6v6h-6z"/></svg>"#;
-const ICON_ALARM: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 2.5 18.5 17h-17zM10 8v4.5M10 14.6v.2"/></svg>"#;
-const ICON_TICKET: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
+const ICON_ALARM: &str =
+    r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 2.5 18.5 17h-17zM10 8v4.5M10 14.6v.2"/></svg>"#;
+const ICON_TICKET: &str =
+    r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
 const ICON_QUARANTINE: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v4H3zM4.5 9v7h11V9M8 12h4"/></svg>"#;
 const ICON_SYSTEM: &str =

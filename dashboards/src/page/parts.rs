@@ -23,7 +23,9 @@ pub(super) fn severity(frame: &Frame, severity: Severity) -> Markup {
     let shape = match severity {
         Severity::Advisory => r#"<circle cx="8" cy="8" r="6.5"/><path class="in" d="M8 7.5v4M8 4.800v.1"/>"#,
         Severity::Warning => r#"<path d="M8 1 15.5 14.5H.5z"/><path class="in" d="M8 6v4M8 12.200v.1"/>"#,
-        Severity::Critical => r#"<path d="M5 .8h6L15.200 5v6L11 15.200H5L.8 11V5z"/><path class="in" d="M8 4v5M8 11.800v.1"/>"#,
+        Severity::Critical => {
+            r#"<path d="M5 .8h6L15.200 5v6L11 15.200H5L.8 11V5z"/><path class="in" d="M8 4v5M8 11.800v.1"/>"#
+        }
     };
     html! {
         span class=(format!("sev {}", severity.as_str())) {
@@ -68,7 +70,11 @@ pub(super) fn risk(frame: &Frame, level: Option<RiskLevel>) -> Markup {
 /// Disc, ring, half disc, dashed ring; and the word.
 pub(super) fn connectivity(frame: &Frame, state: Connectivity) -> Markup {
     let (class, word, shape) = match state {
-        Connectivity::Online => ("online", W::ConnectivityOnline, r#"<circle class="full" cx="6" cy="6" r="4.5"/>"#),
+        Connectivity::Online => (
+            "online",
+            W::ConnectivityOnline,
+            r#"<circle class="full" cx="6" cy="6" r="4.5"/>"#,
+        ),
         Connectivity::Offline => ("offline", W::ConnectivityOffline, r#"<circle cx="6" cy="6" r="4"/>"#),
         Connectivity::Silent => (
             "silent",
@@ -112,7 +118,10 @@ pub(super) fn health(frame: &Frame, health: Option<f64>) -> Markup {
 pub(super) fn time_left_bar(frame: &Frame, left: &TimeLeft) -> Markup {
     let end = (left.p90_hours * 1.15).max(f64::MIN_POSITIVE);
     let x = |hours: f64| format!("{:.1}", (hours / end * 200.0).clamp(0.0, 200.0));
-    let width = format!("{:.1}", ((left.p90_hours - left.p10_hours) / end * 200.0).clamp(1.0, 200.0));
+    let width = format!(
+        "{:.1}",
+        ((left.p90_hours - left.p10_hours) / end * 200.0).clamp(1.0, 200.0)
+    );
     html! {
         div.rul {
             p {
@@ -243,10 +252,25 @@ pub(super) fn counters(frame: &Frame, counts: &FleetCounts) -> Markup {
     let tiles = [
         (W::Devices, counts.devices, "/", false),
         (W::Online, counts.online, "/", false),
-        (W::ActiveAlarms, counts.active_alarms, "/alarms?show=active", counts.active_alarms > 0),
-        (W::Unacknowledged, counts.unacknowledged_alarms, "/alarms", counts.unacknowledged_alarms > 0),
+        (
+            W::ActiveAlarms,
+            counts.active_alarms,
+            "/alarms?show=active",
+            counts.active_alarms > 0,
+        ),
+        (
+            W::Unacknowledged,
+            counts.unacknowledged_alarms,
+            "/alarms",
+            counts.unacknowledged_alarms > 0,
+        ),
         (W::OpenTickets, counts.open_tickets, "/tickets", false),
-        (W::BreachedClocks, counts.breached_clocks, "/tickets", counts.breached_clocks > 0),
+        (
+            W::BreachedClocks,
+            counts.breached_clocks,
+            "/tickets",
+            counts.breached_clocks > 0,
+        ),
     ];
     html! {
         div.counters {

@@ -21,7 +21,13 @@ pub fn quarantine(frame: &Frame, packets: &Page<QuarantinedPacket>) -> Markup {
             (next_page(frame, packets.next.as_deref()))
         }
     };
-    layout(frame, Place::Quarantine, frame.t(W::Quarantine), &Listens::ToChanges, &body)
+    layout(
+        frame,
+        Place::Quarantine,
+        frame.t(W::Quarantine),
+        &Listens::Changes,
+        &body,
+    )
 }
 
 fn one(frame: &Frame, packet: &QuarantinedPacket) -> Markup {

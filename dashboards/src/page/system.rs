@@ -65,7 +65,7 @@ pub fn system(frame: &Frame, health: &SystemHealth, models: &[ModelInForce], aud
             } }
         }
     };
-    layout(frame, Place::System, frame.t(W::System), &Listens::ToChanges, &body)
+    layout(frame, Place::System, frame.t(W::System), &Listens::Changes, &body)
 }
 
 fn frame_word(state: crate::view::ComponentState) -> &'static str {

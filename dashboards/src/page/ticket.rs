@@ -1,8 +1,8 @@
 //! One ticket: what is known, what to do next, what happened.
 
 use super::parts::{
-    button_form, class_word, clock, clock_word, form_fields, kind_word, outcome_word, risk, severity, ticket_state_word,
-    time_left_bar, when,
+    button_form, class_word, clock, clock_word, form_fields, kind_word, outcome_word, risk, severity,
+    ticket_state_word, time_left_bar, when,
 };
 use super::{Frame, Listens, Place, layout};
 use crate::view::{Outcome, StepKind, Ticket, TicketStep};
@@ -77,7 +77,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
             }
         }
     };
-    layout(frame, Place::Tickets, &s.id, &Listens::ToChanges, &body)
+    layout(frame, Place::Tickets, &s.id, &Listens::Changes, &body)
 }
 
 fn to_do(frame: &Frame, ticket: &Ticket) -> Markup {
@@ -108,10 +108,14 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
         StepKind::Archived => html! { (frame.t(W::StepArchived)) },
         StepKind::Merged { alarm_id } => html! { (frame.t(W::StepMerged)) " " (alarm(alarm_id)) },
         StepKind::DueAgain => html! { (frame.t(W::StepDueAgain)) },
-        StepKind::Linked { ticket } => html! { (frame.t(W::StepLinked)) " " a href=(format!("/tickets/{ticket}")) { (ticket) } },
+        StepKind::Linked { ticket } => {
+            html! { (frame.t(W::StepLinked)) " " a href=(format!("/tickets/{ticket}")) { (ticket) } }
+        }
         StepKind::Upgraded => html! { (frame.t(W::StepUpgraded)) },
         StepKind::ClockWarning { clock } => html! { (frame.t(W::StepClockWarning)) ": " (frame.t(clock_word(*clock))) },
-        StepKind::ClockBreached { clock } => html! { span.breached { (frame.t(W::StepBreached)) ": " (frame.t(clock_word(*clock))) } },
+        StepKind::ClockBreached { clock } => {
+            html! { span.breached { (frame.t(W::StepBreached)) ": " (frame.t(clock_word(*clock))) } }
+        }
     };
     html! {
         li {

@@ -33,7 +33,7 @@ pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary]) -
             }
         }
     };
-    layout(frame, Place::Tickets, frame.t(W::Tickets), &Listens::ToChanges, &body)
+    layout(frame, Place::Tickets, frame.t(W::Tickets), &Listens::Changes, &body)
 }
 
 fn card(frame: &Frame, ticket: &TicketSummary) -> Markup {

@@ -3,7 +3,9 @@
 use super::{At, schema};
 use crate::phrase;
 use domain::text::Text;
-use domain::{AlarmId, DeviceName, Evidence, EvidenceReason, FailureModeId, MetricName, RiskLevel, RuleId, Severity, SiteName};
+use domain::{
+    AlarmId, DeviceName, Evidence, EvidenceReason, FailureModeId, MetricName, RiskLevel, RuleId, Severity, SiteName,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -117,12 +119,7 @@ pub struct EvidenceView {
 impl EvidenceView {
     /// From what a rule said. `metric_title` is the profile's; where it is empty the metric's name stands in.
     pub fn new(evidence: &Evidence, metric_title: &Text, unit: &str) -> EvidenceView {
-        let range = |low: &f64, high: &f64| {
-            Some(super::Range {
-                low: *low,
-                high: *high,
-            })
-        };
+        let range = |low: &f64, high: &f64| Some(super::Range { low: *low, high: *high });
         let (kind, limit, range) = match &evidence.reason {
             EvidenceReason::AboveLimit { limit, source: _ } => ("above_limit", Some(*limit), None),
             EvidenceReason::BelowLimit { limit, source: _ } => ("below_limit", Some(*limit), None),

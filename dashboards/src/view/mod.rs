@@ -15,8 +15,8 @@ use domain::text::Text;
 use domain::{RemainingLife, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
 /// An instant that is written as RFC 3339 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,7 +70,12 @@ impl<T: ToSchema> Page<T> {
 
     /// Cuts a page out of a sorted list: what comes after `cursor`, at most `limit` items. `key` names an item uniquely.
     /// An unknown cursor starts behind the end, so that a list never repeats itself.
-    pub fn cut<I: IntoIterator<Item = T>>(all: I, cursor: Option<&str>, limit: usize, key: impl Fn(&T) -> String) -> Self {
+    pub fn cut<I: IntoIterator<Item = T>>(
+        all: I,
+        cursor: Option<&str>,
+        limit: usize,
+        key: impl Fn(&T) -> String,
+    ) -> Self {
         let mut all = all.into_iter();
         if let Some(cursor) = cursor {
             all.by_ref().find(|item| key(item) == cursor);

@@ -125,16 +125,27 @@ pub fn too_large() -> Problem {
 
 fn checked<T: DeserializeOwned>(tree: serde_json::Value) -> Result<Json<T>, Problem> {
     from_tree(tree).map(Json).map_err(|found| {
-        let errors: Vec<FieldError> = found
-            .into_iter()
-            .map(|problem| FieldError {
-                pointer: match problem.path.as_str() {
-                    "" | "." => String::new(),
-                    path => format!("/{}", path.replace('.', "/").replace('[', "/").replace(']', "")),
+        let mut errors: Vec<FieldError> = Vec::new();
+        for problem in found {
+            let error = match problem
+                .message
+                .strip_prefix("missing field `")
+                .and_then(|m| m.strip_suffix('`'))
+            {
+                Some(field) => FieldError {
+                    pointer: format!("{}/{field}", pointer(&problem.path)),
+                    detail: "is missing".to_owned(),
                 },
-                detail: problem.message,
-            })
-            .collect();
+                None => FieldError {
+                    pointer: pointer(&problem.path),
+                    detail: problem.message,
+                },
+            };
+            // A field of a wrong type is met again as missing.
+            if errors.iter().all(|e| e.pointer != error.pointer) {
+                errors.push(error);
+            }
+        }
         let detail: Vec<String> = errors
             .iter()
             .map(|e| match e.pointer.as_str() {
@@ -147,6 +158,14 @@ fn checked<T: DeserializeOwned>(tree: serde_json::Value) -> Result<Json<T>, Prob
             ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail.join("; "))
         }
     })
+}
+
+/// `parts[1].name` as a JSON pointer.
+fn pointer(path: &str) -> String {
+    match path {
+        "" | "." => String::new(),
+        path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
+    }
 }
 
 /// `If-Match: "7"`; `*` and absence mean any. A tag that is no revision of ours matches nothing.

@@ -18,6 +18,7 @@ pub struct Fake {
     state: Arc<Mutex<State>>,
     events: broadcast::Sender<StreamEvent>,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Everything it knows.
@@ -74,7 +75,18 @@ struct Made {
     health: Option<f64>,
 }
 
-const DEVICES: [(&str, &str, &str, (&str, &str), Connectivity, i64, Option<f64>); 14] = {
+/// Profile, site, device, title in both languages, connectivity, heard so many seconds ago, health.
+type Line = (
+    &'static str,
+    &'static str,
+    &'static str,
+    (&'static str, &'static str),
+    Connectivity,
+    i64,
+    Option<f64>,
+);
+
+const DEVICES: [Line; 14] = {
     use Connectivity::{Offline, Online, Silent, Unknown};
     [
         (
@@ -214,6 +226,7 @@ impl Fake {
             state: Arc::new(Mutex::new(state(now))),
             events: broadcast::channel(256).0,
             clock: Arc::new(clock),
+            gate: Arc::default(),
         }
     }
 
@@ -240,7 +253,26 @@ impl Fake {
         let _nobody_may_listen = self.events.send(event);
     }
 
+    /// While it lives, no ticket command is carried out.
+    pub async fn hold_commands(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        self.gate.clone().lock_owned().await
+    }
+
+    /// A device measures something.
+    pub fn read(&self, device: &DeviceKey, at: Timestamp, metric: &str, value: f64) {
+        let metric = MetricName::new(metric).expect("name");
+        let reading = Arc::new(LiveReading {
+            at: at.into(),
+            values: vec![(metric, value)],
+        });
+        self.tell(StreamEvent::Reading {
+            device: device.clone(),
+            reading,
+        });
+    }
+
     /// Sends a reading of each watched device.
+    #[allow(dead_code)] // only the preview beats
     pub fn beat(&self) {
         let now = self.now();
         let watched = self.with(|s| s.watched.lock().expect("not poisoned").clone());
@@ -1336,6 +1368,7 @@ impl Backend for Fake {
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
+        let _open = self.gate.lock().await;
         let (name, now) = (id.to_string(), self.now());
         let changed = self.with(|s| {
             let ticket = s

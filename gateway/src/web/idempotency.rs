@@ -27,16 +27,16 @@ type Key = (String, String, String);
 
 #[derive(Debug)]
 enum Kept {
-    Running {
-        request: u64,
-    },
-    Done {
-        request: u64,
-        status: StatusCode,
-        headers: HeaderMap,
-        problem: Option<Problem>,
-        body: Bytes,
-    },
+    Running { request: u64 },
+    Done { request: u64, answer: Box<Given> },
+}
+
+#[derive(Debug)]
+struct Given {
+    status: StatusCode,
+    headers: HeaderMap,
+    problem: Option<Problem>,
+    body: Bytes,
 }
 
 /// The answers given, by who, what and key.
@@ -73,17 +73,11 @@ impl Answers {
                     StatusCode::CONFLICT,
                     "the request with this Idempotency-Key is still running",
                 )),
-                Kept::Done {
-                    status,
-                    headers,
-                    problem,
-                    body,
-                    ..
-                } => {
-                    let mut response = Response::new(Body::from(body.clone()));
-                    *response.status_mut() = *status;
-                    *response.headers_mut() = headers.clone();
-                    if let Some(problem) = problem {
+                Kept::Done { request: _, answer } => {
+                    let mut response = Response::new(Body::from(answer.body.clone()));
+                    *response.status_mut() = answer.status;
+                    *response.headers_mut() = answer.headers.clone();
+                    if let Some(problem) = &answer.problem {
                         response.extensions_mut().insert(problem.clone());
                     }
                     Before::Same(response)
@@ -178,13 +172,13 @@ pub async fn honour<B: Backend>(State(app): State<App<B>>, request: Request, nex
         && body.len() <= LARGEST_KEPT
         && let Some(key) = running.key.take()
     {
-        let done = Kept::Done {
-            request: hash,
+        let answer = Box::new(Given {
             status: parts.status,
             headers: parts.headers.clone(),
             problem: parts.extensions.get::<Problem>().cloned(),
             body: body.clone(),
-        };
+        });
+        let done = Kept::Done { request: hash, answer };
         app.idempotency.end(&key, Some(done));
     }
     Ok(Response::from_parts(parts, Body::from(body)).into_response())

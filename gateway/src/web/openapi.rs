@@ -3,16 +3,16 @@
 use super::api::{alarms, devices, quarantine, system, tickets};
 use super::auth::Who;
 use super::backend::Role;
-use super::problem::{Problem, ProblemDocument};
+use super::problem::{FieldError, Problem, ProblemDocument};
 use super::stream;
 use axum::Json;
 use dashboards::page::Endpoint;
 use std::collections::BTreeMap;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, OpenApi as Document, RefOr, ResponseBuilder, path::Operation, response::Response,
+    ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder, path::Operation, response::Response,
 };
-use utoipa::{IntoResponses, Modify, OpenApi, PartialSchema};
+use utoipa::{IntoResponses, Modify, OpenApi};
 
 /// Every error, as a problem document.
 pub struct Problems;
@@ -20,7 +20,7 @@ pub struct Problems;
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let content = ContentBuilder::new()
-            .schema(Some(<ProblemDocument as PartialSchema>::schema()))
+            .schema(Some(Ref::from_schema_name("ProblemDocument")))
             .build();
         let response = ResponseBuilder::new()
             .description("A problem document (RFC 9457)")
@@ -43,6 +43,7 @@ impl IntoResponses for Problems {
         system::models, system::health, system::audit, system::healthz, system::readyz, system::metrics,
         stream::stream, serve,
     ),
+    components(schemas(ProblemDocument, FieldError)),
     security((), ("token" = [])),
     modifiers(&Token),
 )]

@@ -85,8 +85,7 @@ pub async fn stream<B: Backend>(
         events: app.backend.subscribe(),
         watch: device.as_ref().map(|d| app.backend.watch(d)),
         device,
-        waiting: None,
-        next_reading: Instant::now(),
+        readings: Coalescer::new(Instant::now()),
         permit,
     };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
@@ -101,8 +100,7 @@ pub async fn stream<B: Backend>(
 struct Listener {
     events: Receiver<StreamEvent>,
     device: Option<DeviceKey>,
-    waiting: Option<LiveReading>,
-    next_reading: Instant,
+    readings: Coalescer,
     #[allow(dead_code)] // held, so that the backend sends readings as long as somebody listens
     watch: Option<WatchGuard>,
     #[allow(dead_code)] // held, so that streams are counted
@@ -124,29 +122,26 @@ impl Listener {
 
     async fn next(&mut self) -> Option<Event> {
         loop {
-            let heard = match self.waiting {
+            let heard = match self.readings.due_at() {
                 None => Heard::Said(self.events.recv().await),
-                Some(_) => tokio::select! {
+                Some(due) => tokio::select! {
                     said = self.events.recv() => Heard::Said(said),
-                    () = tokio::time::sleep_until(self.next_reading) => Heard::ReadingIsDue,
+                    () = tokio::time::sleep_until(due) => Heard::ReadingIsDue,
                 },
             };
             let event = match heard {
-                Heard::ReadingIsDue => self.release(),
+                Heard::ReadingIsDue => self.readings.take(Instant::now()).map(|r| event("reading", &r)),
                 Heard::Said(Err(RecvError::Closed)) => return None,
                 Heard::Said(Err(RecvError::Lagged(missed))) => {
-                    self.waiting = None;
+                    self.readings.waiting = None;
                     Some(Event::default().event("resync").data(missed.to_string()))
                 }
                 Heard::Said(Ok(StreamEvent::Closing)) => return None,
                 Heard::Said(Ok(StreamEvent::Reading { device, reading })) => {
                     if self.device.as_ref() == Some(&device) {
-                        merge(&mut self.waiting, &reading);
+                        self.readings.add(&reading);
                     }
-                    match Instant::now() >= self.next_reading {
-                        true => self.release(),
-                        false => None,
-                    }
+                    self.readings.take(Instant::now()).map(|r| event("reading", &r))
                 }
                 Heard::Said(Ok(StreamEvent::Alarm(alarm))) => {
                     let is_about = self.is_about(&alarm.site, &alarm.device);
@@ -164,12 +159,6 @@ impl Listener {
         }
     }
 
-    fn release(&mut self) -> Option<Event> {
-        let reading = self.waiting.take()?;
-        self.next_reading = Instant::now() + BETWEEN_READINGS;
-        Some(event("reading", &reading))
-    }
-
     fn is_about(&self, site: &domain::SiteName, device: &domain::DeviceName) -> bool {
         self.device
             .as_ref()
@@ -177,24 +166,77 @@ impl Listener {
     }
 }
 
-/// The newest value of each metric, and the newest time.
-fn merge(waiting: &mut Option<LiveReading>, reading: &LiveReading) {
-    match waiting {
-        None => *waiting = Some(reading.clone()),
-        Some(waiting) => {
-            waiting.at = waiting.at.max(reading.at);
-            for (metric, value) in &reading.values {
-                let same = |(m, _): &&mut (MetricName, f64)| m == metric;
-                match waiting.values.iter_mut().find(same) {
-                    Some(old) => old.1 = *value,
-                    None => waiting.values.push((metric.clone(), *value)),
-                }
+/// Readings on their way to one listener: the newest value of each metric, let out five times a second.
+#[derive(Debug)]
+struct Coalescer {
+    waiting: Option<LiveReading>,
+    next_at: Instant,
+}
+
+impl Coalescer {
+    fn new(now: Instant) -> Coalescer {
+        Coalescer {
+            waiting: None,
+            next_at: now,
+        }
+    }
+
+    fn add(&mut self, reading: &LiveReading) {
+        let Some(waiting) = &mut self.waiting else {
+            self.waiting = Some(reading.clone());
+            return;
+        };
+        waiting.at = waiting.at.max(reading.at);
+        for (metric, value) in &reading.values {
+            let same = |(m, _): &&mut (MetricName, f64)| m == metric;
+            match waiting.values.iter_mut().find(same) {
+                Some(old) => old.1 = *value,
+                None => waiting.values.push((metric.clone(), *value)),
             }
         }
+    }
+
+    /// When what waits may go.
+    fn due_at(&self) -> Option<Instant> {
+        self.waiting.as_ref().map(|_| self.next_at)
+    }
+
+    /// What waits, if it may go.
+    fn take(&mut self, now: Instant) -> Option<LiveReading> {
+        if now < self.next_at {
+            return None;
+        }
+        let reading = self.waiting.take()?;
+        self.next_at = now + BETWEEN_READINGS;
+        Some(reading)
     }
 }
 
 fn event<T: Serialize>(name: &str, what: &T) -> Event {
     let json = serde_json::to_string(what).expect("views always serialise");
     Event::default().event(name).data(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Timestamp;
+
+    #[test]
+    fn readings_come_at_most_five_times_a_second_and_the_newest_wins() {
+        let start = Instant::now();
+        let name = |n| MetricName::new(n).unwrap();
+        let mut readings = Coalescer::new(start);
+        let mut out = Vec::new();
+        for ms in (0..=1000).step_by(10) {
+            let values = vec![(name(if ms % 20 == 0 { "even" } else { "odd" }), f64::from(ms))];
+            let at = Timestamp(i64::from(ms)).into();
+            readings.add(&LiveReading { at, values });
+            out.extend(readings.take(start + Duration::from_millis(ms as u64)));
+        }
+        let times: Vec<i64> = out.iter().map(|r| r.at.0.0).collect();
+        assert_eq!(times, [0, 200, 400, 600, 800, 1000]);
+        assert_eq!(out[1].values, [(name("odd"), 190.0), (name("even"), 200.0)]);
+        assert_eq!(readings.due_at(), None);
+    }
 }
