@@ -1,6 +1,7 @@
 //! The wiring of a gateway, in the order things happen: store → names → history → shards → book → commit → ways in → ways
-//! out. [`Gateway::start`] opens everything, [`Gateway::stop`] closes it in the order in which nothing is lost.
+//! out → pages. [`Gateway::start`] opens everything, [`Gateway::stop`] closes it in the order in which nothing is lost.
 
+use crate::backend::{Follower, LiveBackend};
 use crate::broker::{self, BrokerCounters, BrokerHandle};
 use crate::clock::Clock;
 use crate::config::{Checked, Config};
@@ -19,6 +20,7 @@ use crate::pipeline::positions::Positions;
 use crate::pipeline::recovery::{Recovered, restore_book, restore_shards};
 use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
 use crate::store::Store;
+use crate::web::{self, WebConfig};
 use anyhow::Context;
 use bytes::Bytes;
 use domain::{Millis, Names};
@@ -38,6 +40,8 @@ const COMMIT_QUEUE: usize = 256;
 const TICK: Duration = Duration::from_millis(250);
 /// Events that a slow page may be behind.
 const EVENTS: usize = 4_096;
+/// How long an answer under way may hold up the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// What the rest of the process (pages, commands) works with while the gateway runs.
 #[derive(Clone)]
@@ -86,6 +90,15 @@ pub struct Gateway {
     committer: JoinHandle<Store>,
     history: JoinHandle<()>,
     stop_history: Arc<AtomicBool>,
+    pages: Pages,
+}
+
+/// The server of pages and API.
+struct Pages {
+    address: SocketAddr,
+    follower: Follower,
+    stop: watch::Sender<bool>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 impl Gateway {
@@ -295,6 +308,7 @@ impl Gateway {
                 tracing::error!(%error, "deliveries stopped; they go on after a restart");
             }
         }));
+        let pages = serve_pages(running.clone(), &config.web).await?;
         Ok(Gateway {
             running,
             stop_ways_in,
@@ -306,12 +320,13 @@ impl Gateway {
             committer,
             history,
             stop_history,
+            pages,
         })
     }
 
     /// Where the pages are.
     pub fn http_address(&self) -> Option<SocketAddr> {
-        None
+        Some(self.pages.address)
     }
 
     /// What pages and commands work with.
@@ -332,7 +347,9 @@ impl Gateway {
             committer,
             history,
             stop_history,
+            pages,
         } = self;
+        pages.stop().await;
         stop_ways_in.send_replace(true);
         for task in ways_in {
             task.await.context("a way in broke")?;
@@ -362,6 +379,40 @@ impl Gateway {
             Ok(())
         });
         closing.await.context("closing broke")?
+    }
+}
+
+/// Binds, and serves from then on.
+async fn serve_pages(running: Running, config: &WebConfig) -> anyhow::Result<Pages> {
+    let address = config.address().with_context(|| format!("web.bind {:?} is not an address", config.bind))?;
+    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
+        format!("cannot serve pages on {address}: stop what uses this port, or set web.bind to another (port 0 takes a free one)")
+    })?;
+    let address = listener.local_addr().context("the address of the pages")?;
+    let (backend, follower) = LiveBackend::start(running).await?;
+    let (stop, mut stopped) = watch::channel(false);
+    let app = web::router(backend, config.clone());
+    let server = tokio::spawn(async move {
+        let until_stopped = async move {
+            // the sender being gone means the same
+            stopped.wait_for(|is_stopped| *is_stopped).await.ok();
+        };
+        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(until_stopped).await {
+            tracing::error!(%error, "pages are no longer served");
+        }
+    });
+    Ok(Pages { address, follower, stop, server })
+}
+
+impl Pages {
+    /// Ends streams, answers what was asked, and closes; a connection that does not end is cut.
+    async fn stop(self) {
+        self.follower.stop().await;
+        self.stop.send_replace(true);
+        let mut server = self.server;
+        if tokio::time::timeout(LAST_ANSWERS, &mut server).await.is_err() {
+            server.abort();
+        }
     }
 }
 

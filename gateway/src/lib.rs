@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod app;
+pub mod backend;
 pub mod broker;
 pub mod clock;
 pub mod commands;

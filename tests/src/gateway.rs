@@ -83,7 +83,8 @@ impl GatewaySetup {
         command
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("FOREWARN__DATA", self.data());
+            .env("FOREWARN__DATA", self.data())
+            .env("FOREWARN__WEB__BIND", "127.0.0.1:0");
         command.envs(self.environment.iter().map(|(n, v)| (n, v)));
         command
     }

@@ -152,6 +152,7 @@ fn configuration(arguments: &Arguments, data: PathBuf) -> anyhow::Result<Checked
         bind: arguments.mqtt,
         ..ListenerConfig::default()
     });
+    config.web.bind = arguments.http.to_string();
     let mut checked =
         Checked::of(config).map_err(|problems| anyhow::anyhow!("the demo's own configuration: {problems:?}"))?;
     checked.registry =

@@ -197,6 +197,29 @@ impl ConnectionIntake {
         }
     }
 
+    /// Whether a packet would be understood now; nothing is taken in.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn would_take(&mut self, packet: Packet<'_>) -> Result<(), Rejection> {
+        let now = self.shared.clock.now();
+        let topic = parse_topic(packet.topic)?;
+        match topic.channel {
+            Channel::Telemetry => {
+                let metrics = &mut self.metrics;
+                self.parser.parse(packet.payload, &mut |name, position| metrics.resolve(name, position))?;
+                for head in self.parser.heads() {
+                    self.check_future(head.measured_at, now)?;
+                }
+            }
+            Channel::Waveform(_) => self.check_future(parse_waveform(packet.payload)?.measured_at, now)?,
+            Channel::Event => self.check_future(parse_event(packet.payload)?.ts, now)?,
+            Channel::Status => drop(parse_status(packet.payload)?),
+        }
+        // last, because it takes a new device in
+        self.shared.directory.device_or_register(&topic.device, now).map(drop)
+    }
+
     fn new_route(&self, topic: &str, now: Timestamp) -> Result<Route, Rejection> {
         let topic = parse_topic(topic)?;
         let device = self.shared.directory.device_or_register(&topic.device, now)?;

@@ -84,6 +84,8 @@ pub struct ListenerCounters {
     pub wills_dropped: AtomicU64,
     /// Publishes and subscriptions outside the client's own topics.
     pub acl_denied: AtomicU64,
+    /// Publishes outside the client's own topics, which never reach the pipeline; in `acl_denied` too.
+    pub publishes_denied: AtomicU64,
     /// Publishes with QoS 2, refused.
     pub qos2_refused: AtomicU64,
     /// Topics that are empty or hold a wildcard or NUL, refused.
@@ -130,6 +132,7 @@ impl ListenerCounters {
             ("forewarn_listener_wills_published_total", &self.wills_published),
             ("forewarn_listener_wills_dropped_total", &self.wills_dropped),
             ("forewarn_listener_acl_denied_total", &self.acl_denied),
+            ("forewarn_listener_publishes_denied_total", &self.publishes_denied),
             ("forewarn_listener_qos2_refused_total", &self.qos2_refused),
             ("forewarn_listener_topic_invalid_total", &self.topic_invalid),
             ("forewarn_listener_packet_too_large_total", &self.packet_too_large),

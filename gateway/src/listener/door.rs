@@ -70,6 +70,7 @@ impl<I: Intake> Door<I> {
             Answer::Stored
         } else {
             counters.acl_denied.fetch_add(1, Relaxed);
+            counters.publishes_denied.fetch_add(1, Relaxed);
             if !self.is_v5 {
                 return Err(Refusal::NotAuthorized);
             }

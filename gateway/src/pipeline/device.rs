@@ -121,6 +121,12 @@ impl Device {
         }
     }
 
+    /// Whether it should send and does not.
+    pub fn is_silent(&self) -> bool {
+        let no_data = self.engine.profile().built_in.no_data;
+        self.memory.tracker.raised() & (1 << no_data.0) != 0
+    }
+
     /// One telemetry message, live or replayed. A replay throws the scratch's words away.
     pub fn telemetry(&mut self, arrival: Arrival<'_>, around: &Surroundings<'_>, scratch: &mut Scratch) {
         let admission = admit(&mut self.memory.repeats, &arrival, around);
@@ -213,6 +219,8 @@ impl Device {
             }
             Admission::Live => {
                 outcomes.stored += 1;
+                // who speaks is there, whatever its will said before
+                self.memory.connectivity = self.memory.connectivity.map(|_| Connectivity::Online);
                 self.engine.step(state, &reading, is_standing, out);
             }
         }

@@ -141,6 +141,7 @@ impl HistoryFeed {
             self.history.tick(now)?;
         }
         self.positions.history_is_at(self.history.durable_position());
+        self.positions.history_has_taken(*taken);
         Ok(!entries.is_empty())
     }
 }

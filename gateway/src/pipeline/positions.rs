@@ -9,6 +9,7 @@ pub struct Positions {
     committed: watch::Sender<u64>,
     checkpointed: AtomicU64,
     history: AtomicU64,
+    history_taken: AtomicU64,
     influx: AtomicU64,
     trimmed: AtomicU64,
     is_failing: AtomicBool,
@@ -21,6 +22,7 @@ impl Positions {
             committed: watch::Sender::new(committed),
             checkpointed: AtomicU64::new(replay_from),
             history: AtomicU64::new(history),
+            history_taken: AtomicU64::new(history),
             influx: AtomicU64::new(influx.unwrap_or(u64::MAX)),
             trimmed: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
@@ -60,6 +62,16 @@ impl Positions {
     /// How far history is.
     pub fn history(&self) -> u64 {
         self.history.load(Ordering::Relaxed)
+    }
+
+    /// Queries on history see everything up to here, though the newest of it is not sealed yet.
+    pub fn history_has_taken(&self, position: u64) {
+        self.history_taken.store(position, Ordering::Relaxed);
+    }
+
+    /// Up to where queries on history see everything.
+    pub fn history_taken(&self) -> u64 {
+        self.history_taken.load(Ordering::Relaxed)
     }
 
     /// InfluxDB holds everything up to here.

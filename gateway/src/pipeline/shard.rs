@@ -57,6 +57,8 @@ pub struct LiveDevice {
     pub connectivity: Option<Connectivity>,
     /// When it was last heard, our time.
     pub last_received: Option<Timestamp>,
+    /// Whether it should send and does not.
+    pub is_silent: bool,
     /// Sequence numbers that never came.
     pub missing: u64,
     /// How far our clock is ahead of the device's.
@@ -76,8 +78,8 @@ pub struct LiveSummary {
     pub connectivity: Option<Connectivity>,
     /// When it was last heard, our time.
     pub last_received: Option<Timestamp>,
-    /// How long it may be silent.
-    pub silent_after: Option<Timestamp>,
+    /// Whether it should send and does not.
+    pub is_silent: bool,
 }
 
 /// New readings of a device that a page watches.
@@ -411,6 +413,7 @@ impl Shard {
             snapshot: device.engine.snapshot(&memory.state),
             connectivity: memory.connectivity,
             last_received: memory.state.last_received(),
+            is_silent: device.is_silent(),
             missing: memory.repeats.missing(),
             skew: memory.repeats.skew(),
             engine: device.engine.clone(),
@@ -423,9 +426,7 @@ impl Shard {
             health: device.engine.health(&device.memory.state),
             connectivity: device.memory.connectivity,
             last_received: device.memory.state.last_received(),
-            silent_after: device
-                .engine
-                .silence_deadline(&device.memory.state, self.setup.started_at),
+            is_silent: device.is_silent(),
         };
         self.devices.iter().flatten().map(|d| summary(d)).collect()
     }

@@ -5,11 +5,13 @@
 
 pub mod codec;
 mod commit;
+mod lists;
 mod reader;
 pub mod rows;
 mod schema;
 
 pub use commit::Commit;
+pub use lists::{AlarmList, OpenTicketPlace, TicketList, WaitingCounts};
 pub use reader::{ListFilter, Reader, TableCounts};
 
 use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Timestamp};

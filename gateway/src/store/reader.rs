@@ -6,6 +6,13 @@ use domain::{DeviceIndex, DeviceKey, FailureModeId, MetricIndex, MetricName, Tim
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 
+/// Columns as [`alarm_row`] reads them.
+pub(super) const ALARM_COLUMNS: &str =
+    "id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record";
+/// Columns as [`ticket_row`] reads them.
+pub(super) const TICKET_COLUMNS: &str =
+    "id, site, device, failure_mode, episode, is_open, state, kind, opened_at, due_at, changed_at, revision, record";
+
 /// A read-only connection; each sees a consistent state for the length of one call.
 pub struct Reader {
     connection: Connection,
@@ -49,14 +56,18 @@ impl Reader {
         Ok(Reader { connection })
     }
 
-    fn list<T>(
+    pub(super) fn prepare(&self, sql: &str, what: &'static str) -> Result<rusqlite::CachedStatement<'_>, StoreError> {
+        self.connection.prepare_cached(sql).attempt(what)
+    }
+
+    pub(super) fn list<T>(
         &self,
         sql: &str,
         values: impl rusqlite::Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
         what: &'static str,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql).attempt(what)?;
+        let mut statement = self.prepare(sql, what)?;
         let rows = statement.query_map(values, read).attempt(what)?;
         rows.collect::<Result<Vec<T>, _>>().attempt(what)
     }
@@ -357,7 +368,7 @@ fn device_key(row: &Row<'_>, site: usize, device: usize) -> rusqlite::Result<Dev
     })
 }
 
-fn alarm_row(row: &Row<'_>) -> rusqlite::Result<AlarmRow> {
+pub(super) fn alarm_row(row: &Row<'_>) -> rusqlite::Result<AlarmRow> {
     Ok(AlarmRow {
         id: row.get(0)?,
         device: device_key(row, 1, 2)?,
@@ -374,7 +385,7 @@ fn alarm_row(row: &Row<'_>) -> rusqlite::Result<AlarmRow> {
     })
 }
 
-fn ticket_row(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
+pub(super) fn ticket_row(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
     Ok(TicketRow {
         id: row.get::<_, i64>(0)? as u64,
         device: device_key(row, 1, 2)?,
@@ -406,7 +417,7 @@ fn outbox_row(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
     })
 }
 
-fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
+pub(super) fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
     Ok(QuarantineRow {
         id: row.get::<_, i64>(0)? as u64,
         received_at: Timestamp(row.get(1)?),

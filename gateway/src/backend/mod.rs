@@ -1,0 +1,265 @@
+//! What pages and API ask, answered over the running gateway: lists from the state store, live values from the shards,
+//! recorded ones from history, counters from memory. Commands go to the commit thread and are answered from disk.
+
+mod alarms;
+mod fleet;
+mod metrics;
+mod quarantine;
+mod readers;
+mod standing;
+mod stream;
+mod system;
+mod tickets;
+
+use crate::app::Running;
+use crate::clock::Clock;
+use crate::ingest::directory::Directory;
+use crate::store::{StoreError, WaitingCounts};
+use crate::web::StreamEvent;
+use crate::web::backend::{
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, Order, Slice,
+    TicketCommand, TicketQuery, WatchGuard,
+};
+use dashboards::view::{
+    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, ModelInForce, Page, QuarantinedPacket, Replayed,
+    SystemHealth, Ticket, TicketSummary,
+};
+use domain::text::Text;
+use domain::{AlarmId, DeviceKey, SiteName, TicketId, Timestamp};
+use readers::Readers;
+use standing::Standing;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{broadcast, watch};
+
+/// Events that a slow page may be behind.
+const EVENTS: usize = 4_096;
+
+/// The web door's backend over a running gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct LiveBackend {
+    running: Arc<Running>,
+    readers: Readers,
+    standing: Standing,
+    last_look: Arc<fleet::LastLook>,
+    titles: Arc<BTreeMap<String, Text>>,
+    waiting: watch::Sender<WaitingCounts>,
+    connectivity: watch::Sender<[u64; 4]>,
+    stopping: watch::Sender<bool>,
+    events: broadcast::Sender<StreamEvent>,
+    started_at: Timestamp,
+}
+
+/// Keeps the backend up to date until it is told to stop.
+pub struct Follower {
+    backend: LiveBackend,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl LiveBackend {
+    /// Reads what is open, and follows what changes from now on.
+    pub async fn start(running: Running) -> Result<(LiveBackend, Follower), StoreError> {
+        // before anything is read, so that nothing falls between
+        let (changed, live) = (running.changed.subscribe(), running.live.subscribe());
+        let (path, policy) = (running.store_path.clone(), running.policy.clone());
+        let open = move || {
+            let reader = crate::store::Reader::open(&path)?;
+            let standing = Standing::load(&reader, policy)?;
+            let waiting = reader.waiting_counts()?;
+            Ok::<_, StoreError>((Readers::new(&path, reader), standing, waiting))
+        };
+        let opened = tokio::task::spawn_blocking(open)
+            .await
+            .expect("reading the store does not panic");
+        let (readers, standing, waiting) = opened?;
+        let titles = running
+            .catalogue
+            .profiles()
+            .map(|p| (p.id.clone(), p.title.clone()))
+            .collect();
+        let backend = LiveBackend {
+            started_at: running.ingest.clock.now(),
+            running: Arc::new(running),
+            readers,
+            standing,
+            last_look: Arc::default(),
+            titles: Arc::new(titles),
+            waiting: watch::Sender::new(waiting),
+            connectivity: watch::Sender::new([0; 4]),
+            stopping: watch::Sender::new(false),
+            events: broadcast::channel(EVENTS).0,
+        };
+        let task = tokio::spawn(backend.clone().follow(changed, live, backend.stopping.subscribe()));
+        let follower = Follower {
+            backend: backend.clone(),
+            task,
+        };
+        Ok((backend, follower))
+    }
+
+    fn clock(&self) -> Clock {
+        self.running.ingest.clock
+    }
+
+    fn directory(&self) -> &Arc<Directory> {
+        &self.running.ingest.directory
+    }
+
+    /// What waits, as of at most a second ago.
+    fn waiting(&self) -> WaitingCounts {
+        *self.waiting.borrow()
+    }
+
+    /// Batches that wait for each shard, and pieces that wait for the commit.
+    fn queues(&self) -> Vec<usize> {
+        let shards = self
+            .running
+            .ingest
+            .shards
+            .iter()
+            .map(|s| s.max_capacity() - s.capacity());
+        shards
+            .chain([self.running.commit.max_capacity() - self.running.commit.capacity()])
+            .collect()
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+}
+
+impl Follower {
+    /// Ends open streams; from now on the gateway is not ready.
+    pub async fn stop(self) {
+        self.backend.stopping.send_replace(true);
+        self.backend.tell(StreamEvent::Closing);
+        // a task that broke has stopped as well
+        self.task.await.ok();
+    }
+}
+
+/// Only if what is to be changed is still what was looked at.
+fn revision_fits(order: &Order, revision: u64) -> Answer<()> {
+    match order.if_revision {
+        Some(seen) if seen != revision => Err(BackendError::Changed { revision }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Who acts, in the words of the book.
+fn actor_of(actor: &Actor) -> alerting::Actor {
+    alerting::Actor::Person {
+        name: actor.name.clone(),
+    }
+}
+
+impl Backend for LiveBackend {
+    fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    fn mqtt_address(&self) -> Option<String> {
+        self.running.mqtt_address.map(|address| address.to_string())
+    }
+
+    async fn counts(&self) -> Answer<FleetCounts> {
+        self.fleet_counts().await
+    }
+
+    async fn sites(&self) -> Answer<Vec<SiteName>> {
+        Ok(self.list_sites())
+    }
+
+    async fn devices(&self, query: DeviceQuery) -> Answer<Page<DeviceSummary>> {
+        self.list_devices(query).await
+    }
+
+    async fn device(&self, key: DeviceKey) -> Answer<Device> {
+        self.read_device(key).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Answer<History> {
+        self.read_history(query).await
+    }
+
+    async fn alarms(&self, query: AlarmQuery) -> Answer<Page<Alarm>> {
+        self.list_alarms(query).await
+    }
+
+    async fn alarm(&self, id: AlarmId) -> Answer<Alarm> {
+        self.read_alarm(id).await
+    }
+
+    async fn command_alarm(&self, order: Order, id: AlarmId, command: AlarmCommand) -> Answer<Alarm> {
+        self.change_alarm(order, id, command).await
+    }
+
+    async fn tickets(&self, query: TicketQuery) -> Answer<Page<TicketSummary>> {
+        self.list_tickets(query).await
+    }
+
+    async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
+        self.read_ticket(id).await
+    }
+
+    async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
+        self.change_ticket(order, id, command).await
+    }
+
+    async fn quarantine(&self, slice: Slice) -> Answer<Page<QuarantinedPacket>> {
+        self.list_quarantine(slice).await
+    }
+
+    async fn quarantined(&self, id: u64) -> Answer<QuarantinedPacket> {
+        self.read_quarantined(id).await
+    }
+
+    async fn replay(&self, actor: Actor, id: Option<u64>) -> Answer<Replayed> {
+        self.replay_packets(actor, id).await
+    }
+
+    async fn discard(&self, actor: Actor, id: u64) -> Answer<QuarantinedPacket> {
+        self.discard_packet(actor, id).await
+    }
+
+    async fn health(&self) -> Answer<SystemHealth> {
+        self.read_health().await
+    }
+
+    async fn models(&self) -> Answer<Vec<ModelInForce>> {
+        Ok(self.list_models())
+    }
+
+    async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
+        self.list_audit(slice).await
+    }
+
+    fn metrics(&self) -> String {
+        let running = &self.running;
+        metrics::render(metrics::Scrape {
+            balance: running.ingest.ledger.balance(),
+            listener: running.listener.as_deref(),
+            broker: running.broker.as_deref(),
+            influx: running.influx.as_ref().map(|status| status.borrow().clone()),
+            journal: running.positions.last(),
+            is_failing: running.positions.is_failing(),
+            history_taken: running.positions.history_taken(),
+            history_sealed: running.positions.history(),
+            waiting: self.waiting(),
+            devices: *self.connectivity.borrow(),
+            metric_names: self.directory().sizes().1,
+            queues: self.queues(),
+            standing: self.standing.counts(self.clock().now()),
+            resident_bytes: metrics::resident_bytes(),
+            started_at: self.started_at,
+        })
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<StreamEvent> {
+        self.events.subscribe()
+    }
+
+    fn watch(&self, device: &DeviceKey) -> WatchGuard {
+        self.watch_device(device)
+    }
+}
