@@ -45,6 +45,7 @@ impl SimClock {
 
 /// The computer's time, ms since 1970.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that may ask")]
 pub fn wall_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -21,6 +21,8 @@ mod session;
 pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod throughput;
 mod topic_tree;
 
 pub use config::{ClientCertificate, ListenerConfig, ListenerTls, UserConfig};

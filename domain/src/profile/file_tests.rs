@@ -1,0 +1,66 @@
+//! Profiles as a person writes them: what is taken, and which mistakes are told.
+
+use super::*;
+
+const SMALL: &str = r#"
+profile = "fan"
+title = { en = "Fan", zh = "风机" }
+expected_interval_ms = 1000
+
+[metrics.vibration_rms_mm_s]
+unit = "mm/s"
+physical_min = 0.0
+physical_max = 100.0
+
+[[limit]]
+id = "vibration_zone"
+metric = "vibration_rms_mm_s"
+warning = 2.8
+critical = 4.5
+source = "ISO 10816-3:2009 group 2 rigid"
+
+[[failure_mode]]
+id = "imbalance"
+title = { en = "Imbalance" }
+any_of = ["vibration_zone"]
+"#;
+
+#[test]
+fn built_in_modes_take_the_rules_nobody_names() {
+    let profile = parse(SMALL).expect("fine");
+    let sensor = profile.mode(profile.built_in.sensor_fault).expect("built in");
+    assert_eq!(sensor.any_of.len(), 1);
+    assert_eq!(profile.mode_index("imbalance"), Some(ModeIndex(0)));
+    assert_eq!(
+        profile
+            .mode(profile.built_in.abnormal_behaviour)
+            .expect("built in")
+            .any_of,
+        Vec::<usize>::new()
+    );
+    let zone = profile
+        .rules
+        .iter()
+        .find(|r| r.id.as_str() == "vibration_zone")
+        .expect("there");
+    assert_eq!(zone.modes, [ModeIndex(0)]);
+}
+
+#[test]
+fn mistakes_name_line_and_path() {
+    let broken = SMALL
+        .replace("critical = 4.5", "critical = 1.5")
+        .replace("any_of = [\"vibration_zone\"]", "any_of = [\"vibration\"]")
+        .replace("expected_interval_ms = 1000", "expected_interval_ms = 0");
+    let problems = parse(&broken).expect_err("three mistakes");
+    let seen: Vec<_> = problems.iter().map(|p| (p.line, p.path.as_str())).collect();
+    assert_eq!(
+        seen,
+        [
+            (Some(4), "expected_interval_ms"),
+            (Some(11), "limit[0]"),
+            (Some(21), "failure_mode[0].any_of")
+        ],
+        "{problems:?}"
+    );
+}
