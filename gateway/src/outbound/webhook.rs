@@ -132,6 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_receiver_can_be_set_up_without_a_default_for_tls() {
+        let url = "https://desk.example/hook".to_owned();
+        let config =
+            WebhookConfig { name: "desk".into(), url, token: None, events: vec![], wants_everything: false, timeout_ms: 1_000 };
+        assert!(Webhook::new(config).is_ok());
+    }
+
+    #[test]
     fn answers_have_their_meaning() {
         let is_retry = |code| {
             matches!(
