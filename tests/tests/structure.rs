@@ -330,3 +330,29 @@ fn shipped_examples_parse() {
     let benchmark = domain::profile::parse(&read("docs/benchmark/profile.toml"));
     assert!(benchmark.is_ok(), "{benchmark:#?}");
 }
+
+/// Blocks of TOML in Markdown whose first line is `# NAME.toml`, with their names.
+fn named_toml(text: &str) -> Vec<(String, String)> {
+    let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```").map(|(block, _)| block));
+    let named = blocks.filter_map(|block| {
+        let name = block.lines().next()?.strip_prefix("# ")?;
+        Some((name.to_owned(), block.to_owned()))
+    });
+    named.collect()
+}
+
+#[test]
+fn configurations_in_the_readme_have_no_mistakes() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let files = named_toml(&read("README.md"));
+    for (name, text) in &files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let configurations: Vec<&String> = files.iter().map(|(name, _)| name).filter(|n| n.starts_with("forewarn")).collect();
+    assert!(configurations.len() >= 4, "the README shows {configurations:?} only");
+    for name in configurations {
+        let loaded = gateway::config::load(&folder.path().join(name), std::iter::empty());
+        let problems: Vec<String> = loaded.err().into_iter().flatten().map(|problem| problem.to_string()).collect();
+        assert_none(name, &problems);
+    }
+}
