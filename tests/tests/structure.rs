@@ -17,26 +17,41 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("dashboards", &["domain"]),
     ("device-sim", &["domain"]),
     ("gateway", &["domain", "models", "alerting", "dashboards", "device-sim"]),
-    ("tests", &["domain", "models", "alerting", "dashboards", "device-sim", "gateway"]),
+    (
+        "tests",
+        &["domain", "models", "alerting", "dashboards", "device-sim", "gateway"],
+    ),
 ];
 
 /// Outside products, as code names them, and the only files that may. A name ending in `/` is a folder.
 const DOORS: [(&str, &[&str]); 5] = [
     (
         "rumqttc",
-        &["gateway/src/broker.rs", "gateway/src/broker/", "device-sim/src/link.rs", "device-sim/tests/", "tests/"],
+        &[
+            "gateway/src/broker.rs",
+            "gateway/src/broker/",
+            "device-sim/src/link.rs",
+            "device-sim/tests/",
+            "tests/",
+        ],
     ),
     ("mqtt_protocol_core", &["gateway/src/listener/"]),
     ("rusqlite", &["gateway/src/store/", "gateway/src/history/", "tests/"]),
     ("influxdb2", &["gateway/src/history/influx.rs"]),
-    ("reqwest011", &["gateway/src/history/influx.rs", "gateway/src/history/influx_tests.rs"]),
+    (
+        "reqwest011",
+        &["gateway/src/history/influx.rs", "gateway/src/history/influx_tests.rs"],
+    ),
 ];
 
 /// Crates that compute and never act.
 const PURE: [&str; 4] = ["domain", "models", "alerting", "dashboards"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the crate lies in the workspace")
+        .to_owned()
 }
 
 fn read(path: &str) -> String {
@@ -55,7 +70,11 @@ fn files_below(folder: &str) -> Vec<String> {
         let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         for entry in entries {
             let path = entry.expect("an entry can be read").path();
-            let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .expect("an entry has a name")
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() {
                 if name != "target" && !name.starts_with('.') {
                     open.push(path);
@@ -74,7 +93,9 @@ fn sources() -> Vec<(String, String)> {
     let mut sources = Vec::new();
     for (member, _) in MAY_USE {
         // this file names what it forbids
-        let files = files_below(member).into_iter().filter(|f| f.ends_with(".rs") && f != "tests/tests/structure.rs");
+        let files = files_below(member)
+            .into_iter()
+            .filter(|f| f.ends_with(".rs") && f != "tests/tests/structure.rs");
         sources.extend(files.map(|f| (f.clone(), read(&f))));
     }
     assert!(sources.len() > 100, "the sources were not found");
@@ -83,14 +104,18 @@ fn sources() -> Vec<(String, String)> {
 
 /// Lines of code with their numbers: without comments, which may speak of anything.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+    text.lines()
+        .enumerate()
+        .map(|(i, line)| (i + 1, line))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
 /// Whether a line has a name as a word of its own.
 fn names(line: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(name).any(|(at, _)| {
-        !line[..at].chars().next_back().is_some_and(is_part) && !line[at + name.len()..].chars().next().is_some_and(is_part)
+        !line[..at].chars().next_back().is_some_and(is_part)
+            && !line[at + name.len()..].chars().next().is_some_and(is_part)
     })
 }
 
@@ -103,7 +128,9 @@ fn dependencies(manifest: &Table) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut collect = |table: &Table, at: &str| {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let Some(list) = table.get(kind).and_then(Value::as_table) else { continue };
+            let Some(list) = table.get(kind).and_then(Value::as_table) else {
+                continue;
+            };
             for (name, value) in list {
                 let package = value.get("package").and_then(Value::as_str).unwrap_or(name);
                 found.push((package.to_owned(), format!("{at}{kind}")));
@@ -112,7 +139,10 @@ fn dependencies(manifest: &Table) -> Vec<(String, String)> {
     };
     collect(manifest, "");
     for (platform, table) in manifest.get("target").and_then(Value::as_table).into_iter().flatten() {
-        collect(table.as_table().expect("a platform has a table"), &format!("target.{platform}."));
+        collect(
+            table.as_table().expect("a platform has a table"),
+            &format!("target.{platform}."),
+        );
     }
     found
 }
@@ -120,7 +150,9 @@ fn dependencies(manifest: &Table) -> Vec<(String, String)> {
 #[test]
 fn arrows_point_down() {
     let workspace = parse("Cargo.toml");
-    let members = workspace["workspace"]["members"].as_array().expect("a workspace has members");
+    let members = workspace["workspace"]["members"]
+        .as_array()
+        .expect("a workspace has members");
     let members: Vec<&str> = members.iter().filter_map(Value::as_str).collect();
     let known: Vec<&str> = MAY_USE.iter().map(|(name, _)| *name).collect();
     let mut sorted = (members.clone(), known.clone());
@@ -152,11 +184,17 @@ fn each_outside_product_has_one_door() {
     let mut broken = Vec::new();
     for (file, text) in sources() {
         for (product, doors) in DOORS {
-            let may = doors.iter().any(|door| file == *door || (door.ends_with('/') && file.starts_with(door)));
+            let may = doors
+                .iter()
+                .any(|door| file == *door || (door.ends_with('/') && file.starts_with(door)));
             if may {
                 continue;
             }
-            broken.extend(code(&text).filter(|(_, line)| names(line, product)).map(|(n, _)| format!("{file}:{n} names {product}")));
+            broken.extend(
+                code(&text)
+                    .filter(|(_, line)| names(line, product))
+                    .map(|(n, _)| format!("{file}:{n} names {product}")),
+            );
         }
     }
     assert_none("each outside product has one door", &broken);
@@ -164,15 +202,31 @@ fn each_outside_product_has_one_door() {
 
 #[test]
 fn only_the_edge_has_errors_without_a_type() {
-    let may = ["gateway/src/main.rs", "gateway/src/app.rs", "gateway/src/commands/", "gateway/examples/", "device-sim/src/main.rs", "tests/"];
+    let may = [
+        "gateway/src/main.rs",
+        "gateway/src/app.rs",
+        "gateway/src/commands/",
+        "gateway/examples/",
+        "device-sim/src/main.rs",
+        "tests/",
+    ];
     let mut broken = Vec::new();
     for (file, text) in sources() {
-        let is_edge = may.iter().any(|m| file == *m || (m.ends_with('/') && file.starts_with(m)));
+        let is_edge = may
+            .iter()
+            .any(|m| file == *m || (m.ends_with('/') && file.starts_with(m)));
         if !is_edge {
-            broken.extend(code(&text).filter(|(_, line)| names(line, "anyhow")).map(|(n, _)| format!("{file}:{n}")));
+            broken.extend(
+                code(&text)
+                    .filter(|(_, line)| names(line, "anyhow"))
+                    .map(|(n, _)| format!("{file}:{n}")),
+            );
         }
     }
-    assert_none("anyhow is for main, app and commands; elsewhere an error is an enum", &broken);
+    assert_none(
+        "anyhow is for main, app and commands; elsewhere an error is an enum",
+        &broken,
+    );
 }
 
 #[test]
@@ -212,7 +266,10 @@ fn files_stay_short_enough_to_read() {
             long.push(format!("{file}: {lines} lines"));
         }
     }
-    println!("past {ASK_FROM} lines, do two things live there?\n  {}", long.join("\n  "));
+    println!(
+        "past {ASK_FROM} lines, do two things live there?\n  {}",
+        long.join("\n  ")
+    );
     assert_none("no file is longer than MOST_LINES", &broken);
 }
 
@@ -294,9 +351,17 @@ fn links_between_documents_lead_somewhere() {
     let mut documents: Vec<String> = files_below("docs").into_iter().filter(|f| f.ends_with(".md")).collect();
     documents.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(str::to_owned));
     for document in documents {
-        let folder = root().join(&document).parent().expect("a file lies in a folder").to_owned();
+        let folder = root()
+            .join(&document)
+            .parent()
+            .expect("a file lies in a folder")
+            .to_owned();
         let text = read(&document);
-        broken.extend(links(&text).filter(|l| !folder.join(l).exists()).map(|l| format!("{document}: {l}")));
+        broken.extend(
+            links(&text)
+                .filter(|l| !folder.join(l).exists())
+                .map(|l| format!("{document}: {l}")),
+        );
     }
     assert_none("links between documents lead somewhere", &broken);
 }
@@ -309,18 +374,41 @@ fn shipped_examples_parse() {
     };
     let mut problems: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in examples.iter().filter(|f| f.ends_with(".toml")) {
-        let name = Path::new(file).file_name().expect("a file has a name").to_string_lossy().into_owned();
+        let name = Path::new(file)
+            .file_name()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned();
         let found: Vec<String> = if name.starts_with("registry") {
             let parsed = domain::registry::Registry::parse(&read(file));
-            parsed.err().into_iter().flatten().map(|problem| format!("{problem:?}")).collect()
+            parsed
+                .err()
+                .into_iter()
+                .flatten()
+                .map(|problem| format!("{problem:?}"))
+                .collect()
         } else if name.starts_with("profile") || file.contains("/profiles/") {
             let parsed = domain::profile::parse(&read(file));
-            parsed.err().into_iter().flatten().map(|problem| format!("{problem:?}")).collect()
+            parsed
+                .err()
+                .into_iter()
+                .flatten()
+                .map(|problem| format!("{problem:?}"))
+                .collect()
         } else if name.starts_with("fleet") {
-            device_sim::spec::FleetSpec::from_toml(&read(file)).err().map(|error| error.to_string()).into_iter().collect()
+            device_sim::spec::FleetSpec::from_toml(&read(file))
+                .err()
+                .map(|error| error.to_string())
+                .into_iter()
+                .collect()
         } else {
             let loaded = gateway::config::load(&root().join(file), std::iter::empty());
-            loaded.err().into_iter().flatten().map(|problem| problem.to_string()).collect()
+            loaded
+                .err()
+                .into_iter()
+                .flatten()
+                .map(|problem| problem.to_string())
+                .collect()
         };
         if !found.is_empty() {
             problems.insert(file.clone(), found);
@@ -333,7 +421,10 @@ fn shipped_examples_parse() {
 
 /// Blocks of TOML in Markdown whose first line is `# NAME.toml`, with their names.
 fn named_toml(text: &str) -> Vec<(String, String)> {
-    let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```").map(|(block, _)| block));
+    let blocks = text
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```").map(|(block, _)| block));
     let named = blocks.filter_map(|block| {
         let name = block.lines().next()?.strip_prefix("# ")?;
         Some((name.to_owned(), block.to_owned()))
@@ -348,11 +439,20 @@ fn configurations_in_the_readme_have_no_mistakes() {
     for (name, text) in &files {
         std::fs::write(folder.path().join(name), text).expect("written");
     }
-    let configurations: Vec<&String> = files.iter().map(|(name, _)| name).filter(|n| n.starts_with("forewarn")).collect();
+    let configurations: Vec<&String> = files
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|n| n.starts_with("forewarn"))
+        .collect();
     assert!(configurations.len() >= 4, "the README shows {configurations:?} only");
     for name in configurations {
         let loaded = gateway::config::load(&folder.path().join(name), std::iter::empty());
-        let problems: Vec<String> = loaded.err().into_iter().flatten().map(|problem| problem.to_string()).collect();
+        let problems: Vec<String> = loaded
+            .err()
+            .into_iter()
+            .flatten()
+            .map(|problem| problem.to_string())
+            .collect();
         assert_none(name, &problems);
     }
 }
