@@ -423,11 +423,25 @@ fn shard_count(config: &Config) -> usize {
     }
 }
 
+/// A thread of the pipeline. Should a bug break it, the process ends at once: a restart recovers everything that was
+/// acknowledged, while a gateway without one of its threads would take readings in and never acknowledge them.
 fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<JoinHandle<T>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .with_context(|| format!("cannot start the thread {name}"))
+    let guarded = move || {
+        let _guard = EndsTheProcessOnPanic;
+        work()
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(guarded).with_context(|| format!("cannot start the thread {name}"))
+}
+
+struct EndsTheProcessOnPanic;
+
+impl Drop for EndsTheProcessOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(thread = std::thread::current().name(), "broken by a bug; the process ends, a restart recovers");
+            std::process::abort();
+        }
+    }
 }
 
 /// Time passes for shards and commit. Whoever is busy will see the next one.

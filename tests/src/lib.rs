@@ -3,6 +3,8 @@
 //! condition with a deadline.
 
 pub mod gateway;
+pub mod inside;
 pub mod outside;
 pub mod publisher;
+pub mod raw;
 pub mod wait;

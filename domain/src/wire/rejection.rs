@@ -39,7 +39,7 @@ pub enum Rejection {
     MetricTwice { metric: String },
     #[error("{count} metrics in one message, at most {limit} are taken")]
     TooManyMetrics { count: usize, limit: usize },
-    #[error("the device has {limit} metrics already, {metric:?} would be one more")]
+    #[error("there are {limit} metric names already, {metric:?} would be one more; raise devices.metric_names")]
     MetricLimit { metric: String, limit: usize },
     #[error("{count} messages in one packet, at most {limit} are taken")]
     TooManyMessages { count: usize, limit: usize },

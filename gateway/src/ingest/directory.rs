@@ -5,7 +5,7 @@
 use crate::store::StoredDevice;
 use domain::registry::Registry;
 use domain::wire::Rejection;
-use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Names, Timestamp};
+use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Names, Sample, Timestamp};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -148,20 +148,33 @@ impl Directory {
     /// The metric's index; a name that is new is taken in. None for what is no metric name, or one too many.
     pub fn metric_or_register(&self, name: &str) -> Option<MetricIndex> {
         let name = MetricName::new(name).ok()?;
-        if let Some(index) = self.read().by_name.get(&name) {
-            return Some(*index);
+        if let Some(index) = self.find_metric(&name) {
+            return Some(index);
         }
+        self.metrics_or_register(&[name]).ok()?.first().copied()
+    }
+
+    /// The indices of all these names, or of none: those that are new are taken in if there is room for them all.
+    ///
+    /// # Errors
+    /// [`Rejection::MetricLimit`].
+    pub fn metrics_or_register(&self, names: &[MetricName]) -> Result<Vec<MetricIndex>, Rejection> {
         let mut inner = self.write();
-        if let Some(index) = inner.by_name.get(&name) {
-            return Some(*index);
+        let limit = self.config.metric_names;
+        let room = limit.saturating_sub(inner.metrics.len());
+        if let Some(name) = names.iter().filter(|name| !inner.by_name.contains_key(*name)).nth(room) {
+            return Err(Rejection::MetricLimit { metric: name.to_string(), limit });
         }
-        if inner.metrics.len() >= self.config.metric_names {
-            return None;
-        }
-        let index = MetricIndex(inner.metrics.len() as u32);
-        inner.metrics.push(name.clone());
-        inner.by_name.insert(name, index);
-        Some(index)
+        let taken = names.iter().map(|name| {
+            if let Some(index) = inner.by_name.get(name) {
+                return *index;
+            }
+            let index = MetricIndex(inner.metrics.len() as u32);
+            inner.metrics.push(name.clone());
+            inner.by_name.insert(name.clone(), index);
+            index
+        });
+        Ok(taken.collect())
     }
 
     /// The metric's index, if it is known.
@@ -212,12 +225,20 @@ impl Names for Directory {
     }
 }
 
+/// First index of names that are not in the directory yet. It lies beyond every index that a directory can hand out.
+const FIRST_NEW: u32 = 1 << 31;
+
 /// Metric names of one connection, found by their place in the message before: no hash for a steady stream.
+///
+/// Names that nobody has used before enter the directory only by [`MetricCache::admit_new`], once the packet they stand
+/// in is known to be sound: packets that go to quarantine must not use up its room.
 #[derive(Debug)]
 pub struct MetricCache {
     directory: Arc<Directory>,
     by_position: Vec<(Box<str>, MetricIndex)>,
     by_name: HashMap<Box<str>, MetricIndex>,
+    new: Vec<MetricName>,
+    new_by_name: HashMap<MetricName, MetricIndex>,
 }
 
 impl MetricCache {
@@ -227,10 +248,12 @@ impl MetricCache {
             directory,
             by_position: Vec::new(),
             by_name: HashMap::new(),
+            new: Vec::new(),
+            new_by_name: HashMap::new(),
         }
     }
 
-    /// The metric's index.
+    /// The metric's index; that of a new name holds only until [`MetricCache::admit_new`]. None for what is no name.
     pub fn resolve(&mut self, name: &str, position: usize) -> Option<MetricIndex> {
         if let Some((cached, index)) = self.by_position.get(position)
             && **cached == *name
@@ -240,7 +263,10 @@ impl MetricCache {
         let index = match self.by_name.get(name) {
             Some(index) => *index,
             None => {
-                let index = self.directory.metric_or_register(name)?;
+                let checked = MetricName::new(name).ok()?;
+                let Some(index) = self.directory.find_metric(&checked) else {
+                    return Some(self.provisional(checked));
+                };
                 if self.by_name.len() >= 10_000 {
                     self.by_name.clear();
                 }
@@ -254,6 +280,49 @@ impl MetricCache {
             self.by_position.push((name.into(), index));
         }
         Some(index)
+    }
+
+    fn provisional(&mut self, name: MetricName) -> MetricIndex {
+        let next = MetricIndex(FIRST_NEW + self.new.len() as u32);
+        *self.new_by_name.entry(name).or_insert_with_key(|name| {
+            self.new.push(name.clone());
+            next
+        })
+    }
+
+    /// The packet was not sound: its new names are nobody's.
+    pub fn forget_new(&mut self) {
+        self.new.clear();
+        self.new_by_name.clear();
+    }
+
+    /// The packet was sound: takes its new names in.
+    ///
+    /// # Errors
+    /// [`Rejection::MetricLimit`]; then all of them are forgotten.
+    pub fn admit_new(&mut self) -> Result<NewMetrics, Rejection> {
+        if self.new.is_empty() {
+            return Ok(NewMetrics(Vec::new()));
+        }
+        let admitted = self.directory.metrics_or_register(&self.new);
+        self.forget_new();
+        admitted.map(NewMetrics)
+    }
+}
+
+/// The indices of names that were new in a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMetrics(Vec<MetricIndex>);
+
+impl NewMetrics {
+    /// Puts the indices that last in place of those that stood for new names.
+    pub fn settle(&self, samples: &mut [Sample]) {
+        if self.0.is_empty() {
+            return;
+        }
+        for sample in samples.iter_mut().filter(|s| s.metric.0 >= FIRST_NEW) {
+            sample.metric = self.0[(sample.metric.0 - FIRST_NEW) as usize];
+        }
     }
 }
 
@@ -299,11 +368,29 @@ mod tests {
         ));
         let mut cache = MetricCache::new(directory.clone());
         for names in [["a", "b", "c"], ["a", "b", "c"], ["c", "a", "b"]] {
-            for (position, name) in names.iter().enumerate() {
-                let found = cache.resolve(name, position).expect("a name");
-                assert_eq!(directory.metric(found).as_str(), *name);
-            }
+            let resolve = |(position, name): (usize, &&str)| cache.resolve(name, position).expect("a name");
+            let found: Vec<_> = names.iter().enumerate().map(resolve).collect();
+            let mut samples: Vec<_> = found.into_iter().map(|metric| Sample { metric, value: 0.0 }).collect();
+            cache.admit_new().expect("there is room").settle(&mut samples);
+            let back: Vec<_> = samples.iter().map(|s| directory.metric(s.metric).to_string()).collect();
+            assert_eq!(back, names);
         }
         assert_eq!(cache.resolve("not a name", 0), None);
+    }
+
+    #[test]
+    fn names_of_a_packet_enter_together_or_not_at_all() {
+        let config = DevicesConfig { metric_names: 3, ..DevicesConfig::default() };
+        let directory = Arc::new(Directory::new(config, Registry::default(), vec![], vec![]));
+        let mut cache = MetricCache::new(directory.clone());
+        let mut packet = |names: &[&str]| {
+            names.iter().enumerate().for_each(|(i, name)| drop(cache.resolve(name, i)));
+            cache.admit_new().map(|new| new.0.len()).map_err(|r| r.reason())
+        };
+        assert_eq!(packet(&["a", "b", "a"]), Ok(2));
+        assert_eq!(packet(&["a", "c", "d"]), Err("metric_limit"));
+        assert_eq!(directory.sizes().1, 2);
+        assert_eq!(packet(&["c", "b"]), Ok(1));
+        assert_eq!(packet(&["a", "b", "c"]), Ok(0));
     }
 }

@@ -253,16 +253,19 @@ impl ConnectionIntake {
 
     fn telemetry(&mut self, device: DeviceIndex, payload: &[u8], now: Timestamp) -> Result<(), Rejection> {
         let metrics = &mut self.metrics;
-        self.parser
-            .parse(payload, &mut |name, position| metrics.resolve(name, position))?;
-        for head in self.parser.heads() {
-            self.check_future(head.measured_at, now)?;
+        let parsed = self.parser.parse(payload, &mut |name, position| metrics.resolve(name, position));
+        let checked = parsed.and_then(|()| self.parser.heads().iter().try_for_each(|h| self.check_future(h.measured_at, now)));
+        if let Err(rejection) = checked {
+            self.metrics.forget_new();
+            return Err(rejection);
         }
+        let new_metrics = self.metrics.admit_new()?;
         let shard = shard_of(device, self.open.len());
         let open = &mut self.open[shard];
         for head in self.parser.heads() {
             let start = open.samples.len() as u32;
             open.samples.extend_from_slice(self.parser.samples(head));
+            new_metrics.settle(&mut open.samples[start as usize..]);
             let (measured_at, quality) = match head.measured_at {
                 Some(at) => (at, Quality::Good),
                 None => (now, Quality::Uncertain),

@@ -153,12 +153,12 @@ impl Seen {
                 self.ranges.push((number, number));
                 return true;
             }
-            Some((_, last)) if number == last.wrapping_add(1) => {
+            Some((_, last)) if number.checked_sub(1) == Some(*last) => {
                 *last = number;
                 return true;
             }
             Some((_, last)) if number > *last => {
-                *missing += number - *last - 1;
+                *missing = missing.saturating_add(number - *last - 1);
                 self.ranges.push((number, number));
                 if self.ranges.len() > RANGES {
                     self.ranges[1].0 = self.ranges[0].0;
@@ -266,6 +266,20 @@ mod tests {
             .collect();
         assert_eq!(verdicts.iter().filter(|v| **v == Admission::Late).count(), 19);
         assert_eq!(verdicts.last(), Some(&Admission::Live));
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range_are_numbers_like_others() {
+        let mut repeats = Repeats::default();
+        let mut at = 0;
+        for boot in 0..3 {
+            for number in [0, u64::MAX, u64::MAX - 1, 1, 5, 3] {
+                at += 1_000;
+                let sequence = Some(Sequence { boot: Boot(boot), number });
+                let admitted = repeats.admit(Timestamp(at), Timestamp(at), sequence, &samples(1.0), WINDOW);
+                assert_eq!(admitted, Admission::Live, "{boot} {number}");
+            }
+        }
     }
 
     proptest! {
