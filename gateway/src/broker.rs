@@ -2,6 +2,7 @@
 //!
 //! Two tasks: one polls and never waits for anything else, the other hands publishes to the pipeline and acknowledges them in the order in
 //! which they came, after they are on disk. Back-pressure is withheld acknowledgements: the broker then stops at its own in-flight window.
+//! A broker that sends on beyond it (Mosquitto 2.0.11 does once some were acknowledged) is read no further for a while: TCP holds it back.
 //! Acknowledgements of an earlier connection are thrown away, because the broker may have given their packet ids to other messages.
 
 mod config;
@@ -18,8 +19,8 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rumqttc::{
-    AsyncClient, Event, EventLoop, Incoming, MqttOptions, Outgoing, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
-    TlsConfiguration, Transport,
+    AsyncClient, Event, EventLoop, Incoming, MqttOptions, Outgoing, PubAck, Publish, QoS, SubscribeFilter,
+    SubscribeReasonCode, TlsConfiguration, Transport,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering::Relaxed;
@@ -38,6 +39,9 @@ const RUMQTTC_IN_FLIGHT: u16 = 100;
 
 /// A packet above the configured size but below this many times it is refused without losing the link.
 const TOLERATED_SIZE_FACTOR: usize = 16;
+
+/// How long the link is read no further, at most, while the window is full.
+const LONGEST_HOLD: Duration = Duration::from_secs(5);
 
 /// A link that lived this long was a good one: the next attempt starts with the shortest pause again.
 const GOOD_LINK: Duration = Duration::from_secs(10);
@@ -169,6 +173,13 @@ struct LinkState {
     unsent: VecDeque<oneshot::Sender<()>>,
     /// Publishes on the wire, by packet id.
     unconfirmed: HashMap<u16, oneshot::Sender<()>>,
+    /// Acknowledgements that may leave, in order. The poller writes them before it polls: from rumqttc's request channel only
+    /// one would leave for every ten packets read, and a broker with much to send would never see the rest.
+    due: VecDeque<u16>,
+    /// The poller waits inside rumqttc and looks at `due` only when that returns.
+    is_polling: bool,
+    /// An acknowledgement was put into the request channel to make it return; those in `due` leave after that one.
+    is_nudged: bool,
 }
 
 impl Shared {
@@ -224,6 +235,7 @@ pub fn run<I: Intakes>(
         shared: shared.clone(),
         arrived,
         pending: VecDeque::new(),
+        window: config.window,
         max_packet_bytes: config.max_packet_bytes,
     };
     let tasks = [tokio::spawn(poller.run(shutdown)), tokio::spawn(feeder.run())];
@@ -279,18 +291,26 @@ impl Poller {
         let mut connected_at = None;
         let mut stop = std::pin::pin!(async move { shutdown.wait_for(|stop| *stop).await.is_ok() });
         loop {
-            let polled = tokio::select! {
-                biased;
-                _ = &mut stop => break,
-                polled = self.event_loop.poll() => polled,
+            let polled = match self.write_due_acks().await {
+                Err(reason) => Err(reason),
+                Ok(()) => tokio::select! {
+                    biased;
+                    _ = &mut stop => break,
+                    polled = self.event_loop.poll() => polled.map_err(|error| chain(&error)),
+                },
             };
+            self.shared.link().is_polling = false;
             let problem = match polled {
                 Ok(Event::Incoming(Incoming::ConnAck(connack))) => {
                     connected_at = Some(Instant::now());
                     self.connected(connack.session_present);
                     None
                 }
-                Ok(Event::Incoming(incoming)) => self.received(incoming),
+                Ok(Event::Incoming(Incoming::Publish(publish))) => self.arrived(publish).await,
+                Ok(Event::Incoming(incoming)) => {
+                    self.received(incoming);
+                    None
+                }
                 Ok(Event::Outgoing(Outgoing::Publish(packet_id))) => {
                     let mut link = self.shared.link();
                     if let Some(confirm) = link.unsent.pop_front() {
@@ -298,8 +318,12 @@ impl Poller {
                     }
                     None
                 }
+                Ok(Event::Outgoing(Outgoing::PubAck(_))) => {
+                    self.shared.link().is_nudged = false;
+                    None
+                }
                 Ok(Event::Outgoing(_)) => None,
-                Err(error) => Some(chain(&error)),
+                Err(reason) => Some(reason),
             };
             let Some(reason) = problem else { continue };
             self.disconnected(reason);
@@ -321,6 +345,32 @@ impl Poller {
         }
         // Publishes that were acknowledged are stored, the others come again: the session stays.
         self.take_down();
+    }
+
+    /// Writes the acknowledgements that are due, and notes that the poller goes to wait.
+    async fn write_due_acks(&mut self) -> Result<(), String> {
+        loop {
+            let due = {
+                let mut link = self.shared.link();
+                if link.due.is_empty() || link.is_nudged {
+                    link.is_polling = true;
+                    return Ok(());
+                }
+                std::mem::take(&mut link.due)
+            };
+            let Some(network) = self.event_loop.network.as_mut() else { continue };
+            let writing = async {
+                for packet_id in due {
+                    network.write(rumqttc::Packet::PubAck(PubAck::new(packet_id))).await?;
+                }
+                network.flush().await
+            };
+            match tokio::time::timeout(LONGEST_HOLD, writing).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(chain(&error)),
+                Err(_) => return Err("broker does not take our acknowledgements".to_owned()),
+            }
+        }
     }
 
     fn connected(&mut self, session_present: bool) {
@@ -356,10 +406,8 @@ impl Poller {
         }
     }
 
-    /// Some(reason) if the link has to be given up.
-    fn received(&mut self, incoming: Incoming) -> Option<String> {
+    fn received(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Publish(publish) => return self.arrived(publish),
             Incoming::PubAck(ack) => {
                 if let Some(confirm) = self.shared.link().unconfirmed.remove(&ack.pkid)
                     && confirm.send(()).is_err()
@@ -377,10 +425,10 @@ impl Poller {
             }
             _ => {}
         }
-        None
     }
 
-    fn arrived(&mut self, publish: Publish) -> Option<String> {
+    /// Some(reason) if the link has to be given up.
+    async fn arrived(&mut self, publish: Publish) -> Option<String> {
         let counters = &self.shared.counters;
         let is_qos0 = publish.qos == QoS::AtMostOnce;
         let count = if is_qos0 {
@@ -395,16 +443,18 @@ impl Poller {
             return None;
         }
         let epoch = self.shared.link().epoch;
-        match self.arrived.try_send(Arrived { publish, epoch }) {
+        // No ping leaves while we wait here, so this must end well before the broker gives us up (at 1.5 keep-alives).
+        let longest = Duration::from_secs(u64::from(self.config.keep_alive_s)) / 2;
+        match self.arrived.send_timeout(Arrived { publish, epoch }, longest.min(LONGEST_HOLD)).await {
             Ok(()) => None,
-            Err(mpsc::error::TrySendError::Full(_)) => {
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
                 counters.window_overflows.fetch_add(1, Relaxed);
                 Some(format!(
-                    "broker sends more than {} messages ahead: raise broker.window to its in-flight limit",
+                    "broker sends more than {} messages ahead, and the store is too slow for them",
                     self.config.window
                 ))
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => Some("pipeline is gone".to_owned()),
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => Some("pipeline is gone".to_owned()),
         }
     }
 
@@ -422,6 +472,9 @@ impl Poller {
         link.is_up = false;
         link.unsent.clear();
         link.unconfirmed.clear();
+        link.due.clear();
+        link.is_polling = false;
+        link.is_nudged = false;
         self.event_loop.clean();
         self.event_loop.pending.clear();
         self.event_loop.state.events.clear();
@@ -459,6 +512,8 @@ struct Feeder<I: Intake> {
     arrived: mpsc::Receiver<Arrived>,
     /// Batches not yet durable, in order, each with what to acknowledge then.
     pending: VecDeque<(Option<I::Receipt>, Vec<Arrived>)>,
+    /// Publishes that may be in `pending` before no more are taken.
+    window: usize,
     max_packet_bytes: usize,
 }
 
@@ -467,18 +522,19 @@ impl<I: Intake> Feeder<I> {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let throttled = self.intake.throttled_until();
-            let is_reading = throttled.is_none_or(|until| until <= Instant::now());
+            let is_throttled = throttled.is_some_and(|until| until > Instant::now());
+            let room = self.window.saturating_sub(self.pending.iter().map(|(_, acks)| acks.len()).sum());
             tokio::select! {
                 biased;
                 () = self.wake.notified(), if !self.pending.is_empty() => self.acknowledge(),
-                count = self.arrived.recv_many(&mut batch, BATCH), if is_reading => {
+                count = self.arrived.recv_many(&mut batch, BATCH.min(room)), if !is_throttled && room > 0 => {
                     if count == 0 {
                         return; // the poller has stopped
                     }
                     self.feed(&mut batch).await;
                     self.acknowledge();
                 }
-                () = tokio::time::sleep_until(throttled.unwrap_or_else(Instant::now)), if !is_reading => {}
+                () = tokio::time::sleep_until(throttled.unwrap_or_else(Instant::now)), if is_throttled => {}
             }
         }
     }
@@ -541,19 +597,31 @@ fn acknowledge<R: Receipt>(pending: &mut VecDeque<(Option<R>, Vec<Arrived>)>, cl
     {
         let Some((_, acks)) = pending.pop_front() else { break };
         // Under the lock, so that none slips into the next connection.
-        let link = shared.link();
+        let mut link = shared.link();
         for Arrived { publish, epoch } in acks {
             if !link.is_up || epoch != link.epoch {
                 shared.counters.stale_acks.fetch_add(1, Relaxed);
                 continue;
             }
-            match client.try_ack(&publish) {
-                Ok(()) => shared.counters.acks_sent.fetch_add(1, Relaxed),
-                Err(error) => {
-                    tracing::error!(%error, "cannot acknowledge: the broker will send the message again");
-                    shared.counters.stale_acks.fetch_add(1, Relaxed)
-                }
-            };
+            link.due.push_back(publish.pkid);
+            shared.counters.acks_sent.fetch_add(1, Relaxed);
+        }
+        nudge(&mut link, client);
+    }
+}
+
+/// Wakes a poller that waits inside rumqttc, by the first acknowledgement that is due.
+fn nudge(link: &mut LinkState, client: &AsyncClient) {
+    if !link.is_polling || link.is_nudged {
+        return;
+    }
+    if let Some(packet_id) = link.due.pop_front() {
+        let mut first = Publish::new("", QoS::AtLeastOnce, Vec::new());
+        first.pkid = packet_id;
+        match client.try_ack(&first) {
+            Ok(()) => link.is_nudged = true,
+            // no room in the channel: then the poller is about to return anyway
+            Err(_) => link.due.push_front(packet_id),
         }
     }
 }

@@ -45,7 +45,8 @@ impl Mosquitto {
     /// `extra` is appended to its configuration.
     pub fn start(folder: &Path, port: u16, persistence: bool, extra: &str) -> Mosquitto {
         let config = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 100\nmax_queued_messages 100000\n\
+            // started as root it would become another user, who cannot write to the folder
+            "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\nmax_inflight_messages 100\nmax_queued_messages 100000\n\
              persistence {persistence}\npersistence_location {}/\nautosave_interval 1\n{extra}\n",
             folder.display()
         );
