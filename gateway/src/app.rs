@@ -384,7 +384,9 @@ impl Gateway {
 
 /// Binds, and serves from then on.
 async fn serve_pages(running: Running, config: &WebConfig) -> anyhow::Result<Pages> {
-    let address = config.address().with_context(|| format!("web.bind {:?} is not an address", config.bind))?;
+    let address = config
+        .address()
+        .with_context(|| format!("web.bind {:?} is not an address", config.bind))?;
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
         format!("cannot serve pages on {address}: stop what uses this port, or set web.bind to another (port 0 takes a free one)")
     })?;
@@ -401,7 +403,12 @@ async fn serve_pages(running: Running, config: &WebConfig) -> anyhow::Result<Pag
             tracing::error!(%error, "pages are no longer served");
         }
     });
-    Ok(Pages { address, follower, stop, server })
+    Ok(Pages {
+        address,
+        follower,
+        stop,
+        server,
+    })
 }
 
 impl Pages {
@@ -430,7 +437,10 @@ fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'stati
         let _guard = EndsTheProcessOnPanic;
         work()
     };
-    std::thread::Builder::new().name(name.to_owned()).spawn(guarded).with_context(|| format!("cannot start the thread {name}"))
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(guarded)
+        .with_context(|| format!("cannot start the thread {name}"))
 }
 
 struct EndsTheProcessOnPanic;
@@ -438,7 +448,10 @@ struct EndsTheProcessOnPanic;
 impl Drop for EndsTheProcessOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!(thread = std::thread::current().name(), "broken by a bug; the process ends, a restart recovers");
+            tracing::error!(
+                thread = std::thread::current().name(),
+                "broken by a bug; the process ends, a restart recovers"
+            );
             std::process::abort();
         }
     }

@@ -358,7 +358,9 @@ impl Poller {
                 }
                 std::mem::take(&mut link.due)
             };
-            let Some(network) = self.event_loop.network.as_mut() else { continue };
+            let Some(network) = self.event_loop.network.as_mut() else {
+                continue;
+            };
             let writing = async {
                 for packet_id in due {
                     network.write(rumqttc::Packet::PubAck(PubAck::new(packet_id))).await?;
@@ -445,7 +447,11 @@ impl Poller {
         let epoch = self.shared.link().epoch;
         // No ping leaves while we wait here, so this must end well before the broker gives us up (at 1.5 keep-alives).
         let longest = Duration::from_secs(u64::from(self.config.keep_alive_s)) / 2;
-        match self.arrived.send_timeout(Arrived { publish, epoch }, longest.min(LONGEST_HOLD)).await {
+        match self
+            .arrived
+            .send_timeout(Arrived { publish, epoch }, longest.min(LONGEST_HOLD))
+            .await
+        {
             Ok(()) => None,
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
                 counters.window_overflows.fetch_add(1, Relaxed);
@@ -523,7 +529,9 @@ impl<I: Intake> Feeder<I> {
         loop {
             let throttled = self.intake.throttled_until();
             let is_throttled = throttled.is_some_and(|until| until > Instant::now());
-            let room = self.window.saturating_sub(self.pending.iter().map(|(_, acks)| acks.len()).sum());
+            let room = self
+                .window
+                .saturating_sub(self.pending.iter().map(|(_, acks)| acks.len()).sum());
             tokio::select! {
                 biased;
                 () = self.wake.notified(), if !self.pending.is_empty() => self.acknowledge(),

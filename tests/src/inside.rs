@@ -23,7 +23,12 @@ fn open(data: &Path) -> Connection {
 /// All packets in quarantine, oldest first.
 pub fn quarantine(data: &Path) -> Vec<Quarantined> {
     let read = |row: &rusqlite::Row<'_>| {
-        Ok(Quarantined { topic: row.get(0)?, payload: row.get(1)?, is_cut: row.get(2)?, reason: row.get(3)? })
+        Ok(Quarantined {
+            topic: row.get(0)?,
+            payload: row.get(1)?,
+            is_cut: row.get(2)?,
+            reason: row.get(3)?,
+        })
     };
     open(data)
         .prepare("SELECT topic, payload, is_cut, reason FROM quarantine ORDER BY id")
@@ -33,7 +38,9 @@ pub fn quarantine(data: &Path) -> Vec<Quarantined> {
 
 /// A number that a query gives.
 pub fn number(data: &Path, sql: &str) -> i64 {
-    open(data).query_row(sql, [], |row| row.get(0)).expect("the store reads")
+    open(data)
+        .query_row(sql, [], |row| row.get(0))
+        .expect("the store reads")
 }
 
 /// Tickets as (site, device, failure mode, episode), by number.

@@ -3,6 +3,7 @@
 //! condition with a deadline.
 
 pub mod gateway;
+pub mod http;
 pub mod inside;
 pub mod outside;
 pub mod publisher;

@@ -73,14 +73,21 @@ impl RawLink {
     pub fn open(port: u16) -> RawLink {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
         stream.set_nodelay(true).expect("a socket option");
-        RawLink { stream, unread: Vec::new() }
+        RawLink {
+            stream,
+            unread: Vec::new(),
+        }
     }
 
     /// Opens the socket and is let in.
     pub fn connect(port: u16, client_id: &str, keep_alive_s: u16) -> RawLink {
         let mut link = RawLink::open(port);
         link.send(&connect_packet(client_id, keep_alive_s));
-        assert_eq!(link.hear(Duration::from_secs(10)), Heard::Packet(0x20, vec![0, 0]), "{client_id} is let in");
+        assert_eq!(
+            link.hear(Duration::from_secs(10)),
+            Heard::Packet(0x20, vec![0, 0]),
+            "{client_id} is let in"
+        );
         link
     }
 

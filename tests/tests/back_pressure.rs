@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tests::gateway::{GatewaySetup, RunningGateway};
+use tests::http::Balance;
 use tests::inside;
 use tests::outside::{self, Mosquitto, free_port};
 use tests::publisher::{publish_all, telemetry};
@@ -25,17 +26,23 @@ const GROWTH_LIMIT_BYTES: u64 = 24 << 20;
 
 /// Watches a gateway's memory until told to stop: where it stood after two seconds, and the most after that.
 fn watch_memory(gateway: &RunningGateway, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<(u64, u64)> {
-    let pid = gateway.pid();
+    let (pid, http) = (gateway.pid(), gateway.http.expect("it has pages"));
     std::thread::spawn(move || {
         let resident = || {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
             let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("Linux says it");
-            line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+            line.split_whitespace()
+                .nth(1)
+                .and_then(|kib| kib.parse::<u64>().ok())
+                .expect("a number")
+                * 1024
         };
         let began = Instant::now();
         let (mut early, mut most) = (0, 0);
         while !stop.load(Ordering::Acquire) {
             let now = resident();
+            // every message is accounted for at any moment
+            Balance::scrape(http);
             if began.elapsed() < Duration::from_secs(2) {
                 early = now;
             } else {
@@ -49,8 +56,17 @@ fn watch_memory(gateway: &RunningGateway, stop: Arc<AtomicBool>) -> std::thread:
 
 fn assert_flat(what: &str, (early, most): (u64, u64)) {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    eprintln!("{what}: {:.1} MiB resident after 2 s, at most {:.1} MiB later", mib(early), mib(most));
-    assert!(most < early + GROWTH_LIMIT_BYTES, "memory grew from {:.1} to {:.1} MiB", mib(early), mib(most));
+    eprintln!(
+        "{what}: {:.1} MiB resident after 2 s, at most {:.1} MiB later",
+        mib(early),
+        mib(most)
+    );
+    assert!(
+        most < early + GROWTH_LIMIT_BYTES,
+        "memory grew from {:.1} to {:.1} MiB",
+        mib(early),
+        mib(most)
+    );
 }
 
 /// What one link saw.
@@ -82,9 +98,14 @@ fn flood(port: u16, number: usize) -> Seen {
                     std::thread::sleep(Duration::from_millis(5));
                     continue;
                 }
-                let payload = format!(r#"{{"seq":{sent},"boot":"f","metrics":{{"vibration":{}.5,"temperature":40.25}}}}"#, sent % 100);
+                let payload = format!(
+                    r#"{{"seq":{sent},"boot":"f","metrics":{{"vibration":{}.5,"temperature":40.25}}}}"#,
+                    sent % 100
+                );
                 let id = (sent % 60_000) as u16 + 1;
-                writer.write_all(&publish_packet(topic.as_bytes(), payload.as_bytes(), 1, id)).expect("the link stays up");
+                writer
+                    .write_all(&publish_packet(topic.as_bytes(), payload.as_bytes(), 1, id))
+                    .expect("the link stays up");
                 sent += 1;
             }
             sent
@@ -115,8 +136,15 @@ fn flood(port: u16, number: usize) -> Seen {
             break;
         }
     }
-    assert!(answered.load(Ordering::Relaxed) >= 5, "pings were answered all the while");
-    Seen { sent: sent.expect("joined"), acknowledged: acks, slowest_ping: slowest }
+    assert!(
+        answered.load(Ordering::Relaxed) >= 5,
+        "pings were answered all the while"
+    );
+    Seen {
+        sent: sent.expect("joined"),
+        acknowledged: acks,
+        slowest_ping: slowest,
+    }
 }
 
 #[test]
@@ -126,8 +154,13 @@ fn a_slow_store_holds_back_devices_that_are_fast() {
     let port = gateway.mqtt_port();
     let stop = Arc::new(AtomicBool::new(false));
     let memory = watch_memory(&gateway, stop.clone());
-    let floods: Vec<_> = (0..LINKS).map(|number| std::thread::spawn(move || flood(port, number))).collect();
-    let seen: Vec<Seen> = floods.into_iter().map(|f| f.join().expect("a link that stayed up")).collect();
+    let floods: Vec<_> = (0..LINKS)
+        .map(|number| std::thread::spawn(move || flood(port, number)))
+        .collect();
+    let seen: Vec<Seen> = floods
+        .into_iter()
+        .map(|f| f.join().expect("a link that stayed up"))
+        .collect();
     stop.store(true, Ordering::Release);
     assert_flat("listener", memory.join().expect("watched"));
     let slowest = seen.iter().map(|s| s.slowest_ping).max().expect("links");
@@ -135,11 +168,17 @@ fn a_slow_store_holds_back_devices_that_are_fast() {
     let acknowledged: u64 = seen.iter().map(|s| s.acknowledged).sum();
     eprintln!("listener: {sent} sent on {LINKS} links, all acknowledged, slowest ping {slowest:?}");
     assert_eq!(sent, acknowledged);
-    assert!(sent > 1_000 * LINKS as u64, "the store was the limit, not the test: {sent}");
+    assert!(
+        sent > 1_000 * LINKS as u64,
+        "the store was the limit, not the test: {sent}"
+    );
     assert!(slowest < KEEP_ALIVE, "{slowest:?}");
     gateway.kill();
     // a power cut after the last acknowledgement takes nothing
-    assert_eq!(setup.output(&["history", "count", "--total"]).trim(), (2 * sent).to_string());
+    assert_eq!(
+        setup.output(&["history", "count", "--total"]).trim(),
+        (2 * sent).to_string()
+    );
 }
 
 #[tokio::test]
@@ -153,20 +192,43 @@ async fn a_slow_store_holds_back_a_broker() {
     let config = format!("[broker]\nport = {}\nkeep_alive_s = 10\n{SLOW_STORE}", broker.port);
     let setup = GatewaySetup::new(&config);
     let gateway = setup.start();
-    wait_for("the gateway to be connected", Duration::from_secs(10), || setup.log().contains("connected to the broker").then_some(()));
+    wait_for("the gateway to be connected", Duration::from_secs(10), || {
+        setup.log().contains("connected to the broker").then_some(())
+    });
     let stop = Arc::new(AtomicBool::new(false));
     let memory = watch_memory(&gateway, stop.clone());
-    let messages: Vec<_> =
-        (0..MESSAGES).map(|i| telemetry("site", "fast", 1_760_000_000_000 + i as i64 * 1_000, i, "vibration", 1.0)).collect();
+    let messages: Vec<_> = (0..MESSAGES)
+        .map(|i| {
+            telemetry(
+                "site",
+                "fast",
+                1_760_000_000_000 + i as i64 * 1_000,
+                i,
+                "vibration",
+                1.0,
+            )
+        })
+        .collect();
     let began = Instant::now();
     publish_all("fast", &messages, 100, || Some(broker.port), |_| {}).await;
     let published = began.elapsed();
-    let stored = || setup.output(&["history", "count", "--total"]).trim().parse::<u64>().expect("a number");
-    wait_for("everything to be stored", Duration::from_secs(60), || (stored() >= MESSAGES).then_some(()));
+    let stored = || {
+        setup
+            .output(&["history", "count", "--total"])
+            .trim()
+            .parse::<u64>()
+            .expect("a number")
+    };
+    wait_for("everything to be stored", Duration::from_secs(60), || {
+        (stored() >= MESSAGES).then_some(())
+    });
     let commits = inside::number(&setup.data(), "SELECT count(*) FROM journal");
     let largest = inside::number(&setup.data(), "SELECT max(messages) FROM journal");
     eprintln!("broker: {commits} commits, the largest of {largest} messages");
-    eprintln!("broker: {MESSAGES} published in {published:?}, stored after {:?}", began.elapsed());
+    eprintln!(
+        "broker: {MESSAGES} published in {published:?}, stored after {:?}",
+        began.elapsed()
+    );
     stop.store(true, Ordering::Release);
     assert_flat("broker", memory.join().expect("watched"));
     assert_eq!(stored(), MESSAGES);

@@ -28,9 +28,16 @@ impl Site {
             return None;
         }
         let port = free_port();
-        let config = format!("[broker]\nport = {}\nreconnect_max_ms = 500\n{extra}", through.unwrap_or(port));
+        let config = format!(
+            "[broker]\nport = {}\nreconnect_max_ms = 500\n{extra}",
+            through.unwrap_or(port)
+        );
         let folder = tempfile::tempdir().expect("temporary folder");
-        Some(Site { folder, port, setup: GatewaySetup::new(&config) })
+        Some(Site {
+            folder,
+            port,
+            setup: GatewaySetup::new(&config),
+        })
     }
 
     fn broker(&self, persistence: bool) -> Mosquitto {
@@ -48,7 +55,9 @@ impl Site {
     }
 
     fn wait_for_log(&self, words: &str, times: usize) {
-        wait_for(&format!("{words:?} in the log {times} times"), SOON, || (self.times_logged(words) >= times).then_some(()));
+        wait_for(&format!("{words:?} in the log {times} times"), SOON, || {
+            (self.times_logged(words) >= times).then_some(())
+        });
     }
 
     async fn publish(&self, messages: &[Outgoing]) {
@@ -56,18 +65,35 @@ impl Site {
     }
 
     fn stored(&self) -> usize {
-        self.setup.output(&["history", "count", "--total"]).trim().parse().expect("a number")
+        self.setup
+            .output(&["history", "count", "--total"])
+            .trim()
+            .parse()
+            .expect("a number")
     }
 
     fn wait_for_stored(&self, count: usize) {
-        wait_for(&format!("{count} readings to be stored"), SOON, || (self.stored() >= count).then_some(()));
+        wait_for(&format!("{count} readings to be stored"), SOON, || {
+            (self.stored() >= count).then_some(())
+        });
         assert_eq!(self.stored(), count, "each once");
     }
 }
 
 /// Readings with these numbers.
 fn readings(numbers: std::ops::Range<u64>) -> Vec<Outgoing> {
-    numbers.map(|i| telemetry("site", "device", START_MS + i as i64 * 1_000, i, "vibration", 1.0 + (i % 7) as f64)).collect()
+    numbers
+        .map(|i| {
+            telemetry(
+                "site",
+                "device",
+                START_MS + i as i64 * 1_000,
+                i,
+                "vibration",
+                1.0 + (i % 7) as f64,
+            )
+        })
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,8 +122,15 @@ async fn a_broker_that_remembers_loses_nothing_over_its_restart() {
     publishing.await.expect("published");
     site.wait_for_stored(3_000);
     site.wait_for_log("connected to the broker", 2);
-    assert!(site.setup.log().contains("session_present=true"), "the session was kept");
-    assert_eq!(site.times_logged("messages may be missing"), 1, "only the first connection had no session");
+    assert!(
+        site.setup.log().contains("session_present=true"),
+        "the session was kept"
+    );
+    assert_eq!(
+        site.times_logged("messages may be missing"),
+        1,
+        "only the first connection had no session"
+    );
     gateway.stop();
     drop(broker);
 }
@@ -162,7 +195,9 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let number = shared.1.fetch_add(1, Ordering::AcqRel) + 1;
-                let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+                let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else {
+                    continue;
+                };
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().expect("a handle"), to.try_clone().expect("a handle"));
                     let frozen = shared.0.clone();
@@ -175,7 +210,8 @@ impl Proxy {
 
     /// From now on nothing is heard on the links there are.
     fn freeze(&self) {
-        self.frozen.store(self.opened.load(Ordering::Acquire), Ordering::Release);
+        self.frozen
+            .store(self.opened.load(Ordering::Acquire), Ordering::Release);
     }
 }
 
@@ -201,7 +237,9 @@ async fn a_link_that_is_half_open_is_noticed_and_made_anew() {
     }
     let target = free_port();
     let proxy = Proxy::start(target);
-    let Some(mut site) = Site::new(Some(proxy.port), "keep_alive_s = 1\n") else { return };
+    let Some(mut site) = Site::new(Some(proxy.port), "keep_alive_s = 1\n") else {
+        return;
+    };
     site.port = target;
     let _broker = site.broker(true);
     let gateway = site.gateway();
@@ -211,15 +249,24 @@ async fn a_link_that_is_half_open_is_noticed_and_made_anew() {
     let frozen_at = std::time::Instant::now();
     site.publish(&readings(100..300)).await;
     site.wait_for_log("connected to the broker", 2);
-    eprintln!("half-open link noticed and replaced after {:?} at a keep-alive of 1 s", frozen_at.elapsed());
+    eprintln!(
+        "half-open link noticed and replaced after {:?} at a keep-alive of 1 s",
+        frozen_at.elapsed()
+    );
     site.wait_for_stored(300);
-    assert_eq!(site.times_logged("messages may be missing"), 1, "the broker kept the session");
+    assert_eq!(
+        site.times_logged("messages may be missing"),
+        1,
+        "the broker kept the session"
+    );
     gateway.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_else_with_our_name_is_survived_and_the_gap_is_told() {
-    let Some(site) = Site::new(None, "client_id = \"forewarn-1\"\n") else { return };
+    let Some(site) = Site::new(None, "client_id = \"forewarn-1\"\n") else {
+        return;
+    };
     let _broker = site.broker(true);
     let gateway = site.gateway();
     site.publish(&readings(0..100)).await;
@@ -247,7 +294,10 @@ fn a_device_that_connects_twice_keeps_one_link_and_loses_nothing() {
     }
     let mut acknowledged = 0;
     while acknowledged < 25 {
-        acknowledged += usize::from(matches!(first.hear(SOON), tests::raw::Heard::Packet(tests::raw::PUBACK, _)));
+        acknowledged += usize::from(matches!(
+            first.hear(SOON),
+            tests::raw::Heard::Packet(tests::raw::PUBACK, _)
+        ));
     }
     let mut second = RawLink::connect(gateway.mqtt_port(), "twin", 30);
     let closed = AtomicBool::new(false);
@@ -260,8 +310,18 @@ fn a_device_that_connects_twice_keeps_one_link_and_loses_nothing() {
     }
     let message = &readings(50..51)[0];
     assert!(second.publish(message.topic.as_bytes(), &message.payload, 1));
-    assert!(matches!(second.hear(SOON), tests::raw::Heard::Packet(tests::raw::PUBACK, _)));
+    assert!(matches!(
+        second.hear(SOON),
+        tests::raw::Heard::Packet(tests::raw::PUBACK, _)
+    ));
     gateway.stop();
-    let stored: usize = setup.output(&["history", "count", "--total"]).trim().parse().expect("a number");
-    assert!((acknowledged + 1..=51).contains(&stored), "{acknowledged} acknowledged, {stored} stored");
+    let stored: usize = setup
+        .output(&["history", "count", "--total"])
+        .trim()
+        .parse()
+        .expect("a number");
+    assert!(
+        (acknowledged + 1..=51).contains(&stored),
+        "{acknowledged} acknowledged, {stored} stored"
+    );
 }

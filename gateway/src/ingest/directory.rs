@@ -163,7 +163,10 @@ impl Directory {
         let limit = self.config.metric_names;
         let room = limit.saturating_sub(inner.metrics.len());
         if let Some(name) = names.iter().filter(|name| !inner.by_name.contains_key(*name)).nth(room) {
-            return Err(Rejection::MetricLimit { metric: name.to_string(), limit });
+            return Err(Rejection::MetricLimit {
+                metric: name.to_string(),
+                limit,
+            });
         }
         let taken = names.iter().map(|name| {
             if let Some(index) = inner.by_name.get(name) {
@@ -380,11 +383,17 @@ mod tests {
 
     #[test]
     fn names_of_a_packet_enter_together_or_not_at_all() {
-        let config = DevicesConfig { metric_names: 3, ..DevicesConfig::default() };
+        let config = DevicesConfig {
+            metric_names: 3,
+            ..DevicesConfig::default()
+        };
         let directory = Arc::new(Directory::new(config, Registry::default(), vec![], vec![]));
         let mut cache = MetricCache::new(directory.clone());
         let mut packet = |names: &[&str]| {
-            names.iter().enumerate().for_each(|(i, name)| drop(cache.resolve(name, i)));
+            names
+                .iter()
+                .enumerate()
+                .for_each(|(i, name)| drop(cache.resolve(name, i)));
             cache.admit_new().map(|new| new.0.len()).map_err(|r| r.reason())
         };
         assert_eq!(packet(&["a", "b", "a"]), Ok(2));

@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::pipeline::batch::{Batch, BatchReceipt, Item, TelemetryItem, WaveformItem};
 use crate::pipeline::shard::{ToShard, shard_of};
 use crate::store::rows::QuarantineRow;
-use directory::{Directory, MetricCache};
+use directory::{Directory, MetricCache, NewMetrics};
 use domain::wire::{Channel, Rejection, TelemetryParser, parse_event, parse_status, parse_topic, parse_waveform};
 use domain::{DeviceIndex, Millis, Quality, Sample, SensorName, Sequence, Timestamp};
 use serde::Deserialize;
@@ -205,13 +205,7 @@ impl ConnectionIntake {
         let now = self.shared.clock.now();
         let topic = parse_topic(packet.topic)?;
         match topic.channel {
-            Channel::Telemetry => {
-                let metrics = &mut self.metrics;
-                self.parser.parse(packet.payload, &mut |name, position| metrics.resolve(name, position))?;
-                for head in self.parser.heads() {
-                    self.check_future(head.measured_at, now)?;
-                }
-            }
+            Channel::Telemetry => drop(self.read_telemetry(packet.payload, now)?),
             Channel::Waveform(_) => self.check_future(parse_waveform(packet.payload)?.measured_at, now)?,
             Channel::Event => self.check_future(parse_event(packet.payload)?.ts, now)?,
             Channel::Status => drop(parse_status(packet.payload)?),
@@ -251,15 +245,29 @@ impl ConnectionIntake {
         }
     }
 
-    fn telemetry(&mut self, device: DeviceIndex, payload: &[u8], now: Timestamp) -> Result<(), Rejection> {
+    /// Reads a payload into the parser; names that are new enter the directory if all of it is sound.
+    fn read_telemetry(&mut self, payload: &[u8], now: Timestamp) -> Result<NewMetrics, Rejection> {
         let metrics = &mut self.metrics;
-        let parsed = self.parser.parse(payload, &mut |name, position| metrics.resolve(name, position));
-        let checked = parsed.and_then(|()| self.parser.heads().iter().try_for_each(|h| self.check_future(h.measured_at, now)));
-        if let Err(rejection) = checked {
-            self.metrics.forget_new();
-            return Err(rejection);
+        let parsed = self
+            .parser
+            .parse(payload, &mut |name, position| metrics.resolve(name, position));
+        let heads = self.parser.heads().iter();
+        let ahead = || {
+            heads
+                .map(|h| self.check_future(h.measured_at, now))
+                .find_map(Result::err)
+        };
+        match parsed.err().or_else(ahead) {
+            Some(rejection) => {
+                self.metrics.forget_new();
+                Err(rejection)
+            }
+            None => self.metrics.admit_new(),
         }
-        let new_metrics = self.metrics.admit_new()?;
+    }
+
+    fn telemetry(&mut self, device: DeviceIndex, payload: &[u8], now: Timestamp) -> Result<(), Rejection> {
+        let new_metrics = self.read_telemetry(payload, now)?;
         let shard = shard_of(device, self.open.len());
         let open = &mut self.open[shard];
         for head in self.parser.heads() {

@@ -275,7 +275,10 @@ mod tests {
         for boot in 0..3 {
             for number in [0, u64::MAX, u64::MAX - 1, 1, 5, 3] {
                 at += 1_000;
-                let sequence = Some(Sequence { boot: Boot(boot), number });
+                let sequence = Some(Sequence {
+                    boot: Boot(boot),
+                    number,
+                });
                 let admitted = repeats.admit(Timestamp(at), Timestamp(at), sequence, &samples(1.0), WINDOW);
                 assert_eq!(admitted, Admission::Live, "{boot} {number}");
             }
