@@ -638,7 +638,7 @@ impl Checker {
         let used: BTreeSet<usize> = self
             .modes
             .iter()
-            .flat_map(|m| [&m.any_of, &m.all_of].into_iter().flatten().copied())
+            .flat_map(|m| [&m.any_of, &m.all_of, &m.none_of].into_iter().flatten().copied())
             .collect();
         let unused = |rules: &[Rule], wanted: fn(&RuleKind) -> bool| -> Vec<usize> {
             rules
