@@ -132,8 +132,10 @@ impl Gateway {
         let reader = store.reader()?;
         let replay_from = reader.meta("replay_from")?.unwrap_or(0) as u64;
         let influx_at = influx_port.is_some().then_some(0);
+        // not the last position given: whoever follows the journal waits for the first entry after it, and there is none yet
+        let last_entry = reader.journal_span()?.map_or(0, |(_, last)| last);
         let positions = Arc::new(Positions::new(
-            store.last_position(),
+            last_entry,
             replay_from,
             history.durable_position(),
             influx_at,

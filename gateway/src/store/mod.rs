@@ -15,7 +15,7 @@ pub use lists::{AlarmList, OpenTicketPlace, TicketList, WaitingCounts};
 pub use reader::{ListFilter, Reader, TableCounts};
 
 use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Timestamp};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -139,16 +139,15 @@ impl Store {
         }
         let path = folder.join(FILE_NAME);
         let connection = schema::open(&path)?;
+        // A checkpoint uses up a position even when no reading came with it: were the position given again, a restart would
+        // take the readings there for ones that the checkpoint holds.
+        let used = "SELECT max(position) FROM ( \
+                    SELECT max(position) AS position FROM journal UNION ALL SELECT max(position) FROM checkpoint \
+                    UNION ALL SELECT value FROM meta WHERE key IN ('last_position', 'replay_from'))";
         let last: Option<i64> = connection
-            .query_row("SELECT max(position) FROM journal", [], |row| row.get(0))
-            .attempt("find the end of the journal")?;
-        let kept: Option<i64> = connection
-            .query_row("SELECT value FROM meta WHERE key = 'last_position'", [], |row| {
-                row.get(0)
-            })
-            .optional()
+            .query_row(used, [], |row| row.get(0))
             .attempt("find the last position")?;
-        let next_position = last.max(kept).unwrap_or(0) as u64 + 1;
+        let next_position = last.unwrap_or(0) as u64 + 1;
         Ok(Store {
             connection,
             next_position,

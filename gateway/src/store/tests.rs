@@ -70,6 +70,30 @@ fn positions_go_on_after_the_journal_was_trimmed_and_the_store_reopened() {
 }
 
 #[test]
+fn a_checkpoint_without_readings_uses_up_its_position_for_good() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for last in [1, 2] {
+        let mut store = Store::open(folder.path()).expect("opens");
+        let commit = store.begin().expect("begins");
+        let position = commit.position();
+        if last == 1 {
+            commit
+                .checkpoint(&Checkpoint {
+                    device: DeviceIndex(0),
+                    position,
+                    state: vec![],
+                })
+                .expect("writes");
+        } else {
+            commit.meta("replay_from", position as i64).expect("writes");
+        }
+        assert_eq!(commit.finish().expect("commits"), last);
+        // reopened without having been told of the commit: the power failed
+    }
+    assert_eq!(Store::open(folder.path()).expect("opens").last_position(), 2);
+}
+
+#[test]
 fn a_folder_in_use_is_refused() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let _first = Store::open(folder.path()).expect("opens");
