@@ -65,6 +65,11 @@ pub enum ToCommit {
     Processed(Box<Processed>),
     /// Learned states of a shard's devices.
     Checkpoints(CheckpointSlice),
+    /// Nothing has changed in a shard since its last checkpoints: all it handed over is in them. Writes nothing.
+    NothingToCheckpoint {
+        /// Which shard.
+        shard: usize,
+    },
     /// What a person wants.
     Command {
         /// Who.
@@ -258,6 +263,10 @@ impl Committer {
                 group.pieces.push(*piece);
             }
             ToCommit::Checkpoints(slice) => group.checkpoints = Some(slice),
+            ToCommit::NothingToCheckpoint { shard } => {
+                // without this a shard whose devices are silent would keep the whole journal of the others
+                self.cycles[shard].replay_from = self.setup.store.last_position();
+            }
             ToCommit::Command { actor, command, reply } => {
                 let now = self.setup.clock.now();
                 let answer = self.setup.book.step(Input::Command { actor, command }, now);

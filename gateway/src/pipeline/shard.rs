@@ -120,8 +120,6 @@ pub struct Shard {
     scratch: Scratch,
     watched: Vec<DeviceIndex>,
     cursor: usize,
-    /// The round before found nothing to write.
-    was_clean: bool,
 }
 
 /// The shard of a device.
@@ -138,7 +136,6 @@ impl Shard {
             scratch: Scratch::default(),
             watched: Vec::new(),
             cursor: 0,
-            was_clean: false,
         }
     }
 
@@ -271,14 +268,7 @@ impl Shard {
             return std::ops::ControlFlow::Continue(());
         }
         let processed = std::mem::take(&mut self.scratch.out);
-        match self
-            .setup
-            .commit
-            .blocking_send(ToCommit::Processed(Box::new(processed)))
-        {
-            Ok(()) => std::ops::ControlFlow::Continue(()),
-            Err(_) => std::ops::ControlFlow::Break(()),
-        }
+        self.send(ToCommit::Processed(Box::new(processed)))
     }
 
     fn batch(&mut self, batch: Batch) {
@@ -369,10 +359,10 @@ impl Shard {
 
     fn checkpoint(&mut self) -> std::ops::ControlFlow<()> {
         let is_first = self.cursor == 0;
-        let is_clean = is_first && !self.devices.iter().flatten().any(|d| d.is_dirty);
-        if std::mem::replace(&mut self.was_clean, is_clean) && is_clean {
+        if is_first && !self.devices.iter().flatten().any(|d| d.is_dirty) {
             // an idle gateway does not write
-            return std::ops::ControlFlow::Continue(());
+            let shard = self.setup.number;
+            return self.send(ToCommit::NothingToCheckpoint { shard });
         }
         let (mut states, mut bytes) = (Vec::new(), 0);
         while self.cursor < self.devices.len() && bytes < CHECKPOINT_BYTES {
@@ -400,7 +390,12 @@ impl Shard {
             is_first,
             is_last,
         };
-        match self.setup.commit.blocking_send(ToCommit::Checkpoints(slice)) {
+        self.send(ToCommit::Checkpoints(slice))
+    }
+
+    /// Breaks when the commit thread has gone.
+    fn send(&self, message: ToCommit) -> std::ops::ControlFlow<()> {
+        match self.setup.commit.blocking_send(message) {
             Ok(()) => std::ops::ControlFlow::Continue(()),
             Err(_) => std::ops::ControlFlow::Break(()),
         }
@@ -433,7 +428,10 @@ impl Shard {
 
     #[cfg(test)]
     pub(super) fn memory(&self, index: DeviceIndex) -> Option<&DeviceMemory> {
-        self.devices.get(index.0 as usize / self.setup.of)?.as_deref().map(|d| &d.memory)
+        self.devices
+            .get(index.0 as usize / self.setup.of)?
+            .as_deref()
+            .map(|d| &d.memory)
     }
 
     fn place(&mut self, index: DeviceIndex) -> &mut Option<Box<Device>> {
