@@ -2,7 +2,7 @@
 //! out → pages. [`Gateway::start`] opens everything, [`Gateway::stop`] closes it in the order in which nothing is lost.
 
 use crate::backend::{Follower, LiveBackend};
-use crate::broker::{self, BrokerCounters, BrokerHandle};
+use crate::broker::{self, BrokerCounters, BrokerHandle, PublishError};
 use crate::clock::Clock;
 use crate::config::{Checked, Config};
 use crate::history::influx::PositionFiles;
@@ -305,11 +305,7 @@ impl Gateway {
             mqtt: mqtt_publisher(hub, broker_handle.as_ref()),
             outbound: config.outbound.clone(),
         };
-        ways_out.push(tokio::spawn(async move {
-            if let Err(error) = deliverer.run(ways_out_stop).await {
-                tracing::error!(%error, "deliveries stopped; they go on after a restart");
-            }
-        }));
+        ways_out.push(tokio::spawn(deliverer.run(ways_out_stop)));
         let pages = serve_pages(running.clone(), &config.web).await?;
         Ok(Gateway {
             running,
@@ -492,16 +488,21 @@ fn mqtt_publisher(hub: Option<Hub>, broker: Option<&BrokerHandle>) -> MqttPublis
         Box::pin(async move {
             let stays = order.kind.ends_with("/alarm");
             let payload = Bytes::from(order.payload);
-            if let Some(hub) = hub {
+            if let Some(hub) = hub
+                && order.attempts == 0
+            {
                 hub.publish(&order.kind, payload.clone(), stays);
             }
             match publisher {
                 None => Delivery::Done,
                 Some(publisher) => match publisher.publish(&order.kind, payload, stays).await {
                     Ok(()) => Delivery::Done,
-                    Err(error) => Delivery::Retry {
+                    Err(error @ (PublishError::NotConnected | PublishError::LinkLost)) => Delivery::Retry {
                         error: error.to_string(),
                         after: None,
+                    },
+                    Err(error @ PublishError::Unsendable) => Delivery::Refused {
+                        error: error.to_string(),
                     },
                 },
             }

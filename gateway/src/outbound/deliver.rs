@@ -53,7 +53,7 @@ pub struct Delivered {
 
 impl Deliverer {
     /// Works until told to stop.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) -> Result<(), StoreError> {
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut hooks = BTreeMap::new();
         for config in &self.outbound.webhook {
             match Webhook::new(config.clone()) {
@@ -66,53 +66,66 @@ impl Deliverer {
             }
         }
         let (finished, mut outcomes) = mpsc::channel::<Delivered>(TAKE as usize * 2);
-        // what is under way, and what is done but perhaps not yet deleted
-        let mut under_way: BTreeSet<u64> = BTreeSet::new();
+        // by receiver: what is under way, and what is done but perhaps not yet deleted
+        let mut under_way: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
         let mut queues: BTreeMap<String, mpsc::Sender<OutboxRow>> = BTreeMap::new();
         loop {
-            let due = self
-                .reader
-                .outbox_due(self.clock.now(), TAKE + under_way.len() as u32)?;
-            let still_there: BTreeSet<u64> = due.iter().map(|row| row.id).collect();
-            let is_full = due.len() >= TAKE as usize + under_way.len();
-            for row in due {
-                if under_way.contains(&row.id) || under_way.len() >= TAKE as usize * 2 {
-                    continue;
+            match self.due(&under_way) {
+                Ok(due) => {
+                    for row in due {
+                        let (id, target) = (row.id, row.target.clone());
+                        let queue = queues
+                            .entry(target.clone())
+                            .or_insert_with(|| self.worker(&target, &hooks, &finished));
+                        if queue.try_send(row).is_ok() {
+                            under_way.entry(target).or_default().insert(id);
+                        }
+                    }
                 }
-                let id = row.id;
-                let queue = queues
-                    .entry(row.target.clone())
-                    .or_insert_with(|| self.worker(&row.target, &hooks, &finished));
-                if queue.try_send(row).is_ok() {
-                    under_way.insert(id);
+                Err(error) => {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(%error, source, "deliveries wait");
                 }
             }
             tokio::select! {
                 _ = self.wake.notified() => {}
-                _ = tokio::time::sleep(LOOK_EVERY), if !is_full => {}
-                _ = stop.changed() => return Ok(()),
+                _ = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = stop.changed() => return,
                 outcome = outcomes.recv() => {
                     let mut next = outcome;
                     while let Some(delivered) = next {
                         let id = delivered.id;
                         let (reply, committed) = tokio::sync::oneshot::channel();
                         if self.commit.send(ToCommit::Delivered(delivered, reply)).await.is_err() {
-                            return Ok(());
+                            return;
                         }
                         next = outcomes.try_recv().ok();
                         if next.is_none() {
                             // the last one's commit covers those before it
                             committed.await.ok();
                         }
-                        under_way.remove(&id);
+                        for ids in under_way.values_mut() {
+                            ids.remove(&id);
+                        }
                     }
                 }
             }
-            debug_assert!(
-                still_there.len() <= TAKE as usize * 4,
-                "the outbox is taken in bounded pieces"
-            );
         }
+    }
+
+    /// What can be handed to the workers: taken for each receiver on its own, so that a long queue for one that hangs does not
+    /// hide what is due for the others.
+    fn due(&self, under_way: &BTreeMap<String, BTreeSet<u64>>) -> Result<Vec<OutboxRow>, StoreError> {
+        let (now, nothing) = (self.clock.now(), BTreeSet::new());
+        let mut due = Vec::new();
+        for target in self.reader.outbox_targets()? {
+            let ids = under_way.get(&target).unwrap_or(&nothing);
+            if ids.len() < TAKE as usize {
+                let rows = self.reader.outbox_due(&target, now, TAKE + ids.len() as u32)?;
+                due.extend(rows.into_iter().filter(|row| !ids.contains(&row.id)));
+            }
+        }
+        Ok(due)
     }
 
     /// One worker for each receiver: a slow one does not hold up the others.
@@ -127,10 +140,20 @@ impl Deliverer {
         let (mqtt, clock, finished) = (self.mqtt.clone(), self.clock, finished.clone());
         let is_mqtt = target == "mqtt";
         tokio::spawn(async move {
-            while let Some(order) = orders.recv().await {
+            while let Some(mut order) = orders.recv().await {
                 let (id, attempts) = (order.id, order.attempts);
                 let outcome = match (&hook, is_mqtt) {
-                    (_, true) => mqtt(order).await,
+                    // In order, whatever it takes: were one put off and the next sent, what stays on a topic could be the older.
+                    (_, true) => loop {
+                        match mqtt(order.clone()).await {
+                            Delivery::Retry { .. } => order.attempts = order.attempts.saturating_add(1),
+                            end @ (Delivery::Done | Delivery::Refused { .. }) => break end,
+                        }
+                        tokio::select! {
+                            () = finished.closed() => return,
+                            () = tokio::time::sleep(LOOK_EVERY) => {}
+                        }
+                    },
                     (Some(hook), false) => {
                         let outcome = hook.post(&order).await;
                         failpoint::hit(Failpoint::AfterWebhookSend);

@@ -249,11 +249,21 @@ impl Reader {
         Ok(last.unwrap_or(0) as u64)
     }
 
-    /// Deliveries that are due, oldest first.
-    pub fn outbox_due(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+    /// Receivers for which deliveries wait, due or not.
+    pub fn outbox_targets(&self) -> Result<Vec<String>, StoreError> {
+        // from one target to the next along the index, however many deliveries there are
+        let sql = "WITH RECURSIVE found (target) AS ( \
+                   SELECT min(target) FROM outbox WHERE state = 'waiting' \
+                   UNION ALL SELECT (SELECT min(target) FROM outbox WHERE state = 'waiting' AND target > found.target) \
+                   FROM found WHERE target IS NOT NULL) SELECT target FROM found WHERE target IS NOT NULL";
+        self.list(sql, [], |row| row.get(0), "read the outbox")
+    }
+
+    /// Deliveries to a receiver that are due, the longest due first, in the order in which they were ordered.
+    pub fn outbox_due(&self, target: &str, now: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         let sql = "SELECT id, target, key, kind, subject, payload, created_at, attempts, next_attempt_at, last_error FROM outbox \
-                   WHERE state = 'waiting' AND next_attempt_at <= ? ORDER BY id LIMIT ?";
-        self.list(sql, params![now.0, limit], outbox_row, "read the outbox")
+                   WHERE state = 'waiting' AND target = ? AND next_attempt_at <= ? ORDER BY next_attempt_at, id LIMIT ?";
+        self.list(sql, params![target, now.0, limit], outbox_row, "read the outbox")
     }
 
     /// When the next waiting delivery is due.

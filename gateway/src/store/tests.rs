@@ -141,5 +141,9 @@ fn an_order_given_twice_leaves_once_and_quarantine_keeps_the_newest() {
         .map(|r| r.received_at.0)
         .collect();
     assert_eq!(kept, [4, 3, 2]);
-    assert_eq!(reader.outbox_due(Timestamp(1), 10).expect("due").len(), 1);
+    assert_eq!(
+        reader.outbox_due("webhook:desk", Timestamp(1), 10).expect("due").len(),
+        1
+    );
+    assert_eq!(reader.outbox_targets().expect("reads"), ["webhook:desk"]);
 }
