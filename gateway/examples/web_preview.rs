@@ -2,7 +2,7 @@
 
 use gateway::web;
 
-#[path = "../src/web/fake/mod.rs"]
+#[path = "../src/web/fake.rs"]
 #[allow(dead_code)] // what only tests use
 mod fake;
 

@@ -5,7 +5,11 @@
 pub mod gateway;
 pub mod http;
 pub mod inside;
+pub mod load;
+pub mod outcome;
 pub mod outside;
 pub mod publisher;
 pub mod raw;
+pub mod receiver;
 pub mod wait;
+pub mod watcher;

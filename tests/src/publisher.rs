@@ -4,6 +4,7 @@
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use std::collections::VecDeque;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// One message to be published.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,19 @@ pub async fn publish_all(
     messages: &[Outgoing],
     window: usize,
     port: impl Fn() -> Option<u16>,
+    acknowledged: impl FnMut(usize),
+) {
+    let (_open, allowed) = watch::channel(usize::MAX);
+    publish_paced(client_id, messages, window, port, allowed, acknowledged).await;
+}
+
+/// As [`publish_all`], but message number `n` is sent only once `allowed` is above `n`.
+pub async fn publish_paced(
+    client_id: &str,
+    messages: &[Outgoing],
+    window: usize,
+    port: impl Fn() -> Option<u16>,
+    mut allowed: watch::Receiver<usize>,
     mut acknowledged: impl FnMut(usize),
 ) {
     let mut next = 0;
@@ -38,19 +52,32 @@ pub async fn publish_all(
             .set_inflight(window as u16);
         options.set_max_packet_size(1 << 20, 1 << 20);
         let (client, mut link) = AsyncClient::new(options, window * 2);
-        let (mut sent, mut waiting) = (next, VecDeque::new());
-        loop {
-            while waiting.len() + (sent - next - waiting.len()) < window && sent < messages.len() {
-                let message = &messages[sent];
-                if client
-                    .try_publish(&message.topic, QoS::AtLeastOnce, false, message.payload.clone())
-                    .is_err()
-                {
+        let (unsent, publisher) = (&messages[next..], client.clone());
+        let first = next;
+        let feed = async {
+            for (number, message) in (first..).zip(unsent) {
+                let is_sent = async {
+                    allowed.wait_for(|n| *n > number).await.ok()?;
+                    publisher
+                        .publish(&message.topic, QoS::AtLeastOnce, false, message.payload.clone())
+                        .await
+                        .ok()
+                };
+                if is_sent.await.is_none() {
                     break;
                 }
-                sent += 1;
             }
-            match link.poll().await {
+            // never ready, so that polling the link is never cut short
+            std::future::pending::<()>().await;
+        };
+        let mut feed = std::pin::pin!(feed);
+        let mut waiting = VecDeque::new();
+        loop {
+            let polled = tokio::select! {
+                () = &mut feed => continue,
+                polled = link.poll() => polled,
+            };
+            match polled {
                 Ok(Event::Outgoing(rumqttc::Outgoing::Publish(id))) => waiting.push_back(id),
                 Ok(Event::Incoming(Packet::PubAck(ack))) => {
                     // our listener and Mosquitto acknowledge in order
