@@ -3,6 +3,9 @@
 (() => {
   const words = document.body.dataset;
   const isChinese = document.documentElement.lang.startsWith("zh");
+  // The gateway's clock, which a demo runs faster than this machine's, and which may differ from it anyhow.
+  const clock = { start: Number(words.now), began: performance.now(), speed: Number(words.speed) || 1 };
+  const gatewayNow = () => clock.start + (performance.now() - clock.began) * clock.speed;
   const units = isChinese ? ["天", "小时", "分钟", "秒"] : ["d", "h", "min", "s"];
 
   // ---- spans and instants, in the words of phrase.rs ----
@@ -20,7 +23,7 @@
     return ms > 0 ? `${span(ms)} ago` : `in ${span(ms)}`;
   }
   function tick() {
-    const now = Date.now();
+    const now = gatewayNow();
     for (const el of document.querySelectorAll("time[data-ago]")) el.textContent = ago(now - Date.parse(el.dateTime));
     for (const el of document.querySelectorAll("time[data-clock]")) {
       el.textContent = new Date(el.dateTime).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short", hourCycle: "h23" });
@@ -28,8 +31,8 @@
     for (const el of document.querySelectorAll("time[data-countdown]")) {
       const left = Date.parse(el.dateTime) - now;
       el.textContent = (left > 0 ? words.left : words.over).replace("{}", span(left));
-      const clock = el.closest(".clock");
-      if (clock && left <= 0) { clock.classList.remove("running"); clock.classList.add("breached"); }
+      const row = el.closest(".clock");
+      if (row && left <= 0) { row.classList.remove("running"); row.classList.add("breached"); }
     }
   }
   setInterval(tick, 1000);
@@ -245,7 +248,7 @@
     async function fetchInto(plot) {
       if (plot.busy) return;
       plot.busy = true;
-      const to = Date.now(), query = [`max_points=${Math.max(200, Math.min(1500, plot.box.clientWidth * 2))}`, `to=${new Date(to + 1000).toISOString()}`];
+      const to = gatewayNow(), query = [`max_points=${Math.max(200, Math.min(1500, plot.box.clientWidth * 2))}`, `to=${new Date(to + 1000).toISOString()}`];
       if (rangeS > 0) query.push(`from=${new Date(to - rangeS * 1000).toISOString()}`);
       try {
         const answer = await fetch(`${plot.el.dataset.history}&${query.join("&")}`);
@@ -270,7 +273,7 @@
       const plot = { el, box, u: null, tip: null, busy: false, data: [[], [], [], []], spans: [] };
       plot.window = (min, max) => {
         if (rangeS === 0 || min == null) return min == null ? [0, 1] : min === max ? [min - 60, max + 60] : [min, max];
-        const end = Math.max(Date.now() / 1000, max);
+        const end = Math.max(gatewayNow() / 1000, max);
         return [end - rangeS, end];
       };
       all.set(el.dataset.metric, plot);
@@ -285,7 +288,7 @@
       for (const el of root.querySelectorAll(".plot")) seen.observe(el);
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { for (const plot of all.values()) if (plot.u) { plot.u.destroy(); build(plot); } });
       // Rolled-up ranges take no single readings; they are fetched anew now and then.
-      setInterval(() => { if (!document.hidden && rangeS !== 900 && rangeS !== 3600) for (const plot of all.values()) fetchInto(plot); }, 30000);
+      setInterval(() => { if (!document.hidden && rangeS !== 900 && rangeS !== 3600) for (const plot of all.values()) fetchInto(plot); }, Math.max(2000, 30000 / clock.speed));
     }
 
     return {

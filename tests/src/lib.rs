@@ -2,6 +2,8 @@
 //! folders; other programs (brokers, browsers) if they are installed. Nothing here sleeps blindly: everything waits for a
 //! condition with a deadline.
 
+pub mod api;
+pub mod browser;
 pub mod gateway;
 pub mod http;
 pub mod inside;

@@ -46,8 +46,10 @@ pub struct Rights {
 pub struct Frame {
     /// The person's language.
     pub language: Language,
-    /// Now.
+    /// Now, on the gateway's clock.
     pub now: Timestamp,
+    /// How much faster than real time that clock runs: 1, but more in a demo.
+    pub speed: f64,
     /// Who is here; none: the local operator.
     pub user: Option<String>,
     /// What they may do.
@@ -144,7 +146,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                 }
                 script src=(assets::url("app.js")) defer {}
             }
-            body data-stream=[stream] data-live=(frame.t(W::Live)) data-reconnecting=(frame.t(W::Reconnecting))
+            body data-stream=[stream] data-now=(frame.now.0) data-speed=(frame.speed) data-live=(frame.t(W::Live)) data-reconnecting=(frame.t(W::Reconnecting))
                 data-done=(frame.t(W::Done)) data-not-done=(frame.t(W::NotDone))
                 data-left=(frame.t(W::ClockLeft)) data-over=(frame.t(W::ClockOver))
             {
@@ -211,6 +213,7 @@ mod tests {
         let frame = |here: &str, language| Frame {
             language,
             now: Timestamp(0),
+            speed: 1.0,
             user: None,
             rights: Rights::default(),
             here: here.into(),

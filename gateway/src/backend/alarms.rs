@@ -215,7 +215,7 @@ impl LiveBackend {
         let before = self.read_alarm(id.clone()).await?;
         revision_fits(&order, before.revision)?;
         self.command(
-            &order.actor,
+            &order,
             Command::Alarm {
                 alarm: id.clone(),
                 command: command_of(command),

@@ -179,6 +179,8 @@ impl LiveBackend {
         let mut last = self.last_look.0.lock().await;
         if let Some((at, fleet)) = &*last
             && at.elapsed() < FRESH
+            // a device that has just come is seen at once
+            && fleet.devices.len() == self.directory().sizes().0
         {
             return Ok(fleet.clone());
         }

@@ -158,6 +158,10 @@ impl Backend for LiveBackend {
         self.clock().now()
     }
 
+    fn clock_speed(&self) -> f64 {
+        self.clock().speed()
+    }
+
     fn mqtt_address(&self) -> Option<String> {
         self.running.mqtt_address.map(|address| address.to_string())
     }

@@ -2,7 +2,8 @@
 
 use super::alarms::{record_of as alarm_record_of, refused};
 use super::readers::unavailable;
-use super::{LiveBackend, revision_fits};
+use super::{LiveBackend, actor_of, revision_fits};
+use crate::pipeline::commit::{NotDone, ToCommit};
 use crate::store::rows::TicketRow;
 use crate::store::{OpenTicketPlace, Reader, StoreError, TicketList};
 use crate::web::backend::{Answer, BackendError, Order, TicketCommand, TicketQuery};
@@ -15,6 +16,7 @@ use dashboards::view::{
     self, Act, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary,
 };
 use domain::{Prognosis, TicketId, Timestamp};
+use tokio::sync::oneshot;
 
 /// The record of a row.
 pub fn record_of(row: &TicketRow) -> Result<TicketRecord, StoreError> {
@@ -506,31 +508,29 @@ impl LiveBackend {
 
     pub(super) async fn change_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
         let command = command_of(command)?;
-        let row = self
-            .readers
-            .ask(move |reader| reader.ticket(id.0))
-            .await?
-            .ok_or_else(|| not_found(id))?;
+        let known = self.readers.ask(move |reader| reader.ticket(id.0));
+        let row = known.await?.ok_or_else(|| not_found(id))?;
         revision_fits(&order, row.revision)?;
-        self.command(&order.actor, Command::Ticket { ticket: id, command })
-            .await?;
+        self.command(&order, Command::Ticket { ticket: id, command }).await?;
         self.read_ticket(id).await
     }
 
     /// Lets the book decide; answered when it is on disk.
-    pub(super) async fn command(&self, actor: &crate::web::backend::Actor, command: Command) -> Answer<()> {
-        let actor = super::actor_of(actor);
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        let order = crate::pipeline::commit::ToCommit::Command { actor, command, reply };
-        self.running
-            .commit
-            .send(order)
-            .await
-            .map_err(|_| unavailable("the gateway stops"))?;
+    pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<()> {
+        let (reply, answer) = oneshot::channel();
+        let order = ToCommit::Command {
+            actor: actor_of(&order.actor),
+            command,
+            if_revision: order.if_revision,
+            reply,
+        };
+        let gone = || unavailable("the gateway stops");
+        self.running.commit.send(order).await.map_err(|_| gone())?;
         match answer.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(refusal)) => Err(refused(&refusal)),
-            Err(_) => Err(unavailable("the gateway stops")),
+            Ok(Err(NotDone::Refused(refusal))) => Err(refused(&refusal)),
+            Ok(Err(NotDone::Changed { revision })) => Err(BackendError::Changed { revision }),
+            Err(_) => Err(gone()),
         }
     }
 }

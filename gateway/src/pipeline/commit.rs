@@ -76,8 +76,10 @@ pub enum ToCommit {
         actor: Actor,
         /// What.
         command: Command,
+        /// Only if the alarm or ticket still has this revision; none: in any case.
+        if_revision: Option<u64>,
         /// Answered after it is on disk.
-        reply: oneshot::Sender<Result<(), Refusal>>,
+        reply: oneshot::Sender<Result<(), NotDone>>,
     },
     /// How a delivery ended; answered after it is on disk.
     Delivered(Delivered, oneshot::Sender<()>),
@@ -112,7 +114,19 @@ pub struct CheckpointSlice {
 }
 
 /// An answer to a person, and whom to give it after the commit.
-type Reply = (oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>);
+type Reply = (oneshot::Sender<Result<(), NotDone>>, Result<(), NotDone>);
+
+/// Why a command was not followed; nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDone {
+    /// The book says why.
+    Refused(Refusal),
+    /// What was to be changed is no longer what was looked at.
+    Changed {
+        /// Its revision now.
+        revision: u64,
+    },
+}
 
 /// Something that pages show has changed, and is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,10 +281,21 @@ impl Committer {
                 // without this a shard whose devices are silent would keep the whole journal of the others
                 self.cycles[shard].replay_from = self.setup.store.last_position();
             }
-            ToCommit::Command { actor, command, reply } => {
-                let now = self.setup.clock.now();
-                let answer = self.setup.book.step(Input::Command { actor, command }, now);
-                let answer = answer.map(|effects| group.effects.extend(effects));
+            ToCommit::Command {
+                actor,
+                command,
+                if_revision,
+                reply,
+            } => {
+                let answer = match if_revision.zip(self.revision_of(&command)) {
+                    Some((seen, revision)) if seen != revision => Err(NotDone::Changed { revision }),
+                    Some(_) | None => {
+                        let now = self.setup.clock.now();
+                        let answer = self.setup.book.step(Input::Command { actor, command }, now);
+                        let answer = answer.map(|effects| group.effects.extend(effects));
+                        answer.map_err(NotDone::Refused)
+                    }
+                };
                 group.replies.push((reply, answer));
             }
             ToCommit::Delivered(delivered, reply) => {
@@ -300,6 +325,15 @@ impl Committer {
                 group.done.push(reply);
             }
             ToCommit::Tick | ToCommit::ShardStopped => {}
+        }
+    }
+
+    /// The revision of what a command is about; none if the book does not know it, and will say so.
+    fn revision_of(&self, command: &Command) -> Option<u64> {
+        let book = &self.setup.book;
+        match command {
+            Command::Alarm { alarm, .. } => book.alarms().find(|a| a.id == *alarm).map(|a| u64::from(a.transitions)),
+            Command::Ticket { ticket, .. } => book.ticket(*ticket).map(|t| u64::from(t.revision)),
         }
     }
 
@@ -445,7 +479,9 @@ impl Committer {
         for effect in &group.effects {
             match effect {
                 Effect::AlarmChanged { record, .. } => commit.alarm(&alarm_row(record))?,
-                Effect::TicketChanged { record, .. } => commit.ticket(&ticket_row(record))?,
+                Effect::TicketChanged { record, .. } => {
+                    commit.ticket(&ticket_row(record, &setup.book.policy().calendar))?;
+                }
                 Effect::Audit(entry) => commit.audit(&AuditRow {
                     id: 0,
                     at: entry.at,

@@ -1,6 +1,7 @@
 //! Records of the book as rows of the store. Pure.
 
 use crate::store::rows::{AlarmRow, TicketRow};
+use alerting::calendar::Calendar;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
 
@@ -22,8 +23,9 @@ pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
     }
 }
 
-/// A ticket as its row.
-pub fn ticket_row(record: &TicketRecord) -> TicketRow {
+/// A ticket as its row. It is due when the first of its running clocks runs out.
+pub fn ticket_row(record: &TicketRecord, calendar: &Calendar) -> TicketRow {
+    let due_at = record.clocks.values().filter_map(|clock| clock.due_at(calendar)).min();
     TicketRow {
         id: record.id.0,
         device: record.device.clone(),
@@ -33,7 +35,7 @@ pub fn ticket_row(record: &TicketRecord) -> TicketRow {
         state: record.state.as_str().to_owned(),
         kind: record.grade.kind.as_str().to_owned(),
         opened_at: record.opened_at,
-        due_at: record.due_at,
+        due_at: due_at.filter(|_| record.state.is_open()),
         changed_at: record.changed_at,
         revision: u64::from(record.revision),
         record: serde_json::to_string(record).expect("records serialise"),

@@ -237,6 +237,10 @@ pub type WatchGuard = Box<dyn Send + Sync>;
 pub trait Backend: Clone + Send + Sync + 'static {
     /// The gateway's clock.
     fn now(&self) -> Timestamp;
+    /// How much faster than real time it runs; more than 1 in a demo.
+    fn clock_speed(&self) -> f64 {
+        1.0
+    }
     /// Where devices connect, for the text that helps newcomers, such as `192.168.1.5:1883`.
     fn mqtt_address(&self) -> Option<String>;
 

@@ -15,7 +15,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use dashboards::page::{self, AlarmFilter, AlarmShow, FleetFilter, Frame, PlotRange, Rights};
 use domain::text::Language;
-use domain::{Severity, SiteName, Timestamp};
+use domain::{Severity, SiteName};
 use maud::Markup;
 use serde::Deserialize;
 
@@ -110,12 +110,12 @@ impl<B: Backend> FromRequestParts<App<B>> for Visit {
             Some(Via::Session | Via::Bearer) => actor.as_ref().map(|a| a.name.clone()),
             Some(Via::Local) | None => None,
         };
-        let frame = frame(app.backend.now(), language, &parts.uri, user, rights);
+        let frame = frame(&app.backend, language, &parts.uri, user, rights);
         Ok(Visit { frame, chosen, actor })
     }
 }
 
-fn frame(now: Timestamp, language: Language, uri: &Uri, user: Option<String>, rights: Rights) -> Frame {
+fn frame<B: Backend>(backend: &B, language: Language, uri: &Uri, user: Option<String>, rights: Rights) -> Frame {
     // The language is in the cookie by then: links and forms need not carry it.
     let query: Vec<&str> = uri
         .query()
@@ -129,7 +129,8 @@ fn frame(now: Timestamp, language: Language, uri: &Uri, user: Option<String>, ri
     };
     Frame {
         language,
-        now,
+        now: backend.now(),
+        speed: backend.clock_speed(),
         user,
         rights,
         here,
@@ -175,7 +176,7 @@ fn language(uri: &Uri, headers: &HeaderMap) -> (Language, Option<Language>) {
 /// What went wrong, as a page.
 pub(super) fn problem_page<B: Backend>(backend: &B, uri: &Uri, headers: &HeaderMap, problem: &Problem) -> Markup {
     let (language, _) = language(uri, headers);
-    let frame = frame(backend.now(), language, uri, None, Rights::default());
+    let frame = frame(backend, language, uri, None, Rights::default());
     let back = headers
         .get(header::REFERER)
         .and_then(|r| r.to_str().ok()?.parse::<Uri>().ok())
@@ -252,7 +253,13 @@ async fn device<B: Backend>(
     Query(query): Query<DeviceParams>,
 ) -> Result<Page, Problem> {
     let device = app.backend.device(path.key()?).await?;
-    let range = query.range.as_deref().and_then(PlotRange::parse).unwrap_or_default();
+    // on a fast clock minutes pass at once
+    let usual = if visit.frame.speed > 1.0 {
+        PlotRange::All
+    } else {
+        PlotRange::default()
+    };
+    let range = query.range.as_deref().and_then(PlotRange::parse).unwrap_or(usual);
     Ok(visit.show(page::device(&visit.frame, &device, range)))
 }
 
