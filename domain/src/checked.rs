@@ -121,7 +121,10 @@ fn plain(message: &str) -> String {
         .replace("unknown field", "unknown key")
         .replace(", expected one of", "; known are")
         .replace(", expected `", "; known is `")
-        .replace("invalid socket address syntax", "is not an address with a port, such as 127.0.0.1:1883")
+        .replace(
+            "invalid socket address syntax",
+            "is not an address with a port, such as 127.0.0.1:1883",
+        )
         .replace("expected f64", "expected a number")
         .replace("expected usize", "expected a whole number from 0")
         .replace("expected u64", "expected a whole number from 0")

@@ -91,7 +91,10 @@ fn a_broken_configuration_starts_nothing_and_says_why() {
     let output = run(&setup, &["run", "--config", "forewarn.toml"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("forewarn.toml:2: listener.window: is 0, must be at least 1"), "{said}");
+    assert!(
+        said.contains("forewarn.toml:2: listener.window: is 0, must be at least 1"),
+        "{said}"
+    );
     assert!(said.contains("nothing was started"), "{said}");
     assert!(!setup.data().exists(), "no data folder is made");
     let output = run(&setup, &["run", "--config", "missing.toml"]);
@@ -107,7 +110,10 @@ fn what_cannot_be_opened_is_named() {
     let output = run(&setup, &["run", "--config", "forewarn.toml"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains(&format!("cannot listen for devices on {address}")), "{said}");
+    assert!(
+        said.contains(&format!("cannot listen for devices on {address}")),
+        "{said}"
+    );
 
     let setup = GatewaySetup::new(
         "[listener]\nbind = \"127.0.0.1:0\"\n[listener.tls]\nbind = \"127.0.0.1:0\"\ncert = \"no.crt\"\nkey = \"no.key\"\n",
@@ -115,7 +121,10 @@ fn what_cannot_be_opened_is_named() {
     let output = run(&setup, &["run", "--config", "forewarn.toml"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("cannot read certificate from") && said.contains("no.crt"), "{said}");
+    assert!(
+        said.contains("cannot read certificate from") && said.contains("no.crt"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -131,14 +140,23 @@ fn every_command_explains_itself() {
     let all = help("forewarn", &["--help"]);
     for command in ["demo", "run", "check", "history", "backup", "restore", "hash-password"] {
         assert!(all.contains(command), "{command}");
-        assert!(help("forewarn", &[command, "--help"]).contains("Usage: forewarn"), "{command}");
+        assert!(
+            help("forewarn", &[command, "--help"]).contains("Usage: forewarn"),
+            "{command}"
+        );
     }
     for command in ["count", "export"] {
-        assert!(help("forewarn", &["history", command, "--help"]).contains("--data"), "{command}");
+        assert!(
+            help("forewarn", &["history", command, "--help"]).contains("--data"),
+            "{command}"
+        );
     }
     assert!(all.contains("Exit codes:") && all.contains("Examples:"));
     for command in ["run", "replay", "list", "describe"] {
-        assert!(help("device-sim", &[command, "--help"]).contains("Usage: device-sim"), "{command}");
+        assert!(
+            help("device-sim", &[command, "--help"]).contains("Usage: device-sim"),
+            "{command}"
+        );
     }
     assert!(help("forewarn", &["--version"]).starts_with("forewarn "));
     let wrong = Command::new(program("forewarn"))
@@ -180,7 +198,11 @@ async fn a_data_folder_is_worked_on_by_one_gateway_and_read_by_all() {
     assert_eq!(by_series.lines().count(), 4);
     assert!(by_series.lines().all(|l| l.contains("\"points\":500")), "{by_series}");
     gateway.stop();
-    assert_eq!((total(&setup), export(&setup)), (beside, exported), "the same when it has stopped");
+    assert_eq!(
+        (total(&setup), export(&setup)),
+        (beside, exported),
+        "the same when it has stopped"
+    );
 
     let nowhere = run(&setup, &["history", "count", "--data", "nowhere"]);
     assert_eq!(nowhere.status.code(), Some(1));
@@ -212,7 +234,10 @@ async fn a_backup_of_a_running_gateway_holds_everything_acknowledged() {
     assert!(copy.status.success(), "{}", text(&copy.stderr));
     let again = run(&setup, &["backup", "--to", "copy"]);
     assert_eq!(again.status.code(), Some(1));
-    assert!(text(&again.stderr).contains("is not empty"), "a backup overwrites nothing");
+    assert!(
+        text(&again.stderr).contains("is not empty"),
+        "a backup overwrites nothing"
+    );
     busy.await.expect("published");
     gateway.kill();
 
@@ -235,7 +260,11 @@ async fn a_backup_of_a_running_gateway_holds_everything_acknowledged() {
     let gateway = elsewhere.start();
     publish_some(&gateway, 310).await;
     gateway.stop();
-    assert_eq!((count("restored", "a"), count("restored", "b")), (620, 620), "what was there is known as repeats");
+    assert_eq!(
+        (count("restored", "a"), count("restored", "b")),
+        (620, 620),
+        "what was there is known as repeats"
+    );
 }
 
 #[test]
@@ -247,7 +276,9 @@ fn a_recorded_table_is_stored_point_for_point() {
         let file = setup.folder().join(name);
         std::fs::write(&file, csv).expect("written");
         let output = Command::new(program("device-sim"))
-            .args(["replay", "--site", "plant", "--device", device, "--mqtt", &mqtt, "--json", "--csv"])
+            .args([
+                "replay", "--site", "plant", "--device", device, "--mqtt", &mqtt, "--json", "--csv",
+            ])
             .arg(&file)
             .args(more)
             .output()
@@ -255,7 +286,12 @@ fn a_recorded_table_is_stored_point_for_point() {
         assert!(output.status.success(), "{name}: {}", text(&output.stderr));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
     };
-    let count = |device: &str| setup.output(&["history", "count", "--total", "--device", device]).trim().to_owned();
+    let count = |device: &str| {
+        setup
+            .output(&["history", "count", "--total", "--device", device])
+            .trim()
+            .to_owned()
+    };
 
     let timed = "timestamp,temperature,pressure,note\n\
                  2014-03-01 00:00:00,1.5,10,fine\n\
@@ -265,7 +301,10 @@ fn a_recorded_table_is_stored_point_for_point() {
                  2014-03-01 00:10:00,4.5,,no pressure\n\
                  2014-03-01 00:15:00,5.5,14,\n";
     let report = replay(timed, "timed.csv", "timed", &[]);
-    assert_eq!((&report["rows"], &report["confirmed"]), (&serde_json::json!(6), &serde_json::json!(6)));
+    assert_eq!(
+        (&report["rows"], &report["confirmed"]),
+        (&serde_json::json!(6), &serde_json::json!(6))
+    );
     assert_eq!(count("timed"), "10", "six rows of two numbers, two of them missing");
     // the same file once more is known, row by row
     replay(timed, "timed.csv", "timed", &[]);
@@ -274,11 +313,21 @@ fn a_recorded_table_is_stored_point_for_point() {
     let untimed: String = std::iter::once("vibration;current\n".to_owned())
         .chain((0..1_000).map(|i| format!("{}.25;{}\n", i % 10, i)))
         .collect();
-    let report = replay(&untimed, "untimed.csv", "untimed", &["--time", "none", "--interval", "0.25"]);
+    let report = replay(
+        &untimed,
+        "untimed.csv",
+        "untimed",
+        &["--time", "none", "--interval", "0.25"],
+    );
     assert_eq!(report["confirmed"], 1_000);
     assert_eq!(count("untimed"), "2000");
-    let series = setup.output(&["history", "count", "--json", "--device", "untimed", "--metric", "current"]);
-    assert!(series.contains("2024-01-01T00:00:00") && series.contains("2024-01-01T00:04:09.750"), "{series}");
+    let series = setup.output(&[
+        "history", "count", "--json", "--device", "untimed", "--metric", "current",
+    ]);
+    assert!(
+        series.contains("2024-01-01T00:00:00") && series.contains("2024-01-01T00:04:09.750"),
+        "{series}"
+    );
     gateway.stop();
     assert_eq!(count("untimed"), "2000");
 }
@@ -294,7 +343,11 @@ fn the_example_configurations_are_sound_and_tell_the_defaults() {
             .expect("it starts");
         assert!(output.status.success(), "{}", text(&output.stdout));
     }
-    let load = |name: &str| gateway::config::load(&folder.join(name), std::iter::empty()).expect("no mistakes").config;
+    let load = |name: &str| {
+        gateway::config::load(&folder.join(name), std::iter::empty())
+            .expect("no mistakes")
+            .config
+    };
 
     let written = load("gateway.toml");
     let defaults = gateway::config::Config {
@@ -302,21 +355,40 @@ fn the_example_configurations_are_sound_and_tell_the_defaults() {
         listener: Some(Default::default()),
         ..Default::default()
     };
-    assert_eq!(format!("{written:#?}"), format!("{defaults:#?}"), "docs/examples/gateway.toml shows the defaults");
+    assert_eq!(
+        format!("{written:#?}"),
+        format!("{defaults:#?}"),
+        "docs/examples/gateway.toml shows the defaults"
+    );
     let file = std::fs::read_to_string(folder.join("gateway.toml")).expect("there");
     let keys = format!("{defaults:#?}");
-    let keys = keys.lines().filter_map(|l| l.trim().split_once(": ").map(|(key, _)| key));
+    let keys = keys
+        .lines()
+        .filter_map(|l| l.trim().split_once(": ").map(|(key, _)| key));
     let missing: Vec<&str> = keys
         .filter(|key| !file.contains(key.trim_start_matches("r#")))
         .collect();
-    assert!(missing.is_empty(), "docs/examples/gateway.toml does not tell of {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/examples/gateway.toml does not tell of {missing:?}"
+    );
 
     let broker = load("with-broker.toml").broker.expect("it has a broker");
-    assert_eq!(broker, Default::default(), "docs/examples/with-broker.toml shows the defaults");
+    assert_eq!(
+        broker,
+        Default::default(),
+        "docs/examples/with-broker.toml shows the defaults"
+    );
     let file = std::fs::read_to_string(folder.join("with-broker.toml")).expect("there");
     let keys = format!("{broker:#?}");
-    for key in keys.lines().filter_map(|l| l.trim().split_once(": ").map(|(key, _)| key)) {
-        assert!(file.contains(key), "docs/examples/with-broker.toml does not tell of {key}");
+    for key in keys
+        .lines()
+        .filter_map(|l| l.trim().split_once(": ").map(|(key, _)| key))
+    {
+        assert!(
+            file.contains(key),
+            "docs/examples/with-broker.toml does not tell of {key}"
+        );
     }
 }
 
@@ -332,7 +404,10 @@ fn the_demo_opens_a_ticket_within_a_minute_and_compares_with_the_truth() {
     assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
     assert!(said.contains("dashboard: http://127.0.0.1:"), "{said}");
     assert!(said.lines().any(|l| l.contains("  ticket T-")), "{said}");
-    let table = said.split("Faults simulated").nth(1).unwrap_or_else(|| panic!("a comparison: {said}"));
+    let table = said
+        .split("Faults simulated")
+        .nth(1)
+        .unwrap_or_else(|| panic!("a comparison: {said}"));
     eprintln!("Faults simulated{table}");
     assert!(table.contains("; 0 false,"), "{table}");
     assert!(table.contains("0 missed"), "{table}");
