@@ -121,6 +121,17 @@ fn plain(message: &str) -> String {
         .replace("unknown field", "unknown key")
         .replace(", expected one of", "; known are")
         .replace(", expected `", "; known is `")
+        .replace(
+            "invalid socket address syntax",
+            "is not an address with a port, such as 127.0.0.1:1883",
+        )
+        .replace("expected f64", "expected a number")
+        .replace("expected usize", "expected a whole number from 0")
+        .replace("expected u64", "expected a whole number from 0")
+        .replace("expected u32", "expected a whole number from 0")
+        .replace("expected u16", "expected a whole number from 0 to 65535")
+        .replace("expected u8", "expected a whole number from 0 to 255")
+        .replace("expected i64", "expected a whole number")
 }
 
 fn join(path: &str, field: &str) -> String {

@@ -209,13 +209,16 @@ pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) ->
         }
         Err(mut problems) => {
             // what has the right shape is still checked, so that all mistakes come at once
-            if let Some(config) = without(tree, &problems) {
+            let mut elsewhere = Vec::new();
+            if let Some(mut config) = without(tree, &problems) {
                 problems.extend(meaning(&config));
+                relative_to(file.parent().unwrap_or(Path::new(".")), &mut config);
+                elsewhere = named_files(&config).problems;
             }
             locate(&text, &mut problems);
-            problems.sort();
-            problems.dedup();
-            Err(in_file(problems))
+            let mut problems = in_file(problems);
+            problems.extend(elsewhere);
+            Err(in_order(problems))
         }
     }
 }
@@ -361,7 +364,38 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
             problem,
         })
         .collect();
-    let profiles = load_profiles(config.devices.profiles.as_deref()).unwrap_or_else(|found| {
+    let files = named_files(&config);
+    problems.extend(files.problems);
+    match (config.alerting.check(), problems.is_empty()) {
+        (Ok(policy), true) => Ok(Checked {
+            config,
+            policy,
+            profiles: files.profiles,
+            registry: files.registry,
+        }),
+        (Ok(_) | Err(_), _) => Err(in_order(problems)),
+    }
+}
+
+/// By file and line, each once.
+fn in_order(mut problems: Vec<FileProblem>) -> Vec<FileProblem> {
+    problems.sort_by(|a, b| (&a.file, &a.problem).cmp(&(&b.file, &b.problem)));
+    problems.dedup();
+    problems
+}
+
+/// What the files hold that a configuration names.
+struct NamedFiles {
+    profiles: Vec<Profile>,
+    registry: Registry,
+    problems: Vec<FileProblem>,
+}
+
+fn named_files(config: &Config) -> NamedFiles {
+    let mut problems = Vec::new();
+    let loaded = load_profiles(config.devices.profiles.as_deref());
+    let are_all_known = loaded.is_ok();
+    let profiles = loaded.unwrap_or_else(|found| {
         problems.extend(found);
         domain::profile::shipped::all()
     });
@@ -380,6 +414,8 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
                 Err(found) => problems.extend(found.into_iter().map(in_registry)),
                 Ok(read) => {
                     let mut found = read.problems(&profiles.iter().collect::<Vec<_>>());
+                    // a profile that cannot be read is not one that does not exist
+                    found.retain(|p| are_all_known || !p.message.starts_with("there is no profile"));
                     locate(&text, &mut found);
                     problems.extend(found.into_iter().map(in_registry));
                     registry = read;
@@ -387,18 +423,10 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
             },
         }
     }
-    match (config.alerting.check(), problems.is_empty()) {
-        (Ok(policy), true) => Ok(Checked {
-            config,
-            policy,
-            profiles,
-            registry,
-        }),
-        (Ok(_) | Err(_), _) => {
-            problems.sort_by(|a, b| (&a.file, &a.problem).cmp(&(&b.file, &b.problem)));
-            problems.dedup();
-            Err(problems)
-        }
+    NamedFiles {
+        profiles,
+        registry,
+        problems,
     }
 }
 

@@ -33,6 +33,8 @@ pub struct RunningGateway {
     lines: Receiver<String>,
     /// Where devices connect; none if it has no listener.
     pub mqtt: Option<SocketAddr>,
+    /// Where they connect by TLS; none if it has no such port.
+    pub mqtts: Option<SocketAddr>,
     /// Where pages and API are.
     pub http: Option<SocketAddr>,
     /// How long it took until it was ready.
@@ -118,11 +120,14 @@ impl GatewaySetup {
                 }
             }
         });
-        let (mut mqtt, mut http) = (None, None);
+        let (mut mqtt, mut mqtts, mut http) = (None, None, None);
         let is_ready = wait_for("the gateway to be ready", READY_WITHIN, || match lines.try_recv() {
             Ok(line) => {
                 if let Some(address) = line.strip_prefix("mqtt: ") {
                     mqtt = address.parse().ok();
+                }
+                if let Some(address) = line.strip_prefix("mqtts: ") {
+                    mqtts = address.parse().ok();
                 }
                 if let Some(address) = line.strip_prefix("dashboard: http://") {
                     http = address.parse().ok();
@@ -135,6 +140,7 @@ impl GatewaySetup {
             child,
             lines,
             mqtt,
+            mqtts,
             http,
             ready_after: began.elapsed(),
         })
