@@ -512,7 +512,8 @@ fn corpus() -> Vec<Case> {
         ),
     ];
     let all = payloads.chain(topics).chain(others).enumerate();
-    let fill = |(number, (name, topic, payload, qos, fate)): (usize, (&str, Vec<u8>, Vec<u8>, u8, Fate))| {
+    type Line = (&'static str, Vec<u8>, Vec<u8>, u8, Fate);
+    let fill = |(number, (name, topic, payload, qos, fate)): (usize, Line)| {
         let topic = match String::from_utf8(topic) {
             Ok(text) => text.replace("DEVICE", &device(number)).into_bytes(),
             Err(bytes) => bytes.into_bytes(),
@@ -625,12 +626,7 @@ fn each_poison_has_its_reason_and_harms_nobody() {
             reason: reason.to_owned(),
         })
     };
-    for (case, found) in cases
-        .iter()
-        .filter_map(|c| Some((c, expected(c)?)))
-        .zip(&kept)
-        .map(|((c, e), k)| ((c, e), k))
-    {
+    for (case, found) in cases.iter().filter_map(|c| Some((c, expected(c)?))).zip(&kept) {
         let (case, expected) = case;
         assert_eq!(
             (&found.topic, found.reason.as_str(), found.is_cut),

@@ -390,10 +390,9 @@ mod tests {
         let directory = Arc::new(Directory::new(config, Registry::default(), vec![], vec![]));
         let mut cache = MetricCache::new(directory.clone());
         let mut packet = |names: &[&str]| {
-            names
-                .iter()
-                .enumerate()
-                .for_each(|(i, name)| drop(cache.resolve(name, i)));
+            for (i, name) in names.iter().enumerate() {
+                cache.resolve(name, i);
+            }
             cache.admit_new().map(|new| new.0.len()).map_err(|r| r.reason())
         };
         assert_eq!(packet(&["a", "b", "a"]), Ok(2));

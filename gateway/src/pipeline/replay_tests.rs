@@ -16,13 +16,32 @@ const START: i64 = 1_760_000_000_000;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Telemetry { device: u32, at: i64, seq: Option<u64>, value: f64 },
-    Features { device: u32, at: i64, value: f64 },
-    Event { device: u32, is_raised: bool },
-    Status { device: u32, is_online: bool },
-    Repaired { device: u32 },
+    Telemetry {
+        device: u32,
+        at: i64,
+        seq: Option<u64>,
+        value: f64,
+    },
+    Features {
+        device: u32,
+        at: i64,
+        value: f64,
+    },
+    Event {
+        device: u32,
+        is_raised: bool,
+    },
+    Status {
+        device: u32,
+        is_online: bool,
+    },
+    Repaired {
+        device: u32,
+    },
     Commit,
-    Checkpoint { device: u32 },
+    Checkpoint {
+        device: u32,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -62,9 +81,15 @@ impl World {
     }
 }
 
-/// Runs the steps, committing where they say; returns what the devices know, the entries, and the last checkpoints.
-fn live(world: &World, steps: &[Step]) -> (Vec<DeviceMemory>, Vec<Vec<u8>>, Vec<Option<(u64, Vec<u8>)>>) {
-    let around = Surroundings { names: &*world.directory, reorder_window: Millis::seconds(60) };
+/// What the devices know, the journal's entries, and the last checkpoint of each device with its position.
+type Lived = (Vec<DeviceMemory>, Vec<Vec<u8>>, Vec<Option<(u64, Vec<u8>)>>);
+
+/// Runs the steps, committing where they say.
+fn live(world: &World, steps: &[Step]) -> Lived {
+    let around = Surroundings {
+        names: &*world.directory,
+        reorder_window: Millis::seconds(60),
+    };
     let metric = |name| world.directory.metric_or_register(name).expect("a name");
     let (vibration, kurtosis) = (metric("vibration_rms_mm_s"), metric("bearing.kurtosis"));
     let mut devices: Vec<Device> = (0..3).map(|d| world.fresh(d)).collect();
@@ -79,25 +104,50 @@ fn live(world: &World, steps: &[Step]) -> (Vec<DeviceMemory>, Vec<Vec<u8>>, Vec<
         let received_at = Timestamp(START + i as i64 * 1_000);
         let arrival = |at: i64, sequence, samples| {
             let measured_at = Timestamp(START + at * 1_000);
-            Arrival { measured_at, received_at, quality: Quality::Good, sequence, samples }
+            Arrival {
+                measured_at,
+                received_at,
+                quality: Quality::Good,
+                sequence,
+                samples,
+            }
         };
         match step {
             Step::Telemetry { device, at, seq, value } => {
-                let samples = [Sample { metric: vibration, value: *value }];
+                let samples = [Sample {
+                    metric: vibration,
+                    value: *value,
+                }];
                 let sequence = seq.map(|number| Sequence { boot: Boot(1), number });
                 devices[*device as usize].telemetry(arrival(*at, sequence, &samples), &around, &mut scratch);
             }
             Step::Features { device, at, value } => {
-                let samples = [Sample { metric: kurtosis, value: *value }];
+                let samples = [Sample {
+                    metric: kurtosis,
+                    value: *value,
+                }];
                 devices[*device as usize].features(arrival(*at, None, &samples), &around, &mut scratch);
             }
             Step::Event { device, is_raised } => {
-                let state = if *is_raised { EventState::Raised } else { EventState::Cleared };
-                let event = DeviceEvent { ts: None, code: "E31".into(), state, text: "hot".into() };
+                let state = if *is_raised {
+                    EventState::Raised
+                } else {
+                    EventState::Cleared
+                };
+                let event = DeviceEvent {
+                    ts: None,
+                    code: "E31".into(),
+                    state,
+                    text: "hot".into(),
+                };
                 devices[*device as usize].event(&event, received_at, &around, &mut scratch);
             }
             Step::Status { device, is_online } => {
-                let state = if *is_online { Connectivity::Online } else { Connectivity::Offline };
+                let state = if *is_online {
+                    Connectivity::Online
+                } else {
+                    Connectivity::Offline
+                };
                 devices[*device as usize].status(state, received_at, &around, &mut scratch);
             }
             Step::Repaired { device } => {
