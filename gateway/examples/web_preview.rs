@@ -2,7 +2,7 @@
 
 use gateway::web;
 
-#[path = "../src/web/fake.rs"]
+#[path = "../src/web/fake/mod.rs"]
 #[allow(dead_code)] // what only tests use
 mod fake;
 
@@ -13,7 +13,10 @@ async fn main() -> anyhow::Result<()> {
         bind: arguments.next().unwrap_or_else(|| "127.0.0.1:8080".into()),
         ..web::WebConfig::default()
     };
-    #[expect(clippy::disallowed_methods, reason = "made-up content, beside the gateway's own clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "made-up content, beside the gateway's own clock"
+    )]
     let now = || {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         domain::Timestamp(since.map_or(0, |s| s.as_millis() as i64))

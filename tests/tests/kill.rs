@@ -37,7 +37,10 @@ fn number(variable: &str, default: u64) -> u64 {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "the seed is printed, so a run that failed can be repeated")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the seed is printed, so a run that failed can be repeated"
+)]
 fn seed() -> u64 {
     static SEED: OnceLock<u64> = OnceLock::new();
     *SEED.get_or_init(|| {

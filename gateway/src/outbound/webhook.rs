@@ -134,8 +134,14 @@ mod tests {
     #[test]
     fn a_receiver_can_be_set_up_without_a_default_for_tls() {
         let url = "https://desk.example/hook".to_owned();
-        let config =
-            WebhookConfig { name: "desk".into(), url, token: None, events: vec![], wants_everything: false, timeout_ms: 1_000 };
+        let config = WebhookConfig {
+            name: "desk".into(),
+            url,
+            token: None,
+            events: vec![],
+            wants_everything: false,
+            timeout_ms: 1_000,
+        };
         assert!(Webhook::new(config).is_ok());
     }
 

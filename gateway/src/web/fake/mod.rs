@@ -1,0 +1,649 @@
+//! A backend with believable content, for tests and for looking at the pages. Keeps everything in memory; commands work.
+
+mod devices;
+mod work;
+
+use crate::web::StreamEvent;
+use crate::web::backend::{
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading, Order,
+    Slice, TicketCommand, TicketQuery, WatchGuard,
+};
+use dashboards::view::*;
+use devices::*;
+use domain::profile::{Profile, Role as MetricRole, shipped};
+use domain::text::Text;
+use domain::*;
+use std::sync::{Arc, Mutex};
+use tokio::sync::broadcast;
+use work::*;
+
+/// The backend.
+#[derive(Clone)]
+pub struct Fake {
+    state: Arc<Mutex<State>>,
+    events: broadcast::Sender<StreamEvent>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    gate: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Everything it knows.
+pub struct State {
+    /// Devices, without alarms and tickets.
+    pub devices: Vec<Device>,
+    /// Alarms.
+    pub alarms: Vec<Alarm>,
+    /// Tickets.
+    pub tickets: Vec<Ticket>,
+    /// Quarantine.
+    pub packets: Vec<QuarantinedPacket>,
+    /// Audit trail, oldest first.
+    pub audit: Vec<AuditEntry>,
+    /// Commands carried out.
+    pub commands: u64,
+    /// Whether it takes readings.
+    pub ready: bool,
+    /// Watched devices.
+    pub watched: Arc<Mutex<Vec<DeviceKey>>>,
+}
+
+struct Watch(Arc<Mutex<Vec<DeviceKey>>>, DeviceKey);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut all = self.0.lock().expect("not poisoned");
+        let at = all.iter().position(|k| *k == self.1).expect("was added");
+        all.swap_remove(at);
+    }
+}
+
+fn text(en: &str, zh: &str) -> Text {
+    Text {
+        en: en.into(),
+        zh: zh.into(),
+    }
+}
+
+fn not_found(what: impl std::fmt::Display) -> BackendError {
+    BackendError::NotFound { what: what.to_string() }
+}
+
+fn conflict(detail: &str) -> BackendError {
+    BackendError::Conflict { detail: detail.into() }
+}
+
+impl Fake {
+    /// With content as of `now()`.
+    pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Fake {
+        let now = clock();
+        Fake {
+            state: Arc::new(Mutex::new(state(now))),
+            events: broadcast::channel(256).0,
+            clock: Arc::new(clock),
+            gate: Arc::default(),
+        }
+    }
+
+    /// Nothing at all, as after the first start.
+    pub fn empty(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Fake {
+        let fake = Fake::new(clock);
+        fake.with(|s| {
+            s.devices.clear();
+            s.alarms.clear();
+            s.tickets.clear();
+            s.packets.clear();
+            s.audit.clear();
+        });
+        fake
+    }
+
+    /// Looks at or changes what it knows.
+    pub fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().expect("not poisoned"))
+    }
+
+    /// Tells those who listen.
+    pub fn tell(&self, event: StreamEvent) {
+        let _nobody_may_listen = self.events.send(event);
+    }
+
+    /// While it lives, no ticket command is carried out.
+    pub async fn hold_commands(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        self.gate.clone().lock_owned().await
+    }
+
+    /// A device measures something.
+    pub fn read(&self, device: &DeviceKey, at: Timestamp, metric: &str, value: f64) {
+        let metric = MetricName::new(metric).expect("name");
+        let reading = Arc::new(LiveReading {
+            at: at.into(),
+            values: vec![(metric, value)],
+        });
+        self.tell(StreamEvent::Reading {
+            device: device.clone(),
+            reading,
+        });
+    }
+
+    /// Sends a reading of each watched device.
+    #[allow(dead_code)] // only the preview beats
+    pub fn beat(&self) {
+        let now = self.now();
+        let watched = self.with(|s| s.watched.lock().expect("not poisoned").clone());
+        for device in watched {
+            let values = self.with(|s| {
+                let found = s
+                    .devices
+                    .iter()
+                    .find(|d| d.summary.site == device.site && d.summary.device == device.device);
+                let metrics = found.map(|d| d.metrics.clone()).unwrap_or_default();
+                metrics
+                    .iter()
+                    .map(|m| (m.name.clone(), value_at(m, &device, now)))
+                    .collect()
+            });
+            let reading = Arc::new(LiveReading { at: now.into(), values });
+            self.tell(StreamEvent::Reading { device, reading });
+        }
+    }
+
+    fn note(&self, actor: &Actor, action: &str, subject: impl std::fmt::Display, detail: &str) {
+        let at = self.now().into();
+        self.with(|s| {
+            s.commands += 1;
+            let id = s.audit.len() as u64 + 1;
+            s.audit.push(AuditEntry {
+                id,
+                act: Act {
+                    by: actor.name.clone(),
+                    at,
+                },
+                action: action.into(),
+                subject: subject.to_string(),
+                detail: detail.into(),
+            });
+        });
+    }
+}
+
+fn next(state: TicketState) -> Vec<TicketState> {
+    TicketState::ALL
+        .into_iter()
+        .filter(|s| *s > state && !s.is_final())
+        .collect()
+}
+
+impl State {
+    fn summary(&self, device: &Device) -> DeviceSummary {
+        let s = &device.summary;
+        let own = || {
+            self.alarms
+                .iter()
+                .filter(|a| a.site == s.site && a.device == s.device && a.state != AlarmState::Normal)
+        };
+        let open = self
+            .tickets
+            .iter()
+            .filter(|t| t.summary.site == s.site && t.summary.device == s.device && !t.summary.state.is_final());
+        DeviceSummary {
+            severity: own().filter(|a| a.is_active).map(|a| a.severity).max(),
+            risk: own().map(|a| a.risk).max(),
+            open_alarms: own().count() as u32,
+            open_tickets: open.count() as u32,
+            ..s.clone()
+        }
+    }
+}
+
+fn check_revision(order: &Order, revision: u64) -> Answer<()> {
+    match order.if_revision {
+        Some(seen) if seen != revision => Err(BackendError::Changed { revision }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+impl Backend for Fake {
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    fn mqtt_address(&self) -> Option<String> {
+        Some("127.0.0.1:1883".into())
+    }
+
+    async fn counts(&self) -> Answer<FleetCounts> {
+        Ok(self.with(|s| FleetCounts {
+            devices: s.devices.len() as u32,
+            online: s
+                .devices
+                .iter()
+                .filter(|d| d.summary.connectivity == Connectivity::Online)
+                .count() as u32,
+            active_alarms: s.alarms.iter().filter(|a| a.is_active).count() as u32,
+            unacknowledged_alarms: s
+                .alarms
+                .iter()
+                .filter(|a| a.state == AlarmState::Unacknowledged)
+                .count() as u32,
+            open_tickets: s.tickets.iter().filter(|t| !t.summary.state.is_final()).count() as u32,
+            breached_clocks: s
+                .tickets
+                .iter()
+                .flat_map(|t| &t.summary.clocks)
+                .filter(|c| matches!(c.state, ClockState::Breached { .. }))
+                .count() as u32,
+        }))
+    }
+
+    async fn sites(&self) -> Answer<Vec<SiteName>> {
+        let sites = self.with(|s| {
+            s.devices
+                .iter()
+                .map(|d| d.summary.site.clone())
+                .collect::<std::collections::BTreeSet<_>>()
+        });
+        Ok(sites.into_iter().collect())
+    }
+
+    async fn devices(&self, query: DeviceQuery) -> Answer<Page<DeviceSummary>> {
+        let mut all: Vec<DeviceSummary> = self.with(|s| s.devices.iter().map(|d| s.summary(d)).collect());
+        let wanted = query.text.to_lowercase();
+        all.retain(|d| query.site.as_ref().is_none_or(|site| *site == d.site));
+        all.retain(|d| {
+            format!("{} {} {} {} {}", d.site, d.device, d.profile, d.title.en, d.title.zh)
+                .to_lowercase()
+                .contains(&wanted)
+        });
+        all.sort_by(DeviceSummary::attention_order);
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |d| {
+            format!("{}/{}", d.site, d.device)
+        }))
+    }
+
+    async fn device(&self, key: DeviceKey) -> Answer<Device> {
+        self.with(|s| {
+            let found = s
+                .devices
+                .iter()
+                .find(|d| d.summary.site == key.site && d.summary.device == key.device);
+            let found = found.ok_or_else(|| not_found(format!("device {key}")))?;
+            let alarms = s
+                .alarms
+                .iter()
+                .filter(|a| a.site == key.site && a.device == key.device && a.state != AlarmState::Normal);
+            let tickets = s
+                .tickets
+                .iter()
+                .map(|t| &t.summary)
+                .filter(|t| t.site == key.site && t.device == key.device);
+            Ok(Device {
+                summary: s.summary(found),
+                alarms: alarms.cloned().collect(),
+                tickets: tickets.cloned().collect(),
+                ..found.clone()
+            })
+        })
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Answer<History> {
+        let device = self.device(query.device.clone()).await?;
+        let metric = device.metrics.iter().find(|m| m.name == query.metric);
+        let metric = metric.ok_or_else(|| not_found(format!("metric {} of {}", query.metric, query.device)))?;
+        let to = query.to.unwrap_or_else(|| self.now()).min(self.now());
+        let from = query.from.unwrap_or(to - Millis::days(30));
+        let step = ((to - from).0 / query.max_points as i64).max(2_000);
+        let level = match step {
+            ..60_000 => HistoryLevel::Raw,
+            60_000..3_600_000 => HistoryLevel::Minute,
+            _ => HistoryLevel::Hour,
+        };
+        let points = (0..query.max_points as i64)
+            .map(|i| from + Millis(i * step))
+            .take_while(|at| *at < to)
+            .map(|at| {
+                let of = |part| value_at(metric, &query.device, at + Millis(step * part / 5));
+                let values: Vec<f64> = if level == HistoryLevel::Raw {
+                    vec![of(0)]
+                } else {
+                    (0..5).map(of).collect()
+                };
+                HistoryPoint {
+                    at: at.into(),
+                    count: values.len() as u64,
+                    min: values.iter().copied().fold(f64::INFINITY, f64::min),
+                    mean: values.iter().sum::<f64>() / values.len() as f64,
+                    max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                }
+            });
+        let half = to - Millis((to - from).0 / 3);
+        let alarm_spans = device.alarms.iter().map(|a| AlarmSpan {
+            alarm_id: a.id.to_string(),
+            failure_mode: a.failure_mode.clone(),
+            severity: a.severity,
+            from: half.into(),
+            to: None,
+        });
+        Ok(History {
+            metric: metric.name.clone(),
+            unit: metric.unit.clone(),
+            from: from.into(),
+            to: to.into(),
+            level,
+            points: points.collect(),
+            alarm_spans: alarm_spans.collect(),
+        })
+    }
+
+    async fn alarms(&self, query: AlarmQuery) -> Answer<Page<Alarm>> {
+        let fits = |a: &&Alarm| {
+            query.site.as_ref().is_none_or(|v| *v == a.site)
+                && query.device.as_ref().is_none_or(|v| *v == a.device)
+                && query.severity.is_none_or(|v| v == a.severity)
+                && query.is_active.is_none_or(|v| v == a.is_active)
+                && query.is_shelved.is_none_or(|v| v == a.shelved.is_some())
+                && match query.state {
+                    Some(state) => a.state == state,
+                    None => query.with_normal || a.state != AlarmState::Normal,
+                }
+        };
+        let mut all: Vec<Alarm> = self.with(|s| s.alarms.iter().filter(fits).cloned().collect());
+        all.sort_by_key(|a| (std::cmp::Reverse(a.since), a.id.clone()));
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |a| {
+            a.id.to_string()
+        }))
+    }
+
+    async fn alarm(&self, id: AlarmId) -> Answer<Alarm> {
+        self.with(|s| s.alarms.iter().find(|a| a.id == id).cloned())
+            .ok_or_else(|| not_found(format!("alarm {id}")))
+    }
+
+    async fn command_alarm(&self, order: Order, id: AlarmId, command: AlarmCommand) -> Answer<Alarm> {
+        let now = self.now();
+        let changed = self.with(|s| {
+            let alarm = s
+                .alarms
+                .iter_mut()
+                .find(|a| a.id == id)
+                .ok_or_else(|| not_found(format!("alarm {id}")))?;
+            check_revision(&order, alarm.revision)?;
+            let by = order.actor.name.clone();
+            match &command {
+                AlarmCommand::Acknowledge { note: _ } => {
+                    alarm.state = match alarm.state {
+                        AlarmState::Unacknowledged => AlarmState::Acknowledged,
+                        AlarmState::ReturnedUnacknowledged => AlarmState::Normal,
+                        AlarmState::Normal | AlarmState::Acknowledged | AlarmState::Latched => {
+                            return Err(conflict("there is nothing to acknowledge"));
+                        }
+                    };
+                    alarm.acknowledged = Some(Act { by, at: now.into() });
+                    alarm.since = now.into();
+                }
+                AlarmCommand::Shelve { .. } if alarm.shelved.is_some() => {
+                    return Err(conflict("the alarm is shelved already"));
+                }
+                AlarmCommand::Shelve { until, .. } if *until > now + Millis::days(1) => {
+                    let detail = "at most 1440 minutes".into();
+                    return Err(BackendError::Invalid {
+                        pointer: "/minutes".into(),
+                        detail,
+                    });
+                }
+                AlarmCommand::Shelve { reason, until } => {
+                    alarm.shelved = Some(Shelving {
+                        by,
+                        reason: reason.clone(),
+                        until: (*until).into(),
+                    });
+                }
+                AlarmCommand::Unshelve => {
+                    alarm
+                        .shelved
+                        .take()
+                        .ok_or_else(|| conflict("the alarm is not shelved"))?;
+                }
+                AlarmCommand::Reset if alarm.state == AlarmState::Latched => alarm.state = AlarmState::Normal,
+                AlarmCommand::Reset => return Err(conflict("the alarm is not latched")),
+            }
+            alarm.revision += 1;
+            Ok(alarm.clone())
+        })?;
+        self.note(&order.actor, "alarm.change", &id, &format!("{command:?}"));
+        self.tell(StreamEvent::Alarm(Arc::new(changed.clone())));
+        Ok(changed)
+    }
+
+    async fn tickets(&self, query: TicketQuery) -> Answer<Page<TicketSummary>> {
+        let fits = |t: &&TicketSummary| {
+            query.site.as_ref().is_none_or(|v| *v == t.site)
+                && query.device.as_ref().is_none_or(|v| *v == t.device)
+                && query.state.is_none_or(|v| v == t.state)
+                && query.is_open.is_none_or(|v| v != t.state.is_final())
+        };
+        let mut all: Vec<TicketSummary> =
+            self.with(|s| s.tickets.iter().map(|t| &t.summary).filter(fits).cloned().collect());
+        let due = |t: &TicketSummary| {
+            t.clocks
+                .iter()
+                .filter(|c| matches!(c.state, ClockState::Running | ClockState::Breached { .. }))
+                .filter_map(|c| c.due_at)
+                .min()
+        };
+        all.sort_by_key(|t| {
+            (
+                t.class != TicketClass::Emergency,
+                due(t).map_or(i64::MAX, |at| at.0.0),
+                t.id.clone(),
+            )
+        });
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |t| {
+            t.id.clone()
+        }))
+    }
+
+    async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
+        let name = id.to_string();
+        self.with(|s| s.tickets.iter().find(|t| t.summary.id == name).cloned())
+            .ok_or_else(|| not_found(format!("ticket {id}")))
+    }
+
+    async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
+        let _open = self.gate.lock().await;
+        let (name, now) = (id.to_string(), self.now());
+        let changed = self.with(|s| {
+            let ticket = s
+                .tickets
+                .iter_mut()
+                .find(|t| t.summary.id == name)
+                .ok_or_else(|| not_found(format!("ticket {id}")))?;
+            check_revision(&order, ticket.summary.revision)?;
+            let is_final = ticket.summary.state.is_final();
+            let act = Act {
+                by: order.actor.name.clone(),
+                at: now.into(),
+            };
+            let (what, note) = match command.clone() {
+                TicketCommand::Reopen { reason } if is_final => {
+                    ticket.summary.state = TicketState::Diagnosed;
+                    ticket.next_states = next(TicketState::Diagnosed);
+                    (StepKind::Reopened, reason)
+                }
+                TicketCommand::Reopen { .. } => return Err(conflict("the ticket is open")),
+                _ if is_final => return Err(conflict("the ticket is closed; it must be open for that")),
+                TicketCommand::Step { to, note } => {
+                    if !ticket.next_states.contains(&to) {
+                        return Err(conflict("the ticket cannot go there from here"));
+                    }
+                    ticket.summary.state = to;
+                    ticket.next_states = next(to);
+                    (StepKind::Stepped { to }, note)
+                }
+                TicketCommand::Assign { assignee } => {
+                    ticket.summary.assignee = Some(assignee.clone());
+                    (StepKind::Assigned { to: Some(assignee) }, String::new())
+                }
+                TicketCommand::Hold { .. } if ticket.summary.on_hold.is_some() => {
+                    return Err(conflict("the ticket is on hold already"));
+                }
+                TicketCommand::Hold { reason } => {
+                    ticket.summary.on_hold = Some(Hold {
+                        act: act.clone(),
+                        reason: reason.clone(),
+                    });
+                    (StepKind::Held, reason)
+                }
+                TicketCommand::Resume => {
+                    ticket
+                        .summary
+                        .on_hold
+                        .take()
+                        .ok_or_else(|| conflict("the ticket is not on hold"))?;
+                    (StepKind::Resumed, String::new())
+                }
+                TicketCommand::Comment { text } => (StepKind::Commented, text),
+                TicketCommand::Close {
+                    outcome,
+                    cause,
+                    remedy,
+                    parts,
+                    note,
+                } => {
+                    ticket.summary.state = TicketState::Closed;
+                    ticket.next_states.clear();
+                    ticket.closing = Some(Closing {
+                        outcome,
+                        cause,
+                        remedy,
+                        parts,
+                        note: note.clone(),
+                    });
+                    (StepKind::Closed { outcome }, note)
+                }
+                TicketCommand::Cancel { reason } => {
+                    ticket.summary.state = TicketState::Cancelled;
+                    ticket.next_states.clear();
+                    (StepKind::Cancelled, reason)
+                }
+            };
+            ticket.history.push(TicketStep { act, what, note });
+            ticket.summary.revision += 1;
+            Ok(ticket.clone())
+        })?;
+        self.note(&order.actor, "ticket.change", id, &format!("{command:?}"));
+        self.tell(StreamEvent::Ticket(Arc::new(changed.summary.clone())));
+        Ok(changed)
+    }
+
+    async fn quarantine(&self, slice: Slice) -> Answer<Page<QuarantinedPacket>> {
+        let all = self.with(|s| s.packets.clone());
+        Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |p| {
+            p.id.to_string()
+        }))
+    }
+
+    async fn quarantined(&self, id: u64) -> Answer<QuarantinedPacket> {
+        self.with(|s| s.packets.iter().find(|p| p.id == id).cloned())
+            .ok_or_else(|| not_found(format!("packet {id}")))
+    }
+
+    async fn replay(&self, actor: Actor, id: Option<u64>) -> Answer<Replayed> {
+        if let Some(id) = id {
+            self.quarantined(id).await?;
+        }
+        let before = self.with(|s| s.packets.iter().filter(|p| id.is_none_or(|id| p.id == id)).count() as u64);
+        // The one with a time in seconds is understood after a fix of the profile.
+        self.with(|s| s.packets.retain(|p| !(p.id == 2 && id.is_none_or(|id| id == 2))));
+        let after = self.with(|s| s.packets.iter().filter(|p| id.is_none_or(|id| p.id == id)).count() as u64);
+        self.note(
+            &actor,
+            "quarantine.replay",
+            id.map_or("all".into(), |id| id.to_string()),
+            "",
+        );
+        Ok(Replayed {
+            accepted: before - after,
+            refused: after,
+        })
+    }
+
+    async fn discard(&self, actor: Actor, id: u64) -> Answer<QuarantinedPacket> {
+        let gone = self.quarantined(id).await?;
+        self.with(|s| s.packets.retain(|p| p.id != id));
+        self.note(&actor, "quarantine.discard", id, "");
+        Ok(gone)
+    }
+
+    async fn health(&self) -> Answer<SystemHealth> {
+        let part = |name: &str, state, en: &str, zh: &str| Component {
+            name: name.into(),
+            state,
+            detail: text(en, zh),
+        };
+        let now = self.now();
+        Ok(self.with(|s| SystemHealth {
+            ready: s.ready,
+            version: "0.1.0".into(),
+            started_at: (now - Millis::hours(31)).into(),
+            journal_position: 184_223,
+            history_lag_ms: 420,
+            quarantined: s.packets.len() as u64,
+            components: vec![
+                part(
+                    "listener",
+                    ComponentState::Ok,
+                    "127.0.0.1:1883, 13 connections",
+                    "127.0.0.1:1883，13 个连接",
+                ),
+                part(
+                    "journal",
+                    ComponentState::Ok,
+                    "last commit took 1.8 ms",
+                    "最近一次提交用时 1.8 毫秒",
+                ),
+                part("history", ComponentState::Ok, "0.4 s behind", "滞后 0.4 秒"),
+                part(
+                    "influx",
+                    ComponentState::Degraded,
+                    "not reached for 4 min; the journal keeps 21,400 points for it",
+                    "4 分钟未连通；日志暂存 21,400 点",
+                ),
+                part("broker", ComponentState::Off, "not configured", "未配置"),
+                part(
+                    "outbox",
+                    ComponentState::Down,
+                    "webhook answered 410; it is switched off",
+                    "Webhook 返回 410，已停用",
+                ),
+            ],
+        }))
+    }
+
+    async fn models(&self) -> Answer<Vec<ModelInForce>> {
+        let devices = |id: &str| self.with(|s| s.devices.iter().filter(|d| d.summary.profile == id).count() as u32);
+        Ok(shipped::all()
+            .iter()
+            .map(|p| ModelInForce::of_profile(p, devices(&p.id)))
+            .collect())
+    }
+
+    async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
+        let all: Vec<AuditEntry> = self.with(|s| s.audit.iter().rev().cloned().collect());
+        Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |e| {
+            e.id.to_string()
+        }))
+    }
+
+    fn metrics(&self) -> String {
+        "# TYPE forewarn_messages_total counter\nforewarn_messages_total{outcome=\"stored\"} 12\n".into()
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<StreamEvent> {
+        self.events.subscribe()
+    }
+
+    fn watch(&self, device: &DeviceKey) -> WatchGuard {
+        let watched = self.with(|s| s.watched.clone());
+        watched.lock().expect("not poisoned").push(device.clone());
+        Box::new(Watch(watched, device.clone()))
+    }
+}

@@ -1,0 +1,305 @@
+//! Pages and the live stream, through the router, against the made-up backend.
+
+use super::*;
+
+// ---- Pages ----
+
+const PAGES: [&str; 13] = [
+    "/",
+    "/?site=hotel-lotus&q=ac",
+    "/?q=nothing-like-it",
+    "/devices/hangzhou-plant/pump-101",
+    "/devices/hotel-lotus/freezer-kitchen?range=7d",
+    "/alarms?show=all&severity=critical",
+    "/alarms/riverside-mall/elevator-a/brake_wear/1",
+    "/tickets",
+    "/tickets/T-000042",
+    "/tickets/T-000038",
+    "/quarantine",
+    "/system",
+    "/api",
+];
+
+async fn pages(door: &Door) -> Vec<(String, Got)> {
+    let mut pages = Vec::new();
+    for path in PAGES.into_iter().chain(["/nowhere", "/tickets/T-9"]) {
+        for lang in ["en", "zh"] {
+            let headers = [("accept", "text/html"), ("accept-language", lang)];
+            pages.push((
+                format!("{path} {lang}"),
+                door.send(Method::GET, path, &headers, "").await,
+            ));
+        }
+    }
+    pages
+}
+
+#[tokio::test]
+async fn every_page_comes_in_both_languages_and_with_safe_headers() {
+    let door = Door::open();
+    for (name, got) in pages(&door).await {
+        let is_missing = name.starts_with("/nowhere") || name.starts_with("/tickets/T-9");
+        assert_eq!(
+            got.status,
+            if is_missing {
+                StatusCode::NOT_FOUND
+            } else {
+                StatusCode::OK
+            },
+            "{name}"
+        );
+        assert_eq!(got.header("content-type"), "text/html; charset=utf-8");
+        let is_chinese = got.body.contains("<html lang=\"zh-CN\"");
+        assert_eq!(is_chinese, name.ends_with("zh"), "{name}");
+        assert_eq!(got.body.contains("本机操作员"), is_chinese, "{name}");
+        assert_eq!(got.body.contains("local operator"), !is_chinese, "{name}");
+        let policy = got.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+        assert!(!policy.contains("unsafe"));
+        assert_eq!(got.header("x-content-type-options"), "nosniff");
+        assert_eq!(got.header("x-frame-options"), "DENY");
+        assert_eq!(got.header("cache-control"), "no-store");
+    }
+    let chosen = door.get("/alarms?lang=zh").await;
+    assert!(chosen.header("set-cookie").starts_with("lang=zh;"));
+}
+
+#[tokio::test]
+async fn no_page_has_anything_inline() {
+    let door = Door::open();
+    for (name, got) in pages(&door).await {
+        for script in got.body.split("<script").skip(1) {
+            let (tag, rest) = script.split_once('>').unwrap();
+            assert!(
+                tag.contains(" src=\"/assets/") && rest.starts_with("</script>"),
+                "{name}: {tag}"
+            );
+        }
+        for tag in got
+            .body
+            .split('<')
+            .skip(1)
+            .filter_map(|t| t.split_once('>'))
+            .map(|(tag, _)| tag.to_lowercase())
+        {
+            assert!(!tag.starts_with("style") && !tag.contains(" style="), "{name}: {tag}");
+            assert!(
+                !tag.contains(" on")
+                    || !tag
+                        .split(" on")
+                        .skip(1)
+                        .any(|a| a.split('=').next().is_some_and(|n| n.len() > 1
+                            && n.chars().all(|c| c.is_ascii_alphabetic())
+                            && tag.contains(&format!(" on{n}=\"")))),
+                "{name}: {tag}"
+            );
+            assert!(!tag.contains("javascript:") && !tag.contains("hx-on"), "{name}: {tag}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_devices_say_is_shown_and_never_run() {
+    const EVIL: &str = "<script>alert(1)</script>\" onload=\"x";
+    let door = Door::open();
+    door.fake.with(|s| {
+        let evil = Text {
+            en: EVIL.into(),
+            zh: EVIL.into(),
+        };
+        s.devices.iter_mut().for_each(|d| {
+            d.summary.title = evil.clone();
+            d.location = EVIL.into();
+            d.metrics
+                .iter_mut()
+                .for_each(|m| (m.unit, m.title) = (EVIL.into(), evil.clone()));
+        });
+        s.alarms.iter_mut().for_each(|a| {
+            a.title = evil.clone();
+            a.evidence.iter_mut().for_each(|e| e.sentence = evil.clone());
+        });
+        s.tickets.iter_mut().for_each(|t| {
+            (t.summary.title, t.part) = (evil.clone(), EVIL.into());
+            t.history
+                .iter_mut()
+                .for_each(|h| (h.note, h.act.by) = (EVIL.into(), EVIL.into()));
+        });
+        s.packets.iter_mut().for_each(|p| {
+            (p.topic, p.detail) = (EVIL.into(), EVIL.into());
+            p.preview = Preview::of(EVIL.as_bytes(), 500);
+        });
+        s.audit.iter_mut().for_each(|a| a.detail = EVIL.into());
+    });
+    let mut shown = 0;
+    for (name, got) in pages(&door).await {
+        assert!(
+            !got.body.contains("<script>") && !got.body.contains("\" onload"),
+            "{name}"
+        );
+        shown += got.body.matches("&lt;script&gt;").count();
+    }
+    assert!(shown > 50, "{shown}");
+}
+
+#[tokio::test]
+async fn forms_work_without_script() {
+    let door = Door::with(
+        WebConfig::default(),
+        &[("host", "localhost"), ("sec-fetch-site", "same-origin")],
+    );
+    let alarm = ALARM.replace("/api/v1", "");
+    let drum = "/alarms/hotel-lotus/laundry-1/imbalance/1";
+    let ticket = "/tickets/T-000042";
+    for (path, body) in [
+        (format!("{alarm}/acknowledge"), "back=/x&revision=1"),
+        (format!("{alarm}/shelve"), "back=/x&minutes=60&reason=test&revision=2"),
+        (format!("{drum}/unshelve"), "back=/x"),
+        ("/alarms/riverside-mall/elevator-c/door_fault/1/reset".into(), "back=/x"),
+        (format!("{ticket}/step"), "back=/x&revision=3&note=&to=planned"),
+        (format!("{ticket}/assign"), "back=/x&assignee=Zhou+Min"),
+        (format!("{ticket}/comment"), "back=/x&text=%E5%A5%BD"),
+        (format!("{ticket}/hold"), "back=/x&reason=waits"),
+        (format!("{ticket}/resume"), "back=/x"),
+        (format!("{ticket}/close"), "back=/x&outcome=no_fault_found&parts=a,+b"),
+        (format!("{ticket}/reopen"), "back=/x&reason=again"),
+        (format!("{ticket}/cancel"), "back=/x&reason=gone"),
+        ("/quarantine/replay".into(), "back=/x"),
+        ("/quarantine/1/replay".into(), "back=/x"),
+        ("/quarantine/1/discard".into(), "back=/x"),
+    ] {
+        let got = door.form(&path, &[], body).await;
+        assert_eq!(
+            (got.status, got.header("location")),
+            (StatusCode::SEE_OTHER, "/x"),
+            "{path}: {}",
+            got.body
+        );
+    }
+    let parts = door.fake.with(|s| {
+        s.tickets
+            .iter()
+            .find(|t| t.summary.id == "T-000042")
+            .unwrap()
+            .closing
+            .clone()
+            .unwrap()
+            .parts
+    });
+    assert_eq!(parts, ["a", "b"]);
+    let headers = [
+        ("accept", "text/html"),
+        ("referer", "http://localhost/tickets?x=1"),
+        ("accept-language", "zh"),
+    ];
+    let wrong = door.form(&format!("{ticket}/close"), &headers, "back=/x").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("输入有误") && wrong.body.contains("href=\"/tickets?x=1\""));
+    assert_eq!(
+        door.form(&format!("{ticket}/dance"), &[], "").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn the_first_page_teaches_how_to_connect() {
+    let fake = Fake::empty(|| NOW);
+    let door = Door {
+        router: router(fake.clone(), WebConfig::default()),
+        fake,
+        ..Door::open()
+    };
+    let page = door.get("/").await.body;
+    assert!(page.contains("mosquitto_pub -h 127.0.0.1 -p 1883") && page.contains("forewarn/plant-1/pump-1/telemetry"));
+    for path in ["/alarms", "/tickets", "/quarantine", "/system"] {
+        assert_eq!(door.get(path).await.status, StatusCode::OK);
+    }
+}
+
+// ---- The stream ----
+
+struct Listening(axum::body::BodyDataStream);
+
+impl Listening {
+    async fn to(door: &Door, path: &str) -> Listening {
+        let request = Request::get(path)
+            .header(header::HOST, "localhost")
+            .body(Body::empty())
+            .unwrap();
+        let response = door.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        Listening(response.into_body().into_data_stream())
+    }
+
+    /// Name and data of the next event; none at the end.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            let chunk = tokio::time::timeout(std::time::Duration::from_secs(60), self.0.next())
+                .await
+                .unwrap()?;
+            let text = String::from_utf8(chunk.unwrap().to_vec()).unwrap();
+            let field = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)).map(str::to_owned);
+            if let Some(event) = field("event: ") {
+                return Some((event, serde_json::from_str(&field("data: ").unwrap()).unwrap()));
+            }
+            assert!(text.starts_with(':'), "heartbeat: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_device_is_watched_as_long_as_somebody_listens() {
+    let door = Door::open();
+    let pump = DeviceKey::new("hangzhou-plant", "pump-101").unwrap();
+    let other = DeviceKey::new("hangzhou-plant", "pump-102").unwrap();
+    let mut stream = Listening::to(&door, "/api/v1/stream?device=hangzhou-plant/pump-101").await;
+    assert_eq!(
+        door.fake.with(|s| s.watched.lock().unwrap().clone()),
+        std::slice::from_ref(&pump)
+    );
+    door.fake.read(&other, Timestamp(0), "m", 1.0);
+    door.fake.read(&pump, Timestamp(0), "m", 2.0);
+    let (name, reading) = stream.next().await.unwrap();
+    assert_eq!(name, "reading");
+    assert_eq!(
+        reading,
+        json!({"at": "1970-01-01T00:00:00.000Z", "values": [["m", 2.0]]})
+    );
+    door.fake.tell(StreamEvent::Closing);
+    assert_eq!(stream.next().await, None);
+    drop(stream);
+    assert!(door.fake.with(|s| s.watched.lock().unwrap().is_empty()));
+}
+
+#[tokio::test]
+async fn changes_reach_those_whom_they_concern() {
+    let door = Door::open();
+    let mut all = Listening::to(&door, "/api/v1/stream").await;
+    let mut pump = Listening::to(&door, "/api/v1/stream?device=hangzhou-plant/pump-101").await;
+    door.post(&format!("{ALARM}/acknowledge"), json!({})).await;
+    door.post(&format!("{TICKET}/comment"), json!({"text": "a"})).await;
+    assert_eq!(all.next().await.unwrap().0, "alarm");
+    let (name, ticket) = all.next().await.unwrap();
+    assert_eq!((name.as_str(), &ticket["id"]), ("ticket", &json!("T-000042")));
+    assert_eq!(pump.next().await.unwrap().0, "ticket");
+}
+
+#[tokio::test]
+async fn who_is_too_slow_is_told_to_look_anew() {
+    let door = Door::open();
+    let mut stream = Listening::to(&door, "/api/v1/stream").await;
+    for _ in 0..1000 {
+        door.fake.tell(StreamEvent::Fleet(Default::default()));
+    }
+    assert_eq!(stream.next().await.unwrap().0, "resync");
+    assert_eq!(stream.next().await.unwrap().0, "fleet");
+}
+
+#[test]
+fn the_views_write_words_not_variants() {
+    let part = Component {
+        name: "x".into(),
+        state: ComponentState::Degraded,
+        detail: Text::default(),
+    };
+    assert_eq!(serde_json::to_value(part).unwrap()["state"], "degraded");
+}
