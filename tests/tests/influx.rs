@@ -167,7 +167,8 @@ fn a_server_that_knows_neither_us_nor_the_bucket_stops_nothing_else() {
         use std::io::{Read, Write};
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut buffer = [0; 65_536];
-            stream.read(&mut buffer).ok();
+            let has_asked = stream.read(&mut buffer).is_ok_and(|bytes| bytes > 0);
+            assert!(has_asked, "a request comes before its answer");
             stream
                 .write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
                 .ok();
