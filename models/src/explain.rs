@@ -156,7 +156,8 @@ impl Engine {
             };
             is_sound.then_some(left * 100.0)
         });
-        Health::new(by_wear.unwrap_or(by_severity))
+        // the worse of the two: a limit passed is a fact even where the trend is still short
+        Health::new(by_wear.map_or(by_severity, |wear: f64| wear.min(by_severity)))
     }
 
     fn prognosis(&self, state: &DeviceState, mode: ModeIndex) -> Prognosis {
