@@ -199,6 +199,7 @@ impl Gateway {
             positions: positions.clone(),
             outbox_wake: outbox_wake.clone(),
             changed: changed.clone(),
+            repairs: reader.repairs()?,
             persisted,
         });
         let committer = spawn("commit", move || committer.run(commit_inbox))?;

@@ -2,6 +2,7 @@
 
 use crate::intake::Receipt;
 use crate::ledger::Outcomes;
+use crate::store::Repair;
 use crate::store::rows::{QuarantineRow, WaveformRow};
 use domain::wire::{Connectivity, DeviceEvent, Waveform};
 use domain::{ConditionChange, DeviceIndex, Quality, Sample, SensorName, Sequence, Timestamp};
@@ -109,6 +110,8 @@ pub struct Processed {
     pub changes: Vec<ConditionChange>,
     /// Maintenance that has come due.
     pub reminders: Vec<Reminder>,
+    /// Repairs after which devices have forgotten the old machine.
+    pub repairs: Vec<Repair>,
     /// Packets not understood.
     pub quarantine: Vec<QuarantineRow>,
     /// Raw waveforms.
@@ -124,6 +127,7 @@ impl Processed {
             && self.receipts.is_empty()
             && self.changes.is_empty()
             && self.reminders.is_empty()
+            && self.repairs.is_empty()
             && self.outcomes.messages() == 0
     }
 }

@@ -15,7 +15,7 @@ use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
 use crate::store::rows::AuditRow;
-use crate::store::{Checkpoint, Store, StoreError};
+use crate::store::{Checkpoint, Repair, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
@@ -167,6 +167,8 @@ pub struct CommitSetup {
     pub outbox_wake: Arc<Notify>,
     /// Told what changed.
     pub changed: broadcast::Sender<Changed>,
+    /// Repairs that their devices have not followed before the restart.
+    pub repairs: Vec<Repair>,
     /// Devices and metric names that are on disk already.
     pub persisted: (usize, usize),
 }
@@ -220,7 +222,9 @@ impl Group {
 
 impl Committer {
     /// With what it owns.
-    pub fn new(setup: CommitSetup) -> Self {
+    pub fn new(mut setup: CommitSetup) -> Self {
+        let count = setup.shards.len();
+        let waiting_for_shards = setup.repairs.drain(..).map(|r| to_shard(r, count)).collect();
         let replay_from = setup.positions.replay_from();
         let cycles = vec![
             Cycle {
@@ -233,7 +237,7 @@ impl Committer {
             setup,
             cycles,
             last_checkpoint: Instant::now(),
-            waiting_for_shards: VecDeque::new(),
+            waiting_for_shards,
             last_tick: Timestamp(0),
         }
     }
@@ -475,12 +479,18 @@ impl Committer {
                 commit.waveform(row, setup.waveforms_per_sensor)?;
             }
         }
+        for repair in group.pieces.iter().flat_map(|p| &p.repairs) {
+            commit.repair_done(repair)?;
+        }
         let mut has_orders = false;
         for effect in &group.effects {
             match effect {
                 Effect::AlarmChanged { record, .. } => commit.alarm(&alarm_row(record))?,
-                Effect::TicketChanged { record, .. } => {
+                Effect::TicketChanged { record, change } => {
                     commit.ticket(&ticket_row(record, &setup.book.policy().calendar))?;
+                    if let Some(repair) = repair_of(record, change, &setup.directory, now) {
+                        commit.repair(&repair)?;
+                    }
                 }
                 Effect::Audit(entry) => commit.audit(&AuditRow {
                     id: 0,
@@ -601,34 +611,36 @@ impl Committer {
                 Effect::TicketChanged { record, change } => {
                     tracing::info!(ticket = %record.id, change = change.as_str(), title = record.title.en, "ticket changed");
                     self.setup.changed.send(Changed::Ticket(record.id.0)).ok();
-                    self.after_ticket(record, change, now);
+                    self.waiting_for_shards.extend(
+                        repair_of(record, change, &self.setup.directory, now)
+                            .map(|r| to_shard(r, self.setup.shards.len())),
+                    );
                 }
                 Effect::Audit(_) | Effect::Publish(_) => {}
             }
         }
         answer(group);
     }
+}
 
-    /// After a confirmed repair the machine is another one: what was learned of it is void.
-    fn after_ticket(&mut self, record: &TicketRecord, change: &TicketChange, at: Timestamp) {
-        if let TicketChange::Closed {
-            outcome: Outcome::FaultConfirmed { .. },
-            ..
-        } = change
-            && let Some(device) = self.setup.directory.find(&record.device)
-        {
-            let failure_mode = record.failure_mode.as_str().to_owned();
-            let shard = shard_of(device, self.setup.shards.len());
-            self.waiting_for_shards.push_back((
-                shard,
-                ToShard::Repaired {
-                    device,
-                    failure_mode,
-                    at,
-                },
-            ));
-        }
-    }
+/// After a confirmed repair the machine is another one: what was learned of it is void.
+fn repair_of(record: &TicketRecord, change: &TicketChange, directory: &Directory, at: Timestamp) -> Option<Repair> {
+    let TicketChange::Closed {
+        outcome: Outcome::FaultConfirmed { .. },
+        ..
+    } = change
+    else {
+        return None;
+    };
+    Some(Repair {
+        device: directory.find(&record.device)?,
+        failure_mode: record.failure_mode.as_str().to_owned(),
+        at,
+    })
+}
+
+fn to_shard(repair: Repair, shards: usize) -> (usize, ToShard) {
+    (shard_of(repair.device, shards), ToShard::Repaired(repair))
 }
 
 struct Written {

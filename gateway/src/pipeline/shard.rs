@@ -5,6 +5,7 @@ use super::catalogue::Catalogue;
 use super::commit::{CheckpointSlice, ToCommit};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
 use crate::ingest::directory::Directory;
+use crate::store::Repair;
 use crate::store::codec::Record;
 use crate::store::rows::WaveformRow;
 use domain::wire::Connectivity;
@@ -30,14 +31,7 @@ pub enum ToShard {
     /// Hand over the next slice of checkpoints.
     Checkpoint,
     /// A repair was recorded.
-    Repaired {
-        /// Whose.
-        device: DeviceIndex,
-        /// Which failure mode.
-        failure_mode: String,
-        /// When.
-        at: Timestamp,
-    },
+    Repaired(Repair),
     /// One device, for a page.
     Snapshot(DeviceIndex, oneshot::Sender<Option<LiveDevice>>),
     /// All devices in short, for the fleet page.
@@ -228,13 +222,10 @@ impl Shard {
         match message {
             ToShard::Batch(batch) => self.batch(*batch),
             ToShard::Tick(now) => self.tick(now),
-            ToShard::Repaired {
-                device,
-                failure_mode,
-                at,
-            } => {
-                let (target, around, scratch) = self.parts(device);
-                target.repaired(&failure_mode, at, &around, scratch);
+            ToShard::Repaired(repair) => {
+                let (target, around, scratch) = self.parts(repair.device);
+                target.repaired(&repair.failure_mode, repair.at, &around, scratch);
+                scratch.out.repairs.push(repair);
             }
             ToShard::Snapshot(device, reply) => {
                 reply.send(self.snapshot(device)).ok();

@@ -1,7 +1,7 @@
 //! One commit: everything that one step of the pipeline changed, on disk together or not at all.
 
 use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow, WaveformRow};
-use super::{Attempt, Checkpoint, StoreError, StoredDevice};
+use super::{Attempt, Checkpoint, Repair, StoreError, StoredDevice};
 use crate::failpoint::{self, Failpoint};
 use domain::{DeviceIndex, MetricIndex, MetricName, Timestamp};
 use rusqlite::{Transaction, params};
@@ -226,6 +226,21 @@ impl<'a> Commit<'a> {
             "make room for waveforms",
         )
         .map(drop)
+    }
+
+    /// A machine was repaired, and its device has yet to forget what it learned of the old one.
+    pub fn repair(&self, repair: &Repair) -> Result<(), StoreError> {
+        let sql =
+            "INSERT INTO repair VALUES (?, ?, ?) ON CONFLICT (device, failure_mode) DO UPDATE SET at = excluded.at";
+        let values = params![repair.device.0, repair.failure_mode, repair.at.0];
+        self.execute(sql, values, "remember a repair").map(drop)
+    }
+
+    /// The device has forgotten: its journal record is in this commit. A later repair of the same stays.
+    pub fn repair_done(&self, repair: &Repair) -> Result<(), StoreError> {
+        let sql = "DELETE FROM repair WHERE device = ? AND failure_mode = ? AND at <= ?";
+        let values = params![repair.device.0, repair.failure_mode, repair.at.0];
+        self.execute(sql, values, "close a repair").map(drop)
     }
 
     /// A value that is kept across restarts.

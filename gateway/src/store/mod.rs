@@ -119,6 +119,17 @@ pub struct Checkpoint {
     pub state: Vec<u8>,
 }
 
+/// A confirmed repair: what was learned of the machine before it is void.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repair {
+    /// Which machine.
+    pub device: DeviceIndex,
+    /// The failure mode that was repaired.
+    pub failure_mode: String,
+    /// When the ticket was closed, our time.
+    pub at: Timestamp,
+}
+
 impl Store {
     /// Opens or creates the store of a data folder; an older schema is backed up, then migrated.
     pub fn open(folder: &Path) -> Result<Store, StoreError> {

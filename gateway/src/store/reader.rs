@@ -1,7 +1,7 @@
 //! Reading beside the writer: lists for people, the journal for the stores it feeds, everything for a restart.
 
 use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow};
-use super::{Attempt, Checkpoint, StoreError, StoredDevice, schema};
+use super::{Attempt, Checkpoint, Repair, StoreError, StoredDevice, schema};
 use domain::{DeviceIndex, DeviceKey, FailureModeId, MetricIndex, MetricName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
@@ -89,6 +89,19 @@ impl Reader {
             read,
             "read the devices",
         )
+    }
+
+    /// Repairs that their devices have not followed yet.
+    pub fn repairs(&self) -> Result<Vec<Repair>, StoreError> {
+        let read = |row: &Row<'_>| {
+            Ok(Repair {
+                device: DeviceIndex(row.get(0)?),
+                failure_mode: row.get(1)?,
+                at: Timestamp(row.get(2)?),
+            })
+        };
+        let sql = "SELECT device, failure_mode, at FROM repair ORDER BY at, device, failure_mode";
+        self.list(sql, [], read, "read the repairs")
     }
 
     /// All metric names, by index.

@@ -147,3 +147,25 @@ fn an_order_given_twice_leaves_once_and_quarantine_keeps_the_newest() {
     );
     assert_eq!(reader.outbox_targets().expect("reads"), ["webhook:desk"]);
 }
+
+#[test]
+fn a_repair_waits_until_its_device_has_followed_and_a_later_one_goes_on_waiting() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let repair = |at| Repair {
+        device: DeviceIndex(3),
+        failure_mode: "bearing_wear".into(),
+        at: Timestamp(at),
+    };
+    let mut write = |what: &dyn Fn(&Commit<'_>)| {
+        let commit = store.begin().expect("begins");
+        what(&commit);
+        let position = commit.finish().expect("commits");
+        store.committed(position);
+        store.reader().expect("reads").repairs().expect("reads")
+    };
+    assert_eq!(write(&|c| c.repair(&repair(5)).expect("stores")), [repair(5)]);
+    assert_eq!(write(&|c| c.repair(&repair(9)).expect("stores")), [repair(9)]);
+    assert_eq!(write(&|c| c.repair_done(&repair(5)).expect("closes")), [repair(9)]);
+    assert_eq!(write(&|c| c.repair_done(&repair(9)).expect("closes")), []);
+}
