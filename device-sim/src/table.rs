@@ -1,6 +1,7 @@
 //! Reads a recorded CSV as the readings of one device: finds delimiter and time column, understands the usual ways of
 //! writing time, makes metric names of column names. The bytes are an argument; no clock, no network.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
@@ -27,8 +28,6 @@ const TIME_NAMES: [&str; 9] = [
 ];
 
 const MAX_METRIC_NAME: usize = domain::ids::MAX_NAME_BYTES;
-/// All metrics of one message and the time.
-const MAX_COLUMNS: usize = domain::wire::telemetry::MAX_METRICS + 1;
 
 /// Which column is time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,6 +52,13 @@ pub struct TableOptions {
     pub interval_s: f64,
     /// Time of the first row where there is no time column, and zero of times in seconds since the start.
     pub start_ms: i64,
+    /// Columns that are not read, by their name in the file; names that do not occur are no mistake.
+    pub ignore: Vec<String>,
+    /// Most columns; beyond it the header is refused.
+    pub max_columns: usize,
+    /// Every row of the file becomes a [`Row`]: one without a number, with too few or too many cells, or with a time that
+    /// cannot be read too. Otherwise rows without a number are passed over and the others are errors.
+    pub keeps_every_row: bool,
 }
 
 impl Default for TableOptions {
@@ -62,6 +68,10 @@ impl Default for TableOptions {
             time: TimeColumn::Find,
             interval_s: 1.0,
             start_ms: DEFAULT_START_MS,
+            ignore: Vec::new(),
+            // all metrics of one message and the time
+            max_columns: domain::wire::telemetry::MAX_METRICS + 1,
+            keeps_every_row: false,
         }
     }
 }
@@ -92,12 +102,14 @@ pub enum TableError {
     Io(#[from] std::io::Error),
 }
 
-/// One row with at least one number.
+/// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Number of the data row, from 0; rows without a number count too.
     pub number: u64,
-    /// Time.
+    /// The cell of the time column as it stands in the file; the row's number where there is no such column.
+    pub time: String,
+    /// Time, ms since 1970; where a kept row's time cannot be read, that of the row before and one interval more.
     pub ts_ms: i64,
     /// Metric name and value of each cell that holds a finite number.
     pub metrics: Vec<(Arc<str>, f64)>,
@@ -110,8 +122,12 @@ pub struct Table {
     columns: Vec<Arc<str>>,
     time: Option<(usize, String)>,
     options: TableOptions,
+    is_ignored: Vec<bool>,
+    /// Of the last row and the one before, for rows whose time cannot be read.
+    last_times: [Option<i64>; 2],
     next_number: u64,
     skipped: u64,
+    unreadable_times: u64,
 }
 
 impl Table {
@@ -134,11 +150,13 @@ impl Table {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
             .trim(csv::Trim::All)
+            .flexible(options.keeps_every_row)
             .from_reader(Box::new(text) as Box<dyn Read + Send>);
         let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
-        if header.is_empty() || header.len() > MAX_COLUMNS {
+        if header.is_empty() || header.len() > options.max_columns {
             return Err(TableError::Header(format!(
-                "a header with 1 to {MAX_COLUMNS} column names is needed"
+                "a header with 1 to {} column names is needed",
+                options.max_columns
             )));
         }
         if header.iter().all(|name| name.parse::<f64>().is_ok()) {
@@ -152,11 +170,14 @@ impl Table {
         Ok(Table {
             columns: metric_names(&header),
             time: time.map(|index| (index, header[index].clone())),
+            is_ignored: header.iter().map(|name| options.ignore.contains(name)).collect(),
             records,
             peeked,
             options,
+            last_times: [None; 2],
             next_number: 0,
             skipped: 0,
+            unreadable_times: 0,
         })
     }
 
@@ -184,6 +205,12 @@ impl Table {
         self.skipped
     }
 
+    /// Rows kept although their time cannot be read.
+    #[must_use]
+    pub fn unreadable_times(&self) -> u64 {
+        self.unreadable_times
+    }
+
     fn read(&mut self, record: &csv::StringRecord) -> Result<Option<Row>, TableError> {
         let number = self.next_number;
         self.next_number += 1;
@@ -191,25 +218,52 @@ impl Table {
         let metrics: Vec<(Arc<str>, f64)> = record
             .iter()
             .enumerate()
-            .filter(|(index, _)| Some(*index) != time_index)
+            .filter(|(index, _)| Some(*index) != time_index && self.is_ignored.get(*index) == Some(&false))
             .filter_map(|(index, cell)| parse_number(cell).map(|value| (self.columns[index].clone(), value)))
             .collect();
         if metrics.is_empty() {
             self.skipped += 1;
-            return Ok(None);
+            if !self.options.keeps_every_row {
+                return Ok(None);
+            }
         }
-        let ts_ms = match &self.time {
-            None => self.options.start_ms + (number as f64 * self.options.interval_s * 1000.0).round() as i64,
+        let (time, ts_ms) = match &self.time {
+            None => {
+                let since_start_ms = (number as f64 * self.options.interval_s * 1000.0).round() as i64;
+                (number.to_string(), self.options.start_ms + since_start_ms)
+            }
             Some((index, name)) => {
                 let cell = record.get(*index).unwrap_or_default();
-                parse_time(cell, self.options.start_ms).ok_or_else(|| TableError::Time {
-                    line: record.position().map_or(0, csv::Position::line),
-                    column: name.clone(),
-                    text: cell.to_owned(),
-                })?
+                let ts_ms = match parse_time(cell, self.options.start_ms) {
+                    Some(ts_ms) => ts_ms,
+                    None if self.options.keeps_every_row => self.guessed_time(),
+                    None => {
+                        return Err(TableError::Time {
+                            line: record.position().map_or(0, csv::Position::line),
+                            column: name.clone(),
+                            text: cell.to_owned(),
+                        });
+                    }
+                };
+                (cell.to_owned(), ts_ms)
             }
         };
-        Ok(Some(Row { number, ts_ms, metrics }))
+        self.last_times = [Some(ts_ms), self.last_times[0]];
+        Ok(Some(Row {
+            number,
+            time,
+            ts_ms,
+            metrics,
+        }))
+    }
+
+    fn guessed_time(&mut self) -> i64 {
+        self.unreadable_times += 1;
+        match self.last_times {
+            [Some(last), Some(before)] => last + (last - before).max(0),
+            [Some(last), None] => last + (self.options.interval_s * 1000.0) as i64,
+            [None, _] => self.options.start_ms,
+        }
     }
 }
 
@@ -280,6 +334,7 @@ fn find_time(
 /// Metric names: whatever is not `[A-Za-z0-9._-]` becomes `_`, once; names that fall together get `_2`, `_3`, …
 fn metric_names(header: &[String]) -> Vec<Arc<str>> {
     let mut names: Vec<Arc<str>> = Vec::with_capacity(header.len());
+    let mut taken: BTreeSet<Arc<str>> = BTreeSet::new();
     for (index, column) in header.iter().enumerate() {
         let mut name = String::with_capacity(column.len());
         for c in column.chars() {
@@ -297,11 +352,13 @@ fn metric_names(header: &[String]) -> Vec<Arc<str>> {
         base.truncate(MAX_METRIC_NAME - 5);
         let mut unique = base.clone();
         let mut copy = 1;
-        while names.iter().any(|taken| **taken == *unique) {
+        while taken.contains(unique.as_str()) {
             copy += 1;
             unique = format!("{base}_{copy}");
         }
-        names.push(Arc::from(unique));
+        let name: Arc<str> = Arc::from(unique);
+        taken.insert(name.clone());
+        names.push(name);
     }
     names
 }
@@ -535,9 +592,32 @@ mod tests {
             rows,
             [Row {
                 number: 0,
+                time: "1386018900".to_owned(),
                 ts_ms: 1_386_018_900_000,
                 metrics: vec![(Arc::from("a"), 1.0)]
             }]
+        );
+    }
+
+    #[test]
+    fn every_row_is_kept_where_that_is_asked_for() {
+        let options = TableOptions {
+            keeps_every_row: true,
+            ignore: vec!["label".to_owned(), "elsewhere".to_owned()],
+            ..plain()
+        };
+        let text = "time,a,label\n1386018900,1,0\n1386018910,x,1\nsoon,2,1\n1386018930\n1386018940,3,0,9\n";
+        check(
+            text,
+            options,
+            &[
+                "0 1386018900000: a=1",
+                "1 1386018910000: ",
+                "2 1386018920000: a=2",
+                "3 1386018930000: ",
+                "4 1386018940000: a=3",
+            ],
+            2,
         );
     }
 

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod listener;
 pub mod outbound;
 pub mod pipeline;
+pub mod recorded;
 pub mod secret;
 pub mod store;
 pub mod tls;

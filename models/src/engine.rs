@@ -44,6 +44,8 @@ pub struct StepOutput {
     pub derived: Vec<Sample>,
     /// Maintenance that has come due.
     pub maintenance: Vec<MaintenanceReminder>,
+    /// How unusual the device is by its learned rules, 0 to 1, 0.5 where they speak; none while they learn.
+    pub score: Option<f64>,
     /// Positions in the reading of samples with quality Bad: outside the physical range, or not a number.
     pub bad: Vec<u16>,
     /// Samples of metrics beyond [`MAX_METRICS`]: not watched.
@@ -58,6 +60,7 @@ impl Default for StepOutput {
             changed: 0,
             severities: [None; MAX_MODES],
             derived: Vec::new(),
+            score: None,
             maintenance: Vec::new(),
             bad: Vec::new(),
             ignored: 0,
@@ -86,9 +89,17 @@ impl StepOutput {
         }
         (self.active, self.judged, self.changed, self.ignored) = (0, 0, 0, 0);
         self.derived.clear();
+        self.score = None;
         self.maintenance.clear();
         self.bad.clear();
     }
+}
+
+/// Rules over several metrics of which the reading has a value, a bit each.
+#[derive(Default)]
+struct Touched {
+    forests: u64,
+    learned: u64,
 }
 
 /// What all checks of one reading share.
@@ -96,7 +107,6 @@ impl StepOutput {
 struct Moment {
     at: Timestamp,
     is_alarm_standing: bool,
-    series: usize,
 }
 
 impl Engine {
@@ -143,13 +153,12 @@ impl Engine {
         let moment = Moment {
             at: reading.measured_at,
             is_alarm_standing,
-            series: state.slots.len(),
         };
         state.last_measured = state.last_measured.max(Some(reading.measured_at));
         if usize::from(state.cursor) >= state.slots.len() {
             state.cursor = 0;
         }
-        let mut forests = 0u64;
+        let mut touched = Touched::default();
         for (position, sample) in reading.samples.iter().enumerate() {
             let Some(place) = self.slot(state, sample.metric) else {
                 out.ignored += 1;
@@ -163,10 +172,11 @@ impl Engine {
                 moment,
                 position,
                 out,
-                &mut forests,
+                &mut touched,
             );
         }
-        has_changed |= self.trees(state, forests, out);
+        has_changed |= self.trees(state, touched.forests, out);
+        has_changed |= self.learned(state, touched.learned, moment, out);
         for (plan, every, lead) in &self.plan.calendars {
             if let Some((occurrence, days)) = state.plans[*plan].pass(reading.measured_at, *every, *lead) {
                 out.maintenance.push(MaintenanceReminder {
@@ -266,13 +276,10 @@ impl Engine {
             forget(&mut state.memory, check);
             state.speaking[check.place] = None;
         }
-        for (slot, rule) in state.slots.iter().zip(std::iter::repeat(&self.plan.unknown)) {
-            if let Watch::Unknown { place, baseline } = slot.watch {
-                for (offset, _) in rule.iter().enumerate().filter(|(_, r)| concerns(r.rule)) {
-                    state.memory.baselines[baseline as usize + offset] = Default::default();
-                    state.speaking[place as usize + offset] = None;
-                }
-            }
+        let learned = self.plan.learned.iter().zip(&mut state.learned);
+        for (plan, learned) in learned.filter(|(plan, _)| concerns(plan.rule)) {
+            learned.forget();
+            state.speaking[plan.place] = None;
         }
         for (place, trend) in state.trends.iter_mut().enumerate() {
             let is_of_mode = |m: ModeIndex| self.plan.trend_of_mode.get(usize::from(m.0)) == Some(&Some(place));
@@ -306,18 +313,14 @@ impl Engine {
         }
         let watch = match self.plan.find(metric) {
             Some(place) => Watch::Declared(place as u16),
-            None if self.plan.unknown.is_empty() => Watch::Not,
+            None if !self.plan.watches_unknown => Watch::Not,
             None => {
-                let added = self.plan.unknown.len();
-                let watch = Watch::Unknown {
-                    place: state.speaking.len() as u32,
-                    baseline: state.memory.baselines.len() as u32,
-                };
-                state.speaking.extend(std::iter::repeat_n(None, added));
-                let baselines = &mut state.memory.baselines;
-                baselines.reserve_exact(added);
-                baselines.extend(std::iter::repeat_n(Default::default(), added));
-                watch
+                state.unknown += 1;
+                let learned = self.plan.learned.iter().zip(&mut state.learned);
+                for (plan, learned) in learned.filter(|(plan, _)| plan.watches_unknown) {
+                    learned.grow(plan.declared.len() + usize::from(state.unknown));
+                }
+                Watch::Unknown(state.unknown - 1)
             }
         };
         state.slots.push(Slot {
@@ -343,12 +346,12 @@ impl Engine {
         moment: Moment,
         position: usize,
         out: &mut StepOutput,
-        forests: &mut u64,
+        touched: &mut Touched,
     ) -> bool {
         let slot = &mut state.slots[place];
         let declared = match slot.watch {
             Watch::Declared(place) => Some(&self.plan.metrics[usize::from(place)]),
-            Watch::Unknown { .. } | Watch::Not => None,
+            Watch::Unknown(_) | Watch::Not => None,
         };
         let range = declared.and_then(|plan| plan.range.as_ref());
         let is_in_range = value.abs() <= LARGEST_VALUE && range.is_none_or(|r| r.min <= value && value <= r.max);
@@ -377,18 +380,17 @@ impl Engine {
                 }
                 self.follow(state, plan, value, moment, out);
                 for (forest, _) in &plan.dimensions {
-                    *forests |= 1u64.checked_shl(*forest as u32).unwrap_or(0);
+                    touched.forests |= 1u64.checked_shl(*forest as u32).unwrap_or(0);
+                }
+                for (learned, column) in &plan.columns {
+                    state.learned[*learned].set(*column, value);
+                    touched.learned |= 1u64.checked_shl(*learned as u32).unwrap_or(0);
                 }
             }
-            Watch::Unknown { place, baseline } => {
-                out.judged |= self.plan.unknown_modes;
-                for (offset, rule) in self.plan.unknown.iter().enumerate() {
-                    let test = Test::Baseline(crate::plan::BaselineTest {
-                        at: baseline as usize + offset,
-                        ..rule.test
-                    });
-                    let says = run(&test, &mut state.memory, value, moment, false);
-                    has_changed |= replace(&mut state.speaking[place as usize + offset], says);
+            Watch::Unknown(number) => {
+                for (place, learned) in self.plan.learned.iter().enumerate().filter(|(_, l)| l.watches_unknown) {
+                    state.learned[place].set(learned.declared.len() + usize::from(number), value);
+                    touched.learned |= 1u64.checked_shl(place as u32).unwrap_or(0);
                 }
             }
             Watch::Not => {}
@@ -446,6 +448,29 @@ impl Engine {
         has_changed
     }
 
+    /// Learned rules that got a value of one of their metrics.
+    #[inline]
+    fn learned(&self, state: &mut DeviceState, touched: u64, moment: Moment, out: &mut StepOutput) -> bool {
+        let mut has_changed = false;
+        for (number, plan) in self.plan.learned.iter().enumerate() {
+            if touched & 1u64.checked_shl(number as u32).unwrap_or(0) == 0 {
+                continue;
+            }
+            out.judged |= plan.modes;
+            let learned = &mut state.learned[number];
+            let budget = plan.budget(learned.columns());
+            let says = learned
+                .step(moment.at, moment.is_alarm_standing, budget)
+                .then_some(plan.severity);
+            has_changed |= replace(&mut state.speaking[plan.place], says);
+            out.score = match (out.score, learned.score()) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        has_changed
+    }
+
     fn modes_of_rule(&self, rule: usize) -> u64 {
         self.profile.rules[rule]
             .modes
@@ -492,22 +517,11 @@ impl Engine {
 
     /// How badly a rule speaks, the worst of its metrics.
     pub(crate) fn rule_severity(&self, state: &DeviceState, rule: usize) -> Option<Severity> {
-        let declared = self.plan.rule_of_place.iter().zip(&state.speaking);
-        let declared = declared
+        let places = self.plan.rule_of_place.iter().zip(&state.speaking);
+        places
             .filter(|(of, _)| **of == rule)
             .filter_map(|(_, says)| *says)
-            .max();
-        let offset = self.plan.unknown.iter().position(|u| u.rule == rule);
-        let unknown = offset.and_then(|offset| {
-            let added = &state.speaking[self.plan.rule_of_place.len()..];
-            added
-                .iter()
-                .skip(offset)
-                .step_by(self.plan.unknown.len())
-                .filter_map(|says| *says)
-                .max()
-        });
-        declared.max(unknown)
+            .max()
     }
 }
 
@@ -553,12 +567,6 @@ fn run(test: &Test, memory: &mut Memory, value: f64, moment: Moment, was_speakin
             .step(value, moment.at, *after)
             .then_some(PLAIN_SEVERITY),
         Test::Ewma { settings, severity, at } => memory.ewmas[*at].step(value, *settings).then_some(*severity),
-        Test::Baseline(baseline) => {
-            let budget = baseline.budget(moment.series);
-            memory.baselines[baseline.at]
-                .step(value, moment.at, moment.is_alarm_standing, budget)
-                .then_some(baseline.severity)
-        }
     }
 }
 
@@ -568,6 +576,5 @@ fn forget(memory: &mut Memory, check: &Check) {
         Test::Rate { at, .. } => memory.rates[*at] = Default::default(),
         Test::Stuck { at, .. } => memory.stucks[*at] = Default::default(),
         Test::Ewma { at, .. } => memory.ewmas[*at] = Default::default(),
-        Test::Baseline(baseline) => memory.baselines[baseline.at] = Default::default(),
     }
 }

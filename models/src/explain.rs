@@ -1,10 +1,9 @@
 //! What the engine can say about a device: evidence for a failure mode, health, time left, expected ranges.
 //! Called when something changed or a page is drawn; may allocate, changes nothing.
 
-use crate::baseline::{Baseline, Budget};
 use crate::engine::Engine;
 use crate::life::time_left;
-use crate::plan::{Check, Test};
+use crate::plan::{Check, LearnedPlan, Test};
 use crate::state::{DeviceState, Slot, Watch};
 use domain::profile::{Level, RuleKind, Wear};
 use domain::{
@@ -238,6 +237,20 @@ impl Engine {
                 );
             }
         }
+        let learned = self.plan.learned.iter().zip(&state.learned);
+        for (plan, learned) in learned.filter(|(plan, _)| plan.rule == rule) {
+            if let Some(severity) = state.speaking[plan.place] {
+                for (column, finding) in learned.findings() {
+                    let Some(slot) = self.slot_of_column(state, plan, column) else {
+                        continue;
+                    };
+                    let (low, high, score) = (finding.low, finding.high, finding.score);
+                    let because = (EvidenceReason::OutsideBaseline { low, high, score }, finding.ratio);
+                    let value = slot.has_value.then_some(slot.value);
+                    add(severity, Some(names.metric(slot.metric)), value, because);
+                }
+            }
+        }
         for slot in &state.slots {
             let value = slot.has_value.then_some(slot.value);
             match slot.watch {
@@ -257,24 +270,7 @@ impl Engine {
                         }
                     }
                 }
-                Watch::Unknown { place, baseline } => {
-                    for (offset, unknown) in self.plan.unknown.iter().enumerate().filter(|(_, u)| u.rule == rule) {
-                        if let Some(severity) = state.speaking[place as usize + offset] {
-                            let test = crate::plan::BaselineTest {
-                                at: baseline as usize + offset,
-                                ..unknown.test
-                            };
-                            let check = Check {
-                                rule,
-                                place: 0,
-                                test: Test::Baseline(test),
-                            };
-                            let because = self.because(state, &check, slot.value);
-                            add(severity, Some(names.metric(slot.metric)), value, because);
-                        }
-                    }
-                }
-                Watch::Not => {}
+                Watch::Unknown(_) | Watch::Not => {}
             }
         }
     }
@@ -324,26 +320,26 @@ impl Engine {
                     score / (1.0 - score),
                 )
             }
-            Test::Baseline(test) => match state.memory.baselines[test.at].compared() {
-                Some(c) => {
-                    let (low, high, score) = (c.low, c.high, c.score());
-                    (EvidenceReason::OutsideBaseline { low, high, score }, c.ratio)
-                }
-                None => {
-                    let (low, high) = (value, value);
-                    (EvidenceReason::OutsideBaseline { low, high, score: 0.0 }, 0.0)
-                }
-            },
         }
     }
 
     fn metric_snapshot(&self, state: &DeviceState, slot: &Slot) -> MetricSnapshot {
         let learned = match slot.watch {
-            Watch::Declared(place) => self.learned(state, &self.plan.metrics[usize::from(place)].checks),
-            Watch::Unknown { baseline, .. } => self.plan.unknown.first().map(|rule| {
-                let baseline = &state.memory.baselines[baseline as usize];
-                range_and_share(baseline, rule.test.budget(state.slots.len()))
-            }),
+            Watch::Declared(place) => {
+                let plan = &self.plan.metrics[usize::from(place)];
+                let by_rule = plan
+                    .columns
+                    .first()
+                    .map(|(rule, column)| self.learned_range(state, *rule, *column));
+                by_rule.or_else(|| self.ewma_range(state, &plan.checks))
+            }
+            Watch::Unknown(number) => {
+                let rule = self.plan.learned.iter().position(|l| l.watches_unknown);
+                rule.map(|rule| {
+                    let column = self.plan.learned[rule].declared.len() + usize::from(number);
+                    self.learned_range(state, rule, column)
+                })
+            }
             Watch::Not => None,
         };
         let (expected, learning) = match learned {
@@ -361,13 +357,15 @@ impl Engine {
         }
     }
 
-    /// The expected range by the first learned rule, and how far its learning has come.
-    fn learned(&self, state: &DeviceState, checks: &[Check]) -> Option<(Option<(f64, f64)>, f64)> {
+    /// The expected range of a metric by a learned rule, and how far its learning has come.
+    fn learned_range(&self, state: &DeviceState, rule: usize, column: usize) -> (Option<(f64, f64)>, f64) {
+        let learned = &state.learned[rule];
+        let budget = self.plan.learned[rule].budget(learned.columns());
+        (learned.expected(column), learned.learned_share(column, budget))
+    }
+
+    fn ewma_range(&self, state: &DeviceState, checks: &[Check]) -> Option<(Option<(f64, f64)>, f64)> {
         checks.iter().find_map(|check| match &check.test {
-            Test::Baseline(test) => {
-                let budget = test.budget(state.slots.len());
-                Some(range_and_share(&state.memory.baselines[test.at], budget))
-            }
             Test::Ewma { settings, at, .. } => {
                 let ewma = &state.memory.ewmas[*at];
                 let share = ewma.learned_share(settings.warm_up);
@@ -376,9 +374,13 @@ impl Engine {
             Test::Limit { .. } | Test::Rate { .. } | Test::Stuck { .. } => None,
         })
     }
-}
 
-fn range_and_share(baseline: &Baseline, budget: Budget) -> (Option<(f64, f64)>, f64) {
-    let range = baseline.compared().map(|c| (c.low, c.high));
-    (range, baseline.learned_share(budget))
+    /// The metric behind a column of a learned rule; none if it was never seen.
+    fn slot_of_column<'a>(&self, state: &'a DeviceState, plan: &LearnedPlan, column: usize) -> Option<&'a Slot> {
+        state.slots.iter().find(|slot| match slot.watch {
+            Watch::Declared(place) => plan.declared.get(column) == Some(&self.plan.metrics[usize::from(place)].name),
+            Watch::Unknown(number) => plan.watches_unknown && column == plan.declared.len() + usize::from(number),
+            Watch::Not => false,
+        })
+    }
 }

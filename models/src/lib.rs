@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod engine;
 pub mod ewma;
 pub mod explain;
+pub mod learned;
 pub mod life;
 pub mod limit;
 pub mod maintenance;

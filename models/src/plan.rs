@@ -47,18 +47,23 @@ pub(crate) enum Test {
         severity: Severity,
         at: usize,
     },
-    Baseline(BaselineTest),
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BaselineTest {
+/// A rule that learns what is usual for the device.
+#[derive(Debug, Clone)]
+pub(crate) struct LearnedPlan {
+    pub rule: usize,
+    pub place: usize,
     pub severity: Severity,
     pub per_month: f64,
     pub warm_up: u32,
-    pub at: usize,
+    /// The declared metrics that it watches; unknown ones come after them, in the order in which they were first seen.
+    pub declared: Vec<MetricName>,
+    pub watches_unknown: bool,
+    pub modes: u64,
 }
 
-impl BaselineTest {
+impl LearnedPlan {
     /// With the number of series that share the budget.
     pub fn budget(&self, series: usize) -> Budget {
         Budget {
@@ -92,13 +97,8 @@ pub(crate) struct MetricPlan {
     pub counters: Vec<(usize, f64, f64)>,
     /// Forest and dimension.
     pub dimensions: Vec<(usize, usize)>,
-}
-
-/// A rule that watches metrics nobody declared.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct UnknownRule {
-    pub rule: usize,
-    pub test: BaselineTest,
+    /// Learned rule and column.
+    pub columns: Vec<(usize, usize)>,
 }
 
 #[derive(Debug, Clone)]
@@ -134,7 +134,6 @@ pub(crate) struct Sizes {
     pub rates: usize,
     pub stucks: usize,
     pub ewmas: usize,
-    pub baselines: usize,
 }
 
 /// The whole profile, resolved.
@@ -142,8 +141,8 @@ pub(crate) struct Sizes {
 pub(crate) struct Plan {
     /// Sorted by metric index.
     pub metrics: Vec<MetricPlan>,
-    pub unknown: Vec<UnknownRule>,
-    pub unknown_modes: u64,
+    pub learned: Vec<LearnedPlan>,
+    pub watches_unknown: bool,
     pub trees: Vec<TreesPlan>,
     pub trends: Vec<TrendPlan>,
     /// Which trend tells each mode's wear.
@@ -168,15 +167,14 @@ impl Plan {
         };
         let trends = trends_of(profile);
         let mut trees = builder.trees(intern);
+        let learned = builder.learned();
         let mut metrics: Vec<MetricPlan> = profile
             .metrics
             .keys()
-            .map(|name| builder.metric(name, intern(name), &trends))
+            .map(|name| builder.metric(name, intern(name), &trends, &learned))
             .collect();
         let absences = builder.absences();
         let absence_modes = modes_mask(profile, absences.iter().map(|a| a.rule));
-        let unknown = builder.unknown();
-        let unknown_modes = modes_mask(profile, unknown.iter().map(|u| u.rule));
         metrics.sort_by_key(|m| m.metric);
         for tree in &mut trees {
             tree.modes = modes_mask(profile, std::iter::once(tree.rule));
@@ -197,8 +195,8 @@ impl Plan {
             .collect();
         Plan {
             metrics,
-            unknown,
-            unknown_modes,
+            watches_unknown: learned.iter().any(|l| l.watches_unknown),
+            learned,
             trees,
             trends,
             trend_of_mode,
@@ -233,8 +231,13 @@ impl Builder<'_> {
         take(&mut self.sizes.places)
     }
 
-    fn metric(&mut self, name: &MetricName, metric: MetricIndex, trends: &[TrendPlan]) -> MetricPlan {
-        let role = self.profile.metrics[name].role;
+    fn metric(
+        &mut self,
+        name: &MetricName,
+        metric: MetricIndex,
+        trends: &[TrendPlan],
+        learned: &[LearnedPlan],
+    ) -> MetricPlan {
         let (mut range, mut checks, mut dimensions) = (None, Vec::new(), Vec::new());
         let mut forests = 0;
         for (rule, r) in self.profile.rules.iter().enumerate() {
@@ -283,17 +286,6 @@ impl Builder<'_> {
                     severity: *severity,
                     at: take(&mut self.sizes.ewmas),
                 },
-                RuleKind::Baseline {
-                    metrics,
-                    severity,
-                    false_alarms_per_month,
-                    warm_up,
-                } if watches(metrics, name, role) => Test::Baseline(BaselineTest {
-                    severity: *severity,
-                    per_month: *false_alarms_per_month,
-                    warm_up: *warm_up,
-                    at: take(&mut self.sizes.baselines),
-                }),
                 RuleKind::PhysicalRange { metric, min, max } if metric == name => {
                     let place = self.place(rule);
                     range = Some(RangeCheck {
@@ -345,6 +337,11 @@ impl Builder<'_> {
                 })
                 .collect(),
             dimensions,
+            columns: learned
+                .iter()
+                .enumerate()
+                .filter_map(|(i, l)| l.declared.iter().position(|d| d == name).map(|column| (i, column)))
+                .collect(),
         }
     }
 
@@ -392,41 +389,38 @@ impl Builder<'_> {
         checks
     }
 
-    /// The place of the memory is not known yet: it is handed out when the metric is first seen.
-    fn unknown(&self) -> Vec<UnknownRule> {
-        if !self.profile.learns_unknown_metrics {
-            return Vec::new();
-        }
-        let rules = self.profile.rules.iter().enumerate();
-        rules
-            .filter_map(|(rule, r)| match &r.kind {
-                RuleKind::Baseline {
-                    metrics: MetricSet::AllConditions,
-                    severity,
-                    false_alarms_per_month,
-                    warm_up,
-                } => Some(UnknownRule {
+    fn learned(&mut self) -> Vec<LearnedPlan> {
+        let mut plans = Vec::new();
+        for (rule, r) in self.profile.rules.iter().enumerate() {
+            if let RuleKind::Baseline {
+                metrics,
+                severity,
+                false_alarms_per_month,
+                warm_up,
+            } = &r.kind
+            {
+                let watched = self
+                    .profile
+                    .metrics
+                    .iter()
+                    .filter(|(name, spec)| watches(metrics, name, spec.role));
+                let watches_unknown = match metrics {
+                    MetricSet::AllConditions => self.profile.learns_unknown_metrics,
+                    MetricSet::Listed(_) => false,
+                };
+                plans.push(LearnedPlan {
                     rule,
-                    test: BaselineTest {
-                        severity: *severity,
-                        per_month: *false_alarms_per_month,
-                        warm_up: *warm_up,
-                        at: 0,
-                    },
-                }),
-                RuleKind::Baseline {
-                    metrics: MetricSet::Listed(_),
-                    ..
-                }
-                | RuleKind::Limit { .. }
-                | RuleKind::Rate { .. }
-                | RuleKind::Stuck { .. }
-                | RuleKind::EwmaZ { .. }
-                | RuleKind::HalfSpaceTrees { .. }
-                | RuleKind::PhysicalRange { .. }
-                | RuleKind::Absence { .. } => None,
-            })
-            .collect()
+                    place: self.place(rule),
+                    severity: *severity,
+                    per_month: *false_alarms_per_month,
+                    warm_up: *warm_up,
+                    declared: watched.map(|(name, _)| name.clone()).collect(),
+                    watches_unknown,
+                    modes: modes_mask(self.profile, std::iter::once(rule)),
+                });
+            }
+        }
+        plans
     }
 }
 

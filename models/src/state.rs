@@ -1,9 +1,9 @@
 //! All that one device has learned, and where its rules stand. Plain data: serialised with the checkpoint, bounded.
 
-use crate::baseline::Baseline;
 use crate::ewma::Ewma;
+use crate::learned::LearnedNormal;
 use crate::maintenance::PlanProgress;
-use crate::plan::Plan;
+use crate::plan::{LearnedPlan, Plan};
 use crate::rate::Course;
 use crate::stuck::Standstill;
 use crate::trees::Masses;
@@ -24,10 +24,14 @@ pub struct DeviceState {
     /// Where the next sample's slot is looked for first.
     pub(crate) cursor: u16,
     pub(crate) memory: Memory,
-    /// How badly each check speaks now; declared metrics first, then unknown ones in the order they were first seen.
+    /// How badly each check speaks now.
     pub(crate) speaking: Vec<Option<Severity>>,
     pub(crate) modes: Vec<Option<Severity>>,
     pub(crate) trees: Vec<Masses>,
+    /// One for each learned rule.
+    pub(crate) learned: Vec<LearnedNormal>,
+    /// Metrics seen that the profile does not declare and a rule learns.
+    pub(crate) unknown: u16,
     pub(crate) trends: Vec<Trend>,
     pub(crate) plans: Vec<PlanProgress>,
     pub(crate) codes: Vec<StandingCode>,
@@ -42,7 +46,6 @@ pub(crate) struct Memory {
     pub rates: Vec<Course>,
     pub stucks: Vec<Standstill>,
     pub ewmas: Vec<Ewma>,
-    pub baselines: Vec<Baseline>,
 }
 
 /// One metric of the device.
@@ -62,8 +65,8 @@ pub(crate) struct Slot {
 pub(crate) enum Watch {
     /// Declared in the profile; the place in the plan.
     Declared(u16),
-    /// Unknown to the profile but learned; the first of its places among `speaking` and `baselines`.
-    Unknown { place: u32, baseline: u32 },
+    /// Unknown to the profile but learned: the how many-th.
+    Unknown(u16),
     /// Only its last value is kept.
     Not,
 }
@@ -90,11 +93,16 @@ impl DeviceState {
                 rates: vec![Course::default(); sizes.rates],
                 stucks: vec![Standstill::default(); sizes.stucks],
                 ewmas: vec![Ewma::default(); sizes.ewmas],
-                baselines: vec![Baseline::default(); sizes.baselines],
             },
             speaking: vec![None; sizes.places],
             modes: vec![None; modes],
             trees: plan.trees.iter().map(|t| t.forest.fresh()).collect(),
+            learned: plan
+                .learned
+                .iter()
+                .map(|l| LearnedNormal::new(l.declared.len()))
+                .collect(),
+            unknown: 0,
             trends: vec![Trend::default(); plan.trends.len()],
             plans: vec![PlanProgress::default(); plans],
             codes: Vec::new(),
@@ -106,20 +114,20 @@ impl DeviceState {
     /// Whether this can be the memory of a device under this plan: a checkpoint of another version must not lead astray.
     pub(crate) fn fits(&self, plan: &Plan, modes: usize, plans: usize) -> bool {
         let (sizes, memory) = (plan.sizes, &self.memory);
-        let unknown = self
-            .slots
-            .iter()
-            .filter(|s| matches!(s.watch, Watch::Unknown { .. }))
-            .count();
-        let added = unknown * plan.unknown.len();
+        let unknown = usize::from(self.unknown);
+        let is_whole = |plan: &LearnedPlan, learned: &LearnedNormal| {
+            let added = if plan.watches_unknown { unknown } else { 0 };
+            learned.is_sound() && learned.columns() == plan.declared.len() + added
+        };
         self.shape == plan.shape
             && self.slots.len() <= MAX_METRICS
             && memory.limits.len() == sizes.limits
             && memory.rates.len() == sizes.rates
             && memory.stucks.len() == sizes.stucks
             && memory.ewmas.len() == sizes.ewmas
-            && memory.baselines.len() == sizes.baselines + added
-            && self.speaking.len() == sizes.places + added
+            && self.learned.len() == plan.learned.len()
+            && plan.learned.iter().zip(&self.learned).all(|(p, l)| is_whole(p, l))
+            && self.speaking.len() == sizes.places
             && self.modes.len() == modes
             && self.plans.len() == plans
             && self.trends.len() == plan.trends.len()
@@ -127,10 +135,7 @@ impl DeviceState {
             && plan.trees.iter().zip(&self.trees).all(|(p, m)| p.forest.fits(m))
             && self.slots.iter().all(|slot| match slot.watch {
                 Watch::Declared(place) => usize::from(place) < plan.metrics.len(),
-                Watch::Unknown { place, baseline } => {
-                    place as usize + plan.unknown.len() <= self.speaking.len()
-                        && baseline as usize + plan.unknown.len() <= memory.baselines.len()
-                }
+                Watch::Unknown(number) => number < self.unknown,
                 Watch::Not => true,
             })
     }

@@ -6,6 +6,7 @@ mod demo;
 mod hash_password;
 mod history;
 mod run;
+mod score;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -20,6 +21,7 @@ Examples:
   forewarn run --config forewarn.toml            the gateway
   forewarn history count --data forewarn-data    how many readings are recorded
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
+  forewarn score --input DIR --output SCORED     what the engine says of recorded data
 
 Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
 Logs: FOREWARN_LOG=debug, or e.g. FOREWARN_LOG=info,gateway::listener=debug
@@ -48,6 +50,8 @@ enum Command {
     /// Counts or exports recorded readings; also while the gateway runs.
     #[command(subcommand)]
     History(history::Command),
+    /// What the engine says of recorded data: timestamp, score and alert for each row.
+    Score(score::Arguments),
     /// Copies a data folder, consistent, also while the gateway runs.
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
@@ -60,7 +64,7 @@ enum Command {
 pub fn set_up_logging(line: &CommandLine) {
     let filter = EnvFilter::try_from_env("FOREWARN_LOG").unwrap_or_else(|_| {
         EnvFilter::new(match line.command {
-            Command::Demo(_) => "warn",
+            Command::Demo(_) | Command::Score(_) => "warn",
             Command::Run(_)
             | Command::Check(_)
             | Command::History(_)
@@ -86,6 +90,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Run(arguments) => on_runtime(run::run(arguments)),
         Command::Check(arguments) => check::run(&arguments),
         Command::History(command) => history::run(command),
+        Command::Score(arguments) => score::run(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::HashPassword => hash_password::run(),

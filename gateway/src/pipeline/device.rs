@@ -62,6 +62,18 @@ pub struct Scratch {
     pub out: Processed,
 }
 
+impl Scratch {
+    /// How unusual the device was in the last reading; see [`StepOutput::score`].
+    pub fn score(&self) -> Option<f64> {
+        self.engine.score
+    }
+
+    /// Samples of the last reading that nobody watches; see [`StepOutput::ignored`].
+    pub fn ignored(&self) -> u32 {
+        self.engine.ignored
+    }
+}
+
 /// A message that asks for admission.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
