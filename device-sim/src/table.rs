@@ -119,6 +119,7 @@ pub struct Row {
 pub struct Table {
     records: csv::StringRecordsIntoIter<Box<dyn Read + Send>>,
     peeked: Option<csv::StringRecord>,
+    header: Vec<String>,
     columns: Vec<Arc<str>>,
     time: Option<(usize, String)>,
     options: TableOptions,
@@ -175,6 +176,7 @@ impl Table {
             peeked,
             options,
             last_times: [None; 2],
+            header,
             next_number: 0,
             skipped: 0,
             unreadable_times: 0,
@@ -185,6 +187,12 @@ impl Table {
     #[must_use]
     pub fn time_column(&self) -> Option<&str> {
         self.time.as_ref().map(|(_, name)| name.as_str())
+    }
+
+    /// Column names as they stand in the file.
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        &self.header
     }
 
     /// Metric names, the time column's among them as it stands in the file's order.
@@ -369,7 +377,8 @@ fn parse_number(cell: &str) -> Option<f64> {
 
 /// A time as ms since 1970, read as UTC where it names no zone. Plain numbers by their size: below 10^8 seconds since
 /// `start_ms`, below 10^11 epoch seconds, below 10^14 milliseconds, below 10^17 microseconds, above nanoseconds.
-fn parse_time(cell: &str, start_ms: i64) -> Option<i64> {
+#[must_use]
+pub fn parse_time(cell: &str, start_ms: i64) -> Option<i64> {
     if let Some(number) = parse_number(cell) {
         return match number.abs() {
             size if size < 1e8 => Some(start_ms + (number * 1e3).round() as i64),

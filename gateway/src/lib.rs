@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod backend;
+pub mod backtest;
 pub mod broker;
 pub mod clock;
 pub mod commands;

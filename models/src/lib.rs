@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod engine;
+pub mod evaluation;
 pub mod ewma;
 pub mod explain;
 pub mod learned;

@@ -90,6 +90,25 @@ impl TicketRecord {
         }
     }
 
+    /// When it was closed with a confirmed fault; none if it is not over or ended otherwise.
+    pub fn confirmed_at(&self) -> Option<Timestamp> {
+        let is_over = match self.state {
+            TicketState::Finished { .. } | TicketState::Archived { .. } => true,
+            TicketState::Open { .. } | TicketState::OnHold { .. } => false,
+        };
+        let is_confirmed = |entry: &&HistoryEntry| {
+            matches!(
+                entry.what,
+                TicketChange::Closed {
+                    outcome: Outcome::FaultConfirmed { .. },
+                    ..
+                }
+            )
+        };
+        let closed = self.history.iter().rev().find(is_confirmed)?;
+        is_over.then_some(closed.at)
+    }
+
     /// What a clock shows at `now`.
     pub fn clock_state(&self, kind: ClockKind, policy: &Policy, now: Timestamp) -> Option<ClockState> {
         self.clocks.get(&kind).map(|clock| clock.state(&policy.calendar, now))

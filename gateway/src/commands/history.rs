@@ -79,7 +79,7 @@ impl Selection {
 }
 
 /// History with the tail of the journal that it has not taken.
-fn open(folder: &Path) -> anyhow::Result<HistoryReader> {
+pub(super) fn open(folder: &Path) -> anyhow::Result<HistoryReader> {
     // the journal first: what is cut from it after this is in the history that is opened next
     let store = Reader::open(&folder.join(FILE_NAME))?;
     let directory = Directory::new(

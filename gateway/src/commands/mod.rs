@@ -1,10 +1,12 @@
 //! The commands, one file each. What they print on standard output is their result; progress and logs go to standard error.
 
+mod backtest;
 mod backup;
 mod check;
 mod demo;
 mod hash_password;
 mod history;
+mod recording;
 mod run;
 mod score;
 
@@ -22,6 +24,7 @@ Examples:
   forewarn history count --data forewarn-data    how many readings are recorded
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
   forewarn score --input DIR --output SCORED     what the engine says of recorded data
+  forewarn backtest --input DIR --labels EVENTS  how often it would have fired, how early, and what it would have missed
 
 Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
 Logs: FOREWARN_LOG=debug, or e.g. FOREWARN_LOG=info,gateway::listener=debug
@@ -52,6 +55,8 @@ enum Command {
     History(history::Command),
     /// What the engine says of recorded data: timestamp, score and alert for each row.
     Score(score::Arguments),
+    /// How often would this have fired? Plays recorded history and compares the alarms with what happened.
+    Backtest(backtest::Arguments),
     /// Copies a data folder, consistent, also while the gateway runs.
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
@@ -64,7 +69,7 @@ enum Command {
 pub fn set_up_logging(line: &CommandLine) {
     let filter = EnvFilter::try_from_env("FOREWARN_LOG").unwrap_or_else(|_| {
         EnvFilter::new(match line.command {
-            Command::Demo(_) | Command::Score(_) => "warn",
+            Command::Demo(_) | Command::Score(_) | Command::Backtest(_) => "warn",
             Command::Run(_)
             | Command::Check(_)
             | Command::History(_)
@@ -91,6 +96,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments),
         Command::History(command) => history::run(command),
         Command::Score(arguments) => score::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::HashPassword => hash_password::run(),

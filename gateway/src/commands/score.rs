@@ -1,19 +1,13 @@
 //! `forewarn score`: what the live engine would have said of recorded data, row by row.
 
-use crate::pipeline::catalogue::load_profiles;
+use super::recording::{RecordingArguments, on_all};
 use crate::recorded::{InputFile, Inputs, Player, output_for, write_whole};
 use anyhow::Context;
-use device_sim::table::{Row, Table, TableOptions, TimeColumn};
-use domain::{DeviceKey, Profile};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::fs::File;
+use device_sim::table::{Row, Table};
+use domain::Profile;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::Mutex;
-
-/// Most columns of a recording.
-const MAX_COLUMNS: usize = 20_001;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,84 +31,23 @@ pub(super) struct Arguments {
     /// Where the result goes: a file, or for a folder the same paths below this one.
     #[arg(long)]
     output: PathBuf,
-    /// Name of the time column; without it the column is found by its name or its values.
-    #[arg(long)]
-    time: Option<String>,
-    /// Columns that are not metrics, such as labels.
-    #[arg(long, value_delimiter = ',')]
-    ignore: Vec<String>,
-    /// What separates the columns, one character, or `tab`; without it it is found.
-    #[arg(long, value_parser = delimiter)]
-    delimiter: Option<u8>,
-    /// A recording that is known to be normal, learned before.
-    #[arg(long, conflicts_with = "train_rows")]
-    train: Option<PathBuf>,
-    /// The first so many rows of each file are known to be normal.
-    #[arg(long, default_value_t = 0)]
-    train_rows: u64,
-    /// Profile of the machine: a TOML file, or the name of a shipped one.
-    #[arg(long, default_value = "generic")]
-    profile: String,
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
-        [one] => Ok(*one),
-        _ => Err("one character, or `tab`, is needed".to_owned()),
-    }
-}
-
-/// A profile by name or file.
-pub(super) fn profile(name: &str) -> anyhow::Result<Arc<Profile>> {
-    let path = Path::new(name);
-    if path.extension().is_some_and(|e| e == "toml") {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the profile {name}"))?;
-        return match domain::profile::parse(&text) {
-            Ok(profile) => Ok(Arc::new(profile)),
-            Err(problems) => {
-                let list: Vec<String> = problems.iter().map(|p| format!("  {name}: {p}")).collect();
-                anyhow::bail!("the profile has mistakes:\n{}", list.join("\n"))
-            }
-        };
-    }
-    let shipped = load_profiles(None).unwrap_or_default();
-    let known: Vec<String> = shipped.iter().map(|p| p.id.clone()).collect();
-    let found = shipped.into_iter().find(|p| p.id == name);
-    let found = found.with_context(|| format!("there is no profile {name:?}; shipped are {}", known.join(", ")))?;
-    Ok(Arc::new(found))
+    #[command(flatten)]
+    recording: RecordingArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let profile = profile(&arguments.profile)?;
+    let profile = arguments.recording.profile()?;
     let inputs = Inputs::find(&arguments.input)?;
-    let bar = progress(inputs.files.len());
-    let waiting = Mutex::new(inputs.files.iter());
-    let failures = Mutex::new(Vec::new());
-    let work = || {
-        loop {
-            let next = waiting.lock().unwrap_or_else(|p| p.into_inner()).next();
-            let Some(file) = next else { return };
-            let output = output_for(&arguments.output, &inputs, file);
-            let scored = score_file(arguments, &profile, file, &output);
-            let scored = scored.with_context(|| format!("cannot score {}", file.path.display()));
-            match scored {
-                Ok(notes) => notes
-                    .iter()
-                    .for_each(|note| bar.println(format!("{}: {note}", file.path.display()))),
-                Err(error) => failures.lock().unwrap_or_else(|p| p.into_inner()).push(error),
-            }
-            bar.inc(1);
+    let scored = on_all(&inputs.files, |file, bar| {
+        let output = output_for(&arguments.output, &inputs, file);
+        let notes = score_file(&arguments.recording, &profile, file, &output);
+        let notes = notes.with_context(|| format!("cannot score {}", file.path.display()))?;
+        for note in notes {
+            bar.suspend(|| eprintln!("{}: {note}", file.path.display()));
         }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(inputs.files.len()) {
-            scope.spawn(work);
-        }
+        anyhow::Ok(())
     });
-    bar.finish_and_clear();
-    let failures = failures.into_inner().unwrap_or_else(|p| p.into_inner());
+    let failures: Vec<anyhow::Error> = scored.into_iter().filter_map(Result::err).collect();
     for failure in &failures {
         eprintln!("{failure:#}");
     }
@@ -127,44 +60,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn progress(files: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} recordings, {elapsed}");
-    ProgressBar::new(files as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn open(arguments: &Arguments, path: &Path) -> anyhow::Result<Table> {
-    let time = match &arguments.time {
-        Some(name) => TimeColumn::Named(name.clone()),
-        None => TimeColumn::Find,
-    };
-    let options = TableOptions {
-        delimiter: arguments.delimiter,
-        time,
-        ignore: arguments.ignore.clone(),
-        max_columns: MAX_COLUMNS,
-        keeps_every_row: true,
-        ..TableOptions::default()
-    };
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    Ok(Table::open(file, options)?)
-}
-
 /// Scores one recording; returns what a person should know of it.
 fn score_file(
-    arguments: &Arguments,
+    arguments: &RecordingArguments,
     profile: &Arc<Profile>,
     file: &InputFile,
     output: &Path,
 ) -> anyhow::Result<Vec<String>> {
-    let mut player = Player::new(profile.clone(), &DeviceKey::new("recorded", "device")?)?;
-    if let Some(normal) = &arguments.train {
-        let table = open(arguments, normal).with_context(|| format!("cannot read {}", normal.display()))?;
-        for row in table {
-            player.learn(&row?)?;
-        }
-        player.end_of_normal();
-    }
-    let mut table = open(arguments, &file.path)?;
+    let mut player = arguments.player(profile)?;
+    let mut table = arguments.open(&file.path)?;
     let mut failure = None;
     write_whole(output, |out| {
         out.write_all(b"timestamp,score,alert\n")?;
@@ -188,7 +92,7 @@ fn score_file(
     Ok(notes(&player, &table))
 }
 
-fn step(arguments: &Arguments, player: &mut Player, row: &Row) -> anyhow::Result<String> {
+fn step(arguments: &RecordingArguments, player: &mut Player, row: &Row) -> anyhow::Result<String> {
     let time = quoted(&row.time);
     if row.number < arguments.train_rows {
         player.learn(row)?;
