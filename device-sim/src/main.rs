@@ -143,6 +143,7 @@ async fn replay_csv(args: ReplayArgs) -> anyhow::Result<ExitCode> {
         },
         interval_s: args.interval,
         start_ms: args.start.unwrap_or(DEFAULT_START_MS),
+        ..TableOptions::default()
     };
     let table = Table::open(file, options).with_context(|| name.clone())?;
     match table.time_column() {
