@@ -166,6 +166,9 @@ fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         }
     };
     bar.finish_and_clear();
-    eprintln!("{summary:?}");
+    eprintln!("{} values written", summary.points);
+    if summary.damaged_chunks > 0 {
+        eprintln!("{} chunks of history cannot be read and are missing", summary.damaged_chunks);
+    }
     Ok(ExitCode::SUCCESS)
 }
