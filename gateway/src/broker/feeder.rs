@@ -123,13 +123,14 @@ impl<I: Intake> Feeder<I> {
 /// Says, in order, what has become durable, and wakes the link once for all of it.
 fn acknowledge<R: Receipt>(pending: &mut Pending<R>, shared: &Shared) {
     let is_durable = |receipt: &Option<R>| receipt.as_ref().is_none_or(Receipt::is_durable);
-    if !pending.front().is_some_and(|(receipt, _)| is_durable(receipt)) {
+    let count = pending.iter().take_while(|(receipt, _)| is_durable(receipt)).count();
+    if count == 0 {
         return;
     }
     let counters = &shared.counters;
     {
         let mut window = shared.window();
-        while let Some((_, acks)) = pending.pop_front_if(|(receipt, _)| is_durable(receipt)) {
+        for (_, acks) in pending.drain(..count) {
             let stale = window.durable(&acks);
             counters.stale_acks.fetch_add(stale as u64, Relaxed);
             counters.acks_sent.fetch_add((acks.len() - stale) as u64, Relaxed);
