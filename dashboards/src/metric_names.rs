@@ -104,7 +104,7 @@ metrics! {
     BrokerAcks = "forewarn_broker_acks_sent_total", Counter, "Acknowledgements given to the broker.";
     BrokerStaleAcks = "forewarn_broker_stale_acks_total", Counter, "Acknowledgements thrown away because their connection was gone.";
     BrokerQos0Dropped = "forewarn_broker_qos0_dropped_total", Counter, "QoS 0 publishes dropped because the pipeline was behind.";
-    BrokerWindowOverflows = "forewarn_broker_window_overflows_total", Counter, "Times the link was given up because the broker sent more than the window.";
+    BrokerWindowOverflows = "forewarn_broker_window_overflows_total", Counter, "Times the link was read no further for a while because the broker sent more than the window.";
     BrokerTooLarge = "forewarn_broker_packet_too_large_total", Counter, "Publishes above the size limit, refused.";
     BrokerTopicInvalid = "forewarn_broker_topic_invalid_total", Counter, "Publishes with a topic that no publish may have, refused.";
     BrokerSubscriptionsRefused = "forewarn_broker_subscriptions_refused_total", Counter, "Subscriptions that the broker refused.";

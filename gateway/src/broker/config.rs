@@ -32,7 +32,8 @@ pub struct BrokerConfig {
     pub window: usize,
     /// Largest packet taken, in bytes. A bigger one is refused and counted.
     pub max_packet_bytes: usize,
-    /// Seconds between pings; a broker silent for two of them is given up.
+    /// Seconds without a word from us after which the broker may give us up, by half as many more; we ping twice as often. A broker silent for
+    /// two of them is given up.
     pub keep_alive_s: u16,
     /// Shortest pause before connecting again, in milliseconds.
     pub reconnect_min_ms: u64,

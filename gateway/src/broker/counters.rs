@@ -23,7 +23,7 @@ pub struct BrokerCounters {
     pub stale_acks: AtomicU64,
     /// QoS 0 publishes dropped because the pipeline was behind.
     pub qos0_dropped: AtomicU64,
-    /// Times the link was given up because the broker sent more than the window.
+    /// Times the link was read no further because the broker sent more than the window.
     pub window_overflows: AtomicU64,
     /// Publishes above the size limit, refused.
     pub packet_too_large: AtomicU64,

@@ -1,13 +1,16 @@
 //! The broker client against a real Mosquitto, and against our own listener.
 
+use super::link::pause;
 use super::*;
 use crate::listener::testing::{FakeIntakes, PATIENCE, soon, until};
 use crate::listener::{Hub, HubLimits, Listener, ListenerConfig, ListenerCounters};
 use crate::secret::Secret;
+use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 const TOPIC: &str = "forewarn/a/lift-1/telemetry";
 
@@ -198,6 +201,37 @@ async fn messages_are_acknowledged_after_the_commit_and_pings_go_on_meanwhile() 
         running.counters.acks_sent.load(Relaxed) == 100
     })
     .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_sends_more_than_our_window_is_held_back_longer_than_the_keep_alive_and_the_link_stays() {
+    let Some(broker) = Mosquitto::new("max_inflight_messages 20").await else {
+        return;
+    };
+    let config = BrokerConfig {
+        keep_alive_s: 1,
+        window: 5,
+        ..broker.config()
+    };
+    let mut running = start(&config, FakeIntakes::held());
+    running.subscribed().await;
+    broker.publish(numbered(0..100)).await;
+    until("our window is full", || running.intakes.count() == 5).await;
+    let full_at = Instant::now();
+    until("four keep-alives have passed", || {
+        full_at.elapsed() > Duration::from_secs(4)
+    })
+    .await;
+    assert_eq!(running.intakes.count(), 5);
+    assert_eq!(running.counters.window_overflows.load(Relaxed), 1);
+    running.intakes.set_instant();
+    until("all are acknowledged", || {
+        running.counters.acks_sent.load(Relaxed) == 100
+    })
+    .await;
+    assert_eq!(running.texts(), numbered(0..100));
+    assert_eq!(running.counters.disconnects.load(Relaxed), 0);
     running.stop().await;
 }
 
