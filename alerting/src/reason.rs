@@ -4,7 +4,7 @@
 
 use domain::profile::MaintenanceDue;
 use domain::text::{Language, Text};
-use domain::{Evidence, EvidenceReason, FailureModeId};
+use domain::{Aspect, Evidence, EvidenceReason, FailureModeId};
 
 /// One sentence about one piece of evidence, without a full stop:
 /// `vibration_rms_mm_s 4.91 is above 4.5 (ISO 10816-3:2009 group 2 rigid)`.
@@ -70,12 +70,29 @@ fn english(subject: &str, reason: &EvidenceReason) -> String {
             number(*per_hour),
             number(*limit_per_hour)
         ),
-        EvidenceReason::OutsideBaseline { low, high, score } => format!(
-            "{subject} is outside its learned range {} to {} (unusual to {})",
-            number(*low),
-            number(*high),
-            number(*score)
-        ),
+        EvidenceReason::OutsideBaseline {
+            low,
+            high,
+            score,
+            aspect,
+            readings,
+        } => {
+            let range = format!("{} to {}", number(*low), number(*high));
+            let over = match readings {
+                0 | 1 => String::new(),
+                n => format!(" over the last {n} readings"),
+            };
+            let clause = match aspect {
+                Aspect::Level => format!("is outside its learned range {range}{over}"),
+                Aspect::TimeOfDay => format!("is unusual for this time of day{over}, {range} is usual"),
+                Aspect::Restlessness => format!("moves as it never did{over}"),
+                Aspect::Prediction => format!("is not where the other values foretell{over}, {range} is expected"),
+                Aspect::Rarity => format!("is where it rarely was{over}, {range} is usual"),
+                Aspect::Shape => format!("runs as it never did{over}, {range} is usual"),
+                Aspect::Predictability => format!("is harder to foretell than it was{over}, {range} is usual"),
+            };
+            format!("{subject} {clause} (unusual to {})", number(*score))
+        }
         EvidenceReason::UnusualCombination { score } => {
             format!("{subject}: the values together are unusual to {}", number(*score))
         }
@@ -107,12 +124,29 @@ fn chinese(subject: &str, reason: &EvidenceReason) -> String {
             number(*per_hour),
             number(*limit_per_hour)
         ),
-        EvidenceReason::OutsideBaseline { low, high, score } => format!(
-            "{subject} 超出学习到的范围 {} 至 {}（异常度 {}）",
-            number(*low),
-            number(*high),
-            number(*score)
-        ),
+        EvidenceReason::OutsideBaseline {
+            low,
+            high,
+            score,
+            aspect,
+            readings,
+        } => {
+            let range = format!("{} 至 {}", number(*low), number(*high));
+            let over = match readings {
+                0 | 1 => String::new(),
+                n => format!("最近 {n} 次读数中"),
+            };
+            let clause = match aspect {
+                Aspect::Level => format!("{over}超出学习到的范围 {range}"),
+                Aspect::TimeOfDay => format!("{over}在此时段异常，通常为 {range}"),
+                Aspect::Restlessness => format!("{over}波动前所未有"),
+                Aspect::Prediction => format!("{over}与其他测量值的预期不符，预期 {range}"),
+                Aspect::Rarity => format!("{over}处于罕见的数值，通常为 {range}"),
+                Aspect::Shape => format!("{over}走势前所未有，通常为 {range}"),
+                Aspect::Predictability => format!("{over}比以往更难预测，通常为 {range}"),
+            };
+            format!("{subject} {clause}（异常度 {}）", number(*score))
+        }
         EvidenceReason::UnusualCombination { score } => {
             format!("{subject}：各测量值的组合异常，异常度 {}", number(*score))
         }
@@ -210,8 +244,14 @@ mod tests {
         );
         let (low, high, score) = (1.0, 2.000_000_4, 0.97);
         check(
-            EvidenceReason::OutsideBaseline { low, high, score },
-            &["m 12", "1", "2", "0.97"],
+            EvidenceReason::OutsideBaseline {
+                low,
+                high,
+                score,
+                aspect: Aspect::Level,
+                readings: 64,
+            },
+            &["m 12", "1", "2", "64", "0.97"],
         );
         check(EvidenceReason::UnusualCombination { score }, &["m 12", "0.97"]);
         check(

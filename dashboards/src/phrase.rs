@@ -1,7 +1,7 @@
 //! Sentences, spans and numbers for people, in every language.
 
 use domain::text::{Language, Text};
-use domain::{Evidence, EvidenceReason, Millis, Timestamp};
+use domain::{Aspect, Evidence, EvidenceReason, Millis, Timestamp};
 
 /// A number with about four significant digits and no trailing zeros.
 pub fn number(value: f64) -> String {
@@ -120,20 +120,53 @@ pub fn evidence(evidence: &Evidence, metric_title: &Text, unit: &str) -> Text {
             ),
             format!("{zh} 每小时变化 {}，允许 {}", q(per_hour), q(limit_per_hour)),
         ),
-        EvidenceReason::OutsideBaseline { low, high, score } => (
-            format!(
-                "{en} {value} is outside the learned range {} to {} ({} % unusual)",
-                number(*low),
-                q(high),
-                percent(score)
-            ),
-            format!(
-                "{zh} {value}，超出学习到的范围 {} 至 {}（异常度 {}%）",
-                number(*low),
-                q(high),
-                percent(score)
-            ),
-        ),
+        EvidenceReason::OutsideBaseline {
+            low,
+            high,
+            score,
+            aspect,
+            readings,
+        } => {
+            let (range, range_zh) = (
+                format!("{} to {}", number(*low), q(high)),
+                format!("{} 至 {}", number(*low), q(high)),
+            );
+            let (over, over_zh) = match readings {
+                0 | 1 => (String::new(), String::new()),
+                n => (format!(" over the last {n} readings"), format!("最近 {n} 次读数中")),
+            };
+            let (clause, clause_zh) = match aspect {
+                Aspect::Level => (
+                    format!("is outside the learned range {range}{over}"),
+                    format!("{over_zh}超出学习到的范围 {range_zh}"),
+                ),
+                Aspect::TimeOfDay => (
+                    format!("is unusual for this time of day{over}, {range} is usual"),
+                    format!("{over_zh}在此时段异常，通常为 {range_zh}"),
+                ),
+                Aspect::Restlessness => (format!("moves as it never did{over}"), format!("{over_zh}波动前所未有")),
+                Aspect::Prediction => (
+                    format!("is not where the other values foretell{over}, {range} is expected"),
+                    format!("{over_zh}与其他测量值的预期不符，预期 {range_zh}"),
+                ),
+                Aspect::Rarity => (
+                    format!("is where it rarely was{over}, {range} is usual"),
+                    format!("{over_zh}处于罕见的数值，通常为 {range_zh}"),
+                ),
+                Aspect::Shape => (
+                    format!("runs as it never did{over}, {range} is usual"),
+                    format!("{over_zh}走势前所未有，通常为 {range_zh}"),
+                ),
+                Aspect::Predictability => (
+                    format!("is harder to foretell than it was{over}, {range} is usual"),
+                    format!("{over_zh}比以往更难预测，通常为 {range_zh}"),
+                ),
+            };
+            (
+                format!("{en} {value} {clause} ({} % unusual)", percent(score)),
+                format!("{zh} {value}，{clause_zh}（异常度 {}%）", percent(score)),
+            )
+        }
         EvidenceReason::UnusualCombination { score } => (
             format!("The combination of measurements is {} % unusual", percent(score)),
             format!("各测量值的组合异常，异常度 {}%", percent(score)),

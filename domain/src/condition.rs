@@ -87,6 +87,12 @@ pub enum EvidenceReason {
         high: f64,
         /// How unusual, 0 to 1.
         score: f64,
+        /// In which way.
+        #[serde(default)]
+        aspect: Aspect,
+        /// Over how many readings; 1: the value itself.
+        #[serde(default = "one")]
+        readings: u16,
     },
     /// The combination of metrics is unusual.
     UnusualCombination {
@@ -117,6 +123,31 @@ pub enum EvidenceReason {
         /// The device's text, if it sent one.
         text: String,
     },
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// In which way a metric differs from what was learned of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aspect {
+    /// Higher or lower than ever.
+    #[default]
+    Level,
+    /// Higher or lower than ever at this time of day.
+    TimeOfDay,
+    /// It moves more, or less, than it ever did.
+    Restlessness,
+    /// It is not where the rows before and the other metrics foretell.
+    Prediction,
+    /// At a value that it rarely had.
+    Rarity,
+    /// It runs in a way that it never did.
+    Shape,
+    /// Harder to foretell than it was.
+    Predictability,
 }
 
 /// A failure mode began to show, ceased to show, or changed in severity, after its delays.

@@ -13,7 +13,7 @@ pub mod text;
 pub mod time;
 pub mod wire;
 
-pub use condition::{ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};
+pub use condition::{Aspect, ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};
 pub use ids::{
     AlarmId, Boot, DeviceIndex, DeviceKey, DeviceName, FailureModeId, IdError, MetricIndex, MetricName, ModeIndex,
     Names, RuleId, SensorName, SiteName, TicketId,

@@ -189,6 +189,43 @@ impl Engine {
         self.report(state, has_changed, out);
     }
 
+    /// A reading that is known to be normal: its values go into the reference of the learned rules, and nothing is judged.
+    pub fn learn(&self, state: &mut DeviceState, reading: &Reading<'_>) {
+        let mut touched = 0u64;
+        for sample in reading.samples {
+            let Some(place) = self.slot(state, sample.metric) else {
+                continue;
+            };
+            let columns: &[(usize, usize)] = match state.slots[place].watch {
+                Watch::Declared(declared) => &self.plan.metrics[usize::from(declared)].columns,
+                Watch::Unknown(_) | Watch::Not => &[],
+            };
+            for (learned, column) in columns {
+                state.learned[*learned].set(*column, sample.value);
+                touched |= 1u64.checked_shl(*learned as u32).unwrap_or(0);
+            }
+            if let Watch::Unknown(number) = state.slots[place].watch {
+                for (learned, plan) in self.plan.learned.iter().enumerate().filter(|(_, l)| l.watches_unknown) {
+                    state.learned[learned].set(plan.declared.len() + usize::from(number), sample.value);
+                    touched |= 1u64.checked_shl(learned as u32).unwrap_or(0);
+                }
+            }
+        }
+        for (number, learned) in state.learned.iter_mut().enumerate() {
+            if touched & 1u64.checked_shl(number as u32).unwrap_or(0) != 0 {
+                learned.learn(reading.measured_at);
+            }
+        }
+    }
+
+    /// What is known to be normal ends here: from now on the device is compared with it.
+    pub fn end_of_normal(&self, state: &mut DeviceState) {
+        state
+            .learned
+            .iter_mut()
+            .for_each(crate::learned::LearnedNormal::end_of_normal);
+    }
+
     /// A late reading, from before what has been judged. It belongs to the history; the learned state follows device time
     /// forward only, so nothing is learned from it and it raises nothing. It does show that the device is alive.
     pub fn late(&self, state: &mut DeviceState, reading: &Reading<'_>, out: &mut StepOutput) {
@@ -459,9 +496,13 @@ impl Engine {
             out.judged |= plan.modes;
             let learned = &mut state.learned[number];
             let budget = plan.budget(learned.columns());
-            let says = learned
-                .step(moment.at, moment.is_alarm_standing, budget)
-                .then_some(plan.severity);
+            let is_outside = learned.step(moment.at, moment.is_alarm_standing, budget);
+            let severity = if is_outside && learned.is_provisional() {
+                Severity::Advisory.min(plan.severity)
+            } else {
+                plan.severity
+            };
+            let says = is_outside.then_some(severity);
             has_changed |= replace(&mut state.speaking[plan.place], says);
             out.score = match (out.score, learned.score()) {
                 (Some(a), Some(b)) => Some(a.max(b)),

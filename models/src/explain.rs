@@ -2,13 +2,14 @@
 //! Called when something changed or a page is drawn; may allocate, changes nothing.
 
 use crate::engine::Engine;
+use crate::learned::Stage;
 use crate::life::time_left;
 use crate::plan::{Check, LearnedPlan, Test};
 use crate::state::{DeviceState, Slot, Watch};
 use domain::profile::{Level, RuleKind, Wear};
 use domain::{
-    Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex, Names, Prognosis, Quality,
-    Severity, Timestamp,
+    Aspect, Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex, Names, Prognosis,
+    Quality, Severity, Timestamp,
 };
 
 /// Most pieces of evidence per failure mode.
@@ -78,6 +79,8 @@ pub enum Learning {
         /// 0 to 1.
         share: f64,
     },
+    /// Judged with reserve: what is usual is known from few days. Opens no ticket.
+    Provisional,
     /// Judged.
     Active,
     /// No learned rule watches it.
@@ -244,8 +247,14 @@ impl Engine {
                     let Some(slot) = self.slot_of_column(state, plan, column) else {
                         continue;
                     };
-                    let (low, high, score) = (finding.low, finding.high, finding.score);
-                    let because = (EvidenceReason::OutsideBaseline { low, high, score }, finding.ratio);
+                    let reason = EvidenceReason::OutsideBaseline {
+                        low: finding.low,
+                        high: finding.high,
+                        score: finding.score,
+                        aspect: finding.aspect,
+                        readings: finding.readings,
+                    };
+                    let because = (reason, finding.ratio);
                     let value = slot.has_value.then_some(slot.value);
                     add(severity, Some(names.metric(slot.metric)), value, because);
                 }
@@ -315,10 +324,14 @@ impl Engine {
                 let ewma = &state.memory.ewmas[*at];
                 let (low, high) = ewma.expected(settings.z_limit);
                 let score = ewma.score(value, settings.z_limit);
-                (
-                    EvidenceReason::OutsideBaseline { low, high, score },
-                    score / (1.0 - score),
-                )
+                let reason = EvidenceReason::OutsideBaseline {
+                    low,
+                    high,
+                    score,
+                    aspect: Aspect::Level,
+                    readings: 1,
+                };
+                (reason, score / (1.0 - score))
             }
         }
     }
@@ -344,8 +357,9 @@ impl Engine {
         };
         let (expected, learning) = match learned {
             None => (None, Learning::NotLearned),
-            Some((None, share)) => (None, Learning::Learning { share }),
-            Some((expected, _)) => (expected, Learning::Active),
+            Some((expected, Stage::Learning(share))) => (expected, Learning::Learning { share }),
+            Some((expected, Stage::Provisional)) => (expected, Learning::Provisional),
+            Some((expected, Stage::Active)) => (expected, Learning::Active),
         };
         MetricSnapshot {
             metric: slot.metric,
@@ -358,18 +372,21 @@ impl Engine {
     }
 
     /// The expected range of a metric by a learned rule, and how far its learning has come.
-    fn learned_range(&self, state: &DeviceState, rule: usize, column: usize) -> (Option<(f64, f64)>, f64) {
+    fn learned_range(&self, state: &DeviceState, rule: usize, column: usize) -> (Option<(f64, f64)>, Stage) {
         let learned = &state.learned[rule];
-        let budget = self.plan.learned[rule].budget(learned.columns());
-        (learned.expected(column), learned.learned_share(column, budget))
+        (learned.expected(column), learned.stage(column))
     }
 
-    fn ewma_range(&self, state: &DeviceState, checks: &[Check]) -> Option<(Option<(f64, f64)>, f64)> {
+    fn ewma_range(&self, state: &DeviceState, checks: &[Check]) -> Option<(Option<(f64, f64)>, Stage)> {
         checks.iter().find_map(|check| match &check.test {
             Test::Ewma { settings, at, .. } => {
                 let ewma = &state.memory.ewmas[*at];
                 let share = ewma.learned_share(settings.warm_up);
-                Some(((share >= 1.0).then(|| ewma.expected(settings.z_limit)), share))
+                Some(if share >= 1.0 {
+                    (Some(ewma.expected(settings.z_limit)), Stage::Active)
+                } else {
+                    (None, Stage::Learning(share))
+                })
             }
             Test::Limit { .. } | Test::Rate { .. } | Test::Stuck { .. } => None,
         })

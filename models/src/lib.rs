@@ -4,7 +4,6 @@
 //! prognosis (trend to the failure limit). No clock, no I/O, no threads, no randomness: time and everything else is an
 //! argument, and the same calls give the same answers.
 
-pub mod baseline;
 pub mod engine;
 pub mod evaluation;
 pub mod ewma;

@@ -1,8 +1,8 @@
 //! A profile prepared for the engine: rules resolved to dense lists per metric, places in the device's state handed out.
 //! Immutable; shared by all devices of the profile.
 
-use crate::baseline::Budget;
 use crate::ewma::EwmaSettings;
+use crate::learned::Budget;
 use crate::trees::Forest;
 use domain::profile::{Direction, Level, MetricSet, Role, RuleKind};
 use domain::{MetricIndex, MetricName, Millis, ModeIndex, Profile, Severity};

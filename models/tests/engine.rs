@@ -380,7 +380,13 @@ fn an_unknown_metric_is_learned_and_its_jump_is_told_with_the_expected_range() {
     let evidence = bench.explain("abnormal_behaviour").evidence;
     assert_eq!(evidence[0].metric, Some(MetricName::new("level").expect("a name")));
     match evidence[0].reason {
-        EvidenceReason::OutsideBaseline { low, high, score } => {
+        EvidenceReason::OutsideBaseline {
+            low,
+            high,
+            score,
+            aspect: _,
+            readings: _,
+        } => {
             assert!(
                 low < 5.5 && 5.5 < high && high < 50.0 && score > 0.5,
                 "{low} {high} {score}"

@@ -79,7 +79,7 @@ fn metric_view(profile: &Profile, seen: &models::explain::MetricSnapshot, names:
         expected: seen.expected.map(|(low, high)| Range { low, high }),
         learned: match seen.learning {
             Learning::Learning { share } => Some(share),
-            Learning::Active => Some(1.0),
+            Learning::Provisional | Learning::Active => Some(1.0),
             Learning::NotLearned => None,
         },
         ..plain

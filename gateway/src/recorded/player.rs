@@ -5,7 +5,9 @@ use crate::ingest::directory::{DevicesConfig, Directory};
 use crate::pipeline::device::{Arrival, Device, Scratch, Surroundings};
 use device_sim::table::Row;
 use domain::registry::Registry;
-use domain::{ConditionChange, DeviceKey, MetricIndex, MetricName, Millis, Profile, Quality, Sample, Timestamp};
+use domain::{
+    ConditionChange, DeviceKey, MetricIndex, MetricName, Millis, Profile, Quality, Reading, Sample, Timestamp,
+};
 use models::Engine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -122,11 +124,22 @@ impl Player {
     /// # Errors
     /// A metric has no usable name, or there are too many.
     pub fn learn(&mut self, row: &Row) -> Result<(), PlayerError> {
-        self.play(row).map(drop)
+        self.fill(row)?;
+        let at = Timestamp(row.ts_ms);
+        let reading = Reading {
+            measured_at: at,
+            received_at: at,
+            quality: Quality::Good,
+            samples: &self.samples,
+        };
+        self.device.engine.learn(&mut self.device.memory.state, &reading);
+        Ok(())
     }
 
     /// What is known to be normal ends here.
-    pub fn end_of_normal(&mut self) {}
+    pub fn end_of_normal(&mut self) {
+        self.device.engine.end_of_normal(&mut self.device.memory.state);
+    }
 
     /// Plays a row.
     ///

@@ -96,6 +96,8 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
                     low: 38.0,
                     high: 71.0,
                     score: 0.97,
+                    aspect: domain::Aspect::Level,
+                    readings: 1,
                 },
             ),
         ],
@@ -194,6 +196,8 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
                 low: 38.0,
                 high: 47.0,
                 score: 0.91,
+                aspect: domain::Aspect::Level,
+                readings: 1,
             },
         )],
     );

@@ -1,0 +1,191 @@
+//! What a learned rule knows of a device: the usual course of its metrics, and how far from it the device is now.
+//! One [`LearnedNormal`] for each learned rule and device; a column for each metric that the rule watches.
+//!
+//! Two ways of knowing what is normal:
+//!
+//! - **by itself** ([`novelty`]): nothing is known of the device, so whatever has been is taken as possible, and what was never
+//!   there before is evidence. Each metric by itself; what lasts becomes normal in the end.
+//! - **by reference** ([`reference`]): a stretch is known to be normal. All metrics together are compared with it, for as long
+//!   as the device differs; the reference is not unlearned while an alarm stands.
+//!
+//! A device begins by itself, and has a reference from [`LearnedNormal::end_of_normal`] on. Metrics that the reference has
+//! never seen go on by themselves.
+
+pub mod novelty;
+pub mod reference;
+mod row;
+
+use domain::{Aspect, Timestamp};
+use novelty::Novelty;
+use reference::Reference;
+use row::Row;
+use serde::{Deserialize, Serialize};
+
+/// False alarms that are allowed, and among how many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// False alarms allowed per device and 30 days.
+    pub per_month: f64,
+    /// Series of the device that share it.
+    pub series: usize,
+    /// Readings before the rule may speak.
+    pub warm_up: u32,
+}
+
+/// How far the learning of a metric has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Stage {
+    /// Not judged yet; 0 to 1.
+    Learning(f64),
+    /// Judged, but what is usual is known from less than a day: it may change yet. Such a judgement opens no ticket.
+    Provisional,
+    /// Judged.
+    Active,
+}
+
+/// How one metric compares with what is usual.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Finding {
+    /// Lower edge of the expected range.
+    pub low: f64,
+    /// Upper edge of the expected range.
+    pub high: f64,
+    /// Distance in units of the distance allowed: above 1 it would be told by itself.
+    pub ratio: f64,
+    /// How unusual, 0 to 1; 0.5 where a person is told.
+    pub score: f64,
+    /// In which way it is unusual.
+    pub aspect: Aspect,
+    /// Over how many readings; 1: the value itself.
+    pub readings: u16,
+}
+
+/// The learned normal of one device under one rule.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LearnedNormal {
+    /// The reading being judged.
+    row: Row,
+    alone: Vec<Novelty>,
+    reference: Option<Box<Reference>>,
+    /// The reference while it is being learned.
+    coming: Option<Box<Reference>>,
+}
+
+impl LearnedNormal {
+    pub(crate) fn new(columns: usize) -> LearnedNormal {
+        let mut learned = LearnedNormal::default();
+        learned.grow(columns);
+        learned
+    }
+
+    /// How many metrics it watches.
+    pub fn columns(&self) -> usize {
+        self.row.columns()
+    }
+
+    /// How many metrics the reference knows; 0 without one.
+    fn known(&self) -> usize {
+        self.reference.as_ref().map_or(0, |r| r.columns())
+    }
+
+    pub(crate) fn grow(&mut self, columns: usize) {
+        self.row.grow(columns);
+        self.alone.resize_with(columns, Novelty::default);
+    }
+
+    /// A value of the reading that is judged or learned next.
+    #[inline]
+    pub(crate) fn set(&mut self, column: usize, value: f64) {
+        self.row.set(column, value);
+    }
+
+    /// Judges the reading. Whether the device is outside what is usual.
+    pub(crate) fn step(&mut self, at: Timestamp, is_alarm_standing: bool, budget: Budget) -> bool {
+        let known = self.known();
+        let mut is_outside = false;
+        if let Some(reference) = &mut self.reference {
+            is_outside |= reference.step(self.row.values(), at, budget);
+        }
+        let per_month = budget.per_month / (budget.series.max(1) as f64);
+        for (value, novelty) in self.row.values().iter().zip(&mut self.alone).skip(known) {
+            if value.is_finite() {
+                novelty.step(*value, at, per_month, is_alarm_standing);
+            }
+            is_outside |= novelty.is_alerting();
+        }
+        self.row.clear();
+        is_outside
+    }
+
+    /// Learns a reading that is known to be normal.
+    pub(crate) fn learn(&mut self, at: Timestamp) {
+        let columns = self.columns();
+        let coming = self.coming.get_or_insert_with(|| Box::new(Reference::new(columns)));
+        if coming.columns() != columns {
+            // a metric that comes late begins the reference anew: what came before lacks it
+            **coming = Reference::new(columns);
+        }
+        coming.learn(self.row.values(), at);
+        self.row.clear();
+    }
+
+    /// What is known to be normal ends here: from now on the device is compared with it.
+    pub(crate) fn end_of_normal(&mut self) {
+        if let Some(coming) = self.coming.take() {
+            self.reference = Some(coming);
+        }
+    }
+
+    /// How unusual the device is, 0 to 1, 0.5 where a person is told; none while nothing is judged yet.
+    pub fn score(&self) -> Option<f64> {
+        let alone = self.alone.iter().skip(self.known()).filter_map(Novelty::score);
+        let together = self.reference.as_ref().and_then(|r| r.score());
+        alone.chain(together).reduce(f64::max)
+    }
+
+    /// The metrics that have a part in the device being outside what is usual.
+    pub fn findings(&self) -> impl Iterator<Item = (usize, Finding)> {
+        let known = self.known();
+        let together = self.reference.iter().flat_map(|r| r.findings());
+        let alone = self.alone.iter().enumerate().skip(known);
+        together.chain(alone.filter_map(|(column, n)| Some((column, n.finding()?))))
+    }
+
+    /// The range that is usual for a metric; none while it is being learned.
+    pub fn expected(&self, column: usize) -> Option<(f64, f64)> {
+        match &self.reference {
+            Some(reference) if column < reference.columns() => reference.expected(column),
+            Some(_) | None => self.alone.get(column)?.expected(),
+        }
+    }
+
+    /// How far the learning of a metric has come.
+    pub fn stage(&self, column: usize) -> Stage {
+        match &self.reference {
+            Some(reference) if column < reference.columns() => Stage::Active,
+            Some(_) | None => self.alone.get(column).map_or(Stage::Learning(0.0), Novelty::stage),
+        }
+    }
+
+    /// Whether all that speaks now is provisional.
+    pub(crate) fn is_provisional(&self) -> bool {
+        let is_sure = |column: usize| match self.stage(column) {
+            Stage::Active => true,
+            Stage::Learning(_) | Stage::Provisional => false,
+        };
+        !self.findings().any(|(column, _)| is_sure(column))
+    }
+
+    /// After a repair: begins anew.
+    pub(crate) fn forget(&mut self) {
+        *self = LearnedNormal::new(self.columns());
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        let is_whole = |r: &Reference| r.columns() <= self.columns() && r.is_sound();
+        self.alone.len() == self.columns()
+            && self.alone.iter().all(Novelty::fits)
+            && self.reference.as_deref().is_none_or(is_whole)
+            && self.coming.as_deref().is_none_or(is_whole)
+    }
+}
