@@ -17,6 +17,7 @@ pub mod state;
 pub mod stuck;
 pub mod trees;
 pub mod trend;
+pub mod vibration;
 pub mod waveform;
 
 pub use engine::{Engine, StepOutput};
