@@ -3,9 +3,13 @@
 mod backup;
 mod check;
 mod demo;
+mod diagnose;
 mod hash_password;
 mod history;
+mod npy;
 mod run;
+mod score;
+mod score_waveform;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -20,6 +24,10 @@ Examples:
   forewarn run --config forewarn.toml            the gateway
   forewarn history count --data forewarn-data    how many readings are recorded
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
+  forewarn score --waveform snapshots.npy --sample-rate 25600 --output scores.csv
+                                                 when a bearing began to fail
+  forewarn diagnose --waveform recording.npy --sample-rate 12000 --rpm 1797 --bearing 6205
+                                                 what is wrong with it
 
 Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
 Logs: FOREWARN_LOG=debug, or e.g. FOREWARN_LOG=info,gateway::listener=debug
@@ -52,6 +60,10 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
     Restore(backup::RestoreArguments),
+    /// Scores recorded measurements: how unusual each is, and whether it would have been an alert.
+    Score(score::Arguments),
+    /// Names the fault in a recorded vibration, with what the verdict rests on.
+    Diagnose(diagnose::Arguments),
     /// Reads a password from standard input and prints its hash for `[[listener.users]]`.
     HashPassword,
 }
@@ -66,6 +78,8 @@ pub fn set_up_logging(line: &CommandLine) {
             | Command::History(_)
             | Command::Backup(_)
             | Command::Restore(_)
+            | Command::Score(_)
+            | Command::Diagnose(_)
             | Command::HashPassword => "info",
         })
     });
@@ -88,6 +102,8 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::History(command) => history::run(command),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Score(arguments) => score::run(&arguments),
+        Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::HashPassword => hash_password::run(),
     }
 }
@@ -114,4 +130,12 @@ struct DataFolder {
     /// The data folder of the gateway.
     #[arg(long, default_value = "forewarn-data", env = "FOREWARN__DATA")]
     data: PathBuf,
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        Ok(_) | Err(_) => Err("a number above 0 is needed".to_owned()),
+    }
 }

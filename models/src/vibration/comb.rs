@@ -98,26 +98,44 @@ pub(super) fn decoys(faults_hz: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// By how many standard deviations of the decoys a family stands out.
-pub(super) fn standing(spectrum: &EnvelopeSpectrum, family: &Family, decoys_hz: &[f64]) -> (f64, Found) {
+/// How a family stands against the decoys of its spectrum.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Standing {
+    /// By how many standard deviations of the decoys it stands out.
+    pub sigma: f64,
+    /// Its lines.
+    pub found: Found,
+    /// The same for each decoy: where it lies after slipping, Hz, and how far it stands out.
+    pub decoys: Vec<(f64, f64)>,
+}
+
+/// Compares a family with families like it at the decoys.
+pub(super) fn standing(spectrum: &EnvelopeSpectrum, family: &Family, decoys_hz: &[f64]) -> Standing {
     let found = search(spectrum, family);
-    let mut strengths: Vec<f64> = decoys_hz
+    let others: Vec<(f64, f64)> = decoys_hz
         .iter()
         .map(|hz| {
-            search(
+            let other = search(
                 spectrum,
                 &Family {
                     frequency_hz: *hz,
                     ..*family
                 },
-            )
-            .strength
+            );
+            (hz * (1.0 + other.slip), other.strength)
         })
         .collect();
-    let middle = median(&mut strengths);
-    let mut deviations: Vec<f64> = strengths.iter().map(|s| (s - middle).abs()).collect();
+    let middle = median(&mut others.iter().map(|o| o.1).collect::<Vec<_>>());
+    let mut deviations: Vec<f64> = others.iter().map(|o| (o.1 - middle).abs()).collect();
     let spread = MAD_TO_SIGMA * median(&mut deviations) + LEAST_SPREAD;
-    ((found.strength - middle) / spread, found)
+    Standing {
+        sigma: (found.strength - middle) / spread,
+        found,
+        decoys: others
+            .iter()
+            .map(|(hz, strength)| (*hz, (strength - middle) / spread))
+            .collect(),
+    }
 }
 
 /// The middle value; 0 of none.
@@ -143,7 +161,6 @@ mod tests {
             method: Method::Broadband,
             band_hz: (0.0, 6_000.0),
             resolution_hz: 0.5,
-            with_shaft: height.clone(),
             height,
         }
     }
@@ -155,7 +172,7 @@ mod tests {
             frequency_hz: 107.0,
             side_hz: Some(30.0),
         };
-        let (sigma, found) = standing(&spectrum, &family, &decoys(&[107.0, 162.0, 141.0]));
+        let Standing { sigma, found, .. } = standing(&spectrum, &family, &decoys(&[107.0, 162.0, 141.0]));
         assert!(sigma > 5.0, "{sigma}");
         assert!((found.slip - 1.0 / 107.0).abs() < 0.003, "{}", found.slip);
         assert_eq!(found.harmonics, [5.0, 4.0, 3.0]);
@@ -168,8 +185,8 @@ mod tests {
             frequency_hz: 107.0,
             side_hz: None,
         };
-        let (sigma, _) = standing(&spectrum(&[]), &family, &decoys(&[107.0, 162.0, 141.0]));
-        assert_eq!(sigma, 0.0);
+        let standing = standing(&spectrum(&[]), &family, &decoys(&[107.0, 162.0, 141.0]));
+        assert_eq!(standing.sigma, 0.0);
     }
 
     #[test]

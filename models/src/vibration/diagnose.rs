@@ -3,7 +3,7 @@
 //! 64-65 (2015) 100-131). Pure.
 
 use super::bearing::{BearingGeometry, FaultOrders};
-use super::comb::{Family, Found, decoys, median, standing};
+use super::comb::{Family, Found, Standing, decoys, median, standing};
 use super::envelope::{EnvelopeSpectrum, envelope_spectrum, envelopes};
 use super::evidence::Evidence;
 use super::features::{ShapeFactors, TimeFeatures, time_features};
@@ -109,6 +109,10 @@ const IMPACTS: f64 = 5.0;
 const PIECES: usize = 16;
 /// A ball that strikes irregularly, as it tumbles, leaves little of its line: so much of it must still be there.
 const TRACE_OF_BALL: f64 = 0.3;
+/// Lines elsewhere that have so many times the support of the best bearing fault explain what is seen of it.
+const FOREIGN_RATIO: f64 = 1.5;
+/// Lines elsewhere with this support are a fault, if not of this bearing. Weaker ones may be supply frequency or a neighbour.
+const FOREIGN_FAULT: f64 = 2.0;
 /// Supports beyond this say no more.
 const MOST_SUPPORT: f64 = 5.0;
 /// Acceleration outside this range, g rms, is hardly in g, and is not compared with limits.
@@ -126,13 +130,35 @@ struct Suspicion {
     views: Vec<(f64, Found, usize)>,
 }
 
+/// A family of lines that belongs to no fault of this bearing.
+#[derive(Debug, Clone, Copy)]
+struct Foreign {
+    frequency_hz: f64,
+    support: f64,
+}
+
+/// All that the envelopes show.
+struct Suspicions {
+    bearing: Vec<Suspicion>,
+    foreign: Option<Foreign>,
+    spectra: Vec<EnvelopeSpectrum>,
+}
+
+impl Suspicions {
+    /// Foreign lines that are so much stronger than those of any fault that they explain what is seen there.
+    fn stranger(&self) -> Option<Foreign> {
+        let strongest = self.bearing.iter().map(|s| s.support).fold(0.0, f64::max);
+        self.foreign.filter(|f| f.support > FOREIGN_RATIO * strongest.max(1.0))
+    }
+}
+
 /// Judges a recording.
 pub fn diagnose(plans: &mut Plans, recording: &Recording) -> Result<Diagnosis, Unjudged> {
     let orders = recording.geometry.orders();
     let (signal, time) = prepare(recording, &orders)?;
     let shape = time.shape.ok_or(Unjudged::Constant)?;
     let shaft_hz = recording.rpm / 60.0;
-    let (suspicions, spectra) = suspect(plans, recording, &orders, &signal);
+    let suspicions = suspect(plans, recording, &orders, &signal);
     let length = (recording.sample_rate_hz / shaft_hz * LINES_PER_ORDER) as usize;
     let spectrum = welch(plans, &signal, recording.sample_rate_hz, length);
     let shaft = read_orders(&spectrum, recording.rpm, recording.limits);
@@ -145,8 +171,13 @@ pub fn diagnose(plans: &mut Plans, recording: &Recording) -> Result<Diagnosis, U
     let supports = weigh(&suspicions, is_in_g.then_some(&shaft), gear.as_ref(), impacts);
     let (fault_class, confidence) = decide(&supports);
     let mut evidence = Vec::new();
-    for suspicion in &suspicions {
-        evidence.extend(lines(suspicion, &spectra, fault_class));
+    evidence.extend(suspicions.stranger().map(|stranger| Evidence::ForeignLines {
+        found_hz: stranger.frequency_hz,
+        order: stranger.frequency_hz / shaft_hz,
+        support: stranger.support,
+    }));
+    for suspicion in &suspicions.bearing {
+        evidence.extend(lines(suspicion, &suspicions.spectra, fault_class));
     }
     evidence.extend(gear.map(|gear| Evidence::GearMesh {
         mesh_hz: gear.mesh_hz,
@@ -154,7 +185,14 @@ pub fn diagnose(plans: &mut Plans, recording: &Recording) -> Result<Diagnosis, U
         side_band_ratio: gear.side_band_ratio,
     }));
     evidence.extend(circumstances(recording, &time, &shape, impacts, &shaft, is_in_g));
-    evidence.extend(remarks(recording, &signal, &suspicions, &supports, impacts, is_in_g));
+    evidence.extend(remarks(
+        recording,
+        &signal,
+        &suspicions.bearing,
+        &supports,
+        impacts,
+        is_in_g,
+    ));
     Ok(Diagnosis {
         fault_class,
         confidence,
@@ -207,12 +245,7 @@ fn prepare(recording: &Recording, orders: &FaultOrders) -> Result<(Vec<f64>, Tim
 }
 
 /// How far each bearing fault stands out, over all methods.
-fn suspect(
-    plans: &mut Plans,
-    recording: &Recording,
-    orders: &FaultOrders,
-    signal: &[f64],
-) -> (Vec<Suspicion>, Vec<EnvelopeSpectrum>) {
+fn suspect(plans: &mut Plans, recording: &Recording, orders: &FaultOrders, signal: &[f64]) -> Suspicions {
     let shaft_hz = recording.rpm / 60.0;
     // the inner race turns through the load zone, a ball with the cage; the outer race stands still in it
     let families = [
@@ -236,28 +269,56 @@ fn suspect(
         .iter()
         .map(|envelope| envelope_spectrum(plans, envelope, shaft_hz, top))
         .collect();
+    let mut foreign = None;
     let suspicions = families.map(|(class, family)| {
-        let mut views: Vec<(f64, Found, usize)> = spectra
-            .iter()
+        let standings: Vec<Standing> = spectra.iter().map(|s| standing(s, &family, &decoys)).collect();
+        if family.side_hz.is_none() {
+            foreign = strongest_decoy(&standings);
+        }
+        let (support, mean_sigma) = support(standings.iter().map(|s| s.sigma).collect());
+        let mut views: Vec<(f64, Found, usize)> = standings
+            .into_iter()
             .enumerate()
-            .map(|(i, spectrum)| {
-                let (sigma, found) = standing(spectrum, &family, &decoys);
-                (sigma, found, i)
-            })
+            .map(|(i, s)| (s.sigma, s.found, i))
             .collect();
         views.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mean = |views: &[(f64, Found, usize)]| views.iter().map(|v| v.0).sum::<f64>() / views.len() as f64;
-        let mean_sigma = mean(&views);
-        let best_sigma = mean(&views[..views.len().min(3)]);
         Suspicion {
             class,
             family,
-            support: (0.5 * (mean_sigma / MEAN_SIGMA + best_sigma / BEST_SIGMA)).clamp(0.0, MOST_SUPPORT),
+            support,
             mean_sigma,
             views,
         }
     });
-    (suspicions.into(), spectra)
+    Suspicions {
+        bearing: suspicions.into(),
+        foreign,
+        spectra,
+    }
+}
+
+/// What the methods' standard deviations support together, and their mean.
+fn support(mut sigmas: Vec<f64>) -> (f64, f64) {
+    sigmas.sort_by(|a, b| b.total_cmp(a));
+    let mean = |sigmas: &[f64]| sigmas.iter().sum::<f64>() / sigmas.len().max(1) as f64;
+    let (all, best) = (mean(&sigmas), mean(&sigmas[..sigmas.len().min(3)]));
+    let support = 0.5 * (all / MEAN_SIGMA + best / BEST_SIGMA);
+    (support.clamp(0.0, MOST_SUPPORT), all)
+}
+
+/// The strongest family of lines where no fault of this bearing lies.
+fn strongest_decoy(standings: &[Standing]) -> Option<Foreign> {
+    let count = standings.first().map_or(0, |s| s.decoys.len());
+    let of = |decoy: usize| {
+        let seen: Vec<(f64, f64)> = standings.iter().map(|s| s.decoys[decoy]).collect();
+        let (support, _) = support(seen.iter().map(|(_, sigma)| *sigma).collect());
+        let clearest = seen.iter().max_by(|a, b| a.1.total_cmp(&b.1));
+        Foreign {
+            frequency_hz: clearest.map_or(0.0, |(hz, _)| *hz),
+            support,
+        }
+    };
+    (0..count).map(of).max_by(|a, b| a.support.total_cmp(&b.support))
 }
 
 /// Median of the kurtosis of pieces.
@@ -277,12 +338,21 @@ fn median_kurtosis(signal: &[f64]) -> f64 {
 
 /// The support of every class, the best first.
 fn weigh(
-    suspicions: &[Suspicion],
+    suspicions: &Suspicions,
     shaft: Option<&ShaftReading>,
     gear: Option<&GearReading>,
     impacts: f64,
 ) -> Vec<Support> {
-    let of = |class: FaultClass| suspicions.iter().find(|s| s.class == class).map_or(0.0, |s| s.support);
+    let stranger = suspicions.stranger();
+    let of = |class: FaultClass| {
+        let own = suspicions
+            .bearing
+            .iter()
+            .find(|s| s.class == class)
+            .map_or(0.0, |s| s.support);
+        // what a stronger family leaves over
+        stranger.map_or(own, |s| own * own / s.support)
+    };
     let (outer, inner, ball) = (
         of(FaultClass::OuterRace),
         of(FaultClass::InnerRace),
@@ -295,7 +365,12 @@ fn weigh(
         .chain(shaft_supports)
         .fold(0.0, f64::max);
     let are_unexplained = impacts > IMPACTS && strongest < 1.0;
-    let is_ball = are_unexplained && ball > TRACE_OF_BALL && ball >= outer && ball >= inner;
+    let is_ball = are_unexplained && stranger.is_none() && ball > TRACE_OF_BALL && ball >= outer && ball >= inner;
+    let unknown = match stranger {
+        Some(stranger) if stranger.support >= FOREIGN_FAULT => stranger.support,
+        Some(_) | None if are_unexplained && !is_ball => 1.0,
+        Some(_) | None => 0.0,
+    };
     let mut supports: Vec<Support> = [
         (FaultClass::OuterRace, outer),
         (FaultClass::InnerRace, inner),
@@ -304,7 +379,7 @@ fn weigh(
         (FaultClass::Misalignment, shaft_supports[1]),
         (FaultClass::Looseness, shaft_supports[2]),
         (FaultClass::Gear, gear),
-        (FaultClass::Unknown, if are_unexplained && !is_ball { 1.0 } else { 0.0 }),
+        (FaultClass::Unknown, unknown),
     ]
     .map(|(class, support)| Support {
         class,

@@ -130,7 +130,7 @@ fn squared_envelope(
 pub(super) fn convenient(least: usize) -> usize {
     let is_smooth = |mut n: usize| {
         for prime in [2, 3, 5] {
-            while n % prime == 0 {
+            while n.is_multiple_of(prime) {
                 n /= prime;
             }
         }
@@ -148,8 +148,6 @@ pub(super) struct EnvelopeSpectrum {
     pub resolution_hz: f64,
     /// Height of each line; the shaft's own lines are 0, so that they prove nothing about the bearing.
     pub height: Vec<f64>,
-    /// The same with the shaft's lines.
-    pub with_shaft: Vec<f64>,
 }
 
 /// The spectrum of an envelope up to `highest_hz`.
@@ -165,8 +163,8 @@ pub(super) fn envelope_spectrum(
     let resolution = spectrum.resolution_hz;
     let around = (FLOOR_ORDERS * shaft_hz / resolution / 2.0) as usize;
     spectrum.power.truncate((highest_hz / resolution) as usize + around + 2);
-    let with_shaft = over_floor(&spectrum.power, around, 0.5);
-    let height = with_shaft
+    let heights = over_floor(&spectrum.power, around, 0.5);
+    let height = heights
         .iter()
         .enumerate()
         .map(|(i, height)| {
@@ -180,7 +178,6 @@ pub(super) fn envelope_spectrum(
         band_hz: envelope.band_hz,
         resolution_hz: resolution,
         height,
-        with_shaft,
     }
 }
 

@@ -35,6 +35,15 @@ pub enum Evidence {
         /// Mean of `sigma` over all methods.
         mean_sigma: f64,
     },
+    /// Lines of something else, stronger than those of any fault of this bearing.
+    ForeignLines {
+        /// Where the first lies, Hz.
+        found_hz: f64,
+        /// The same as a multiple of the shaft frequency.
+        order: f64,
+        /// Its support, as that of a fault.
+        support: f64,
+    },
     /// How impulsive the signal is.
     Impacts {
         /// m₄/m₂² of the whole recording; 3 for a normal distribution.
@@ -128,6 +137,14 @@ impl fmt::Display for Evidence {
                     band_hz.0, band_hz.1
                 )
             }
+            Self::ForeignLines {
+                found_hz,
+                order,
+                support,
+            } => write!(
+                f,
+                "lines near {found_hz:.1} Hz and its harmonics, {order:.2} times the shaft (support {support:.1}), that fit no fault of this bearing: check speed and geometry, then look for another bearing, gear or belt"
+            ),
             Self::Impacts {
                 kurtosis,
                 median_kurtosis,

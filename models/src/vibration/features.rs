@@ -96,7 +96,7 @@ mod tests {
             ("kurtosis", shape.kurtosis, 1.5),
             ("skewness", shape.skewness, 0.0),
             ("shape", shape.shape_factor, 1.1107),
-            ("impulse", shape.impulse_factor, 1.5708),
+            ("impulse", shape.impulse_factor, std::f64::consts::FRAC_PI_2),
             // 1 / (mean of √|sin|)² = 1 / 0.76276²
             ("clearance", shape.clearance_factor, 1.7188),
         ] {

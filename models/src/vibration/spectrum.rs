@@ -88,7 +88,7 @@ pub fn welch(plans: &mut Plans, signal: &[f64], sample_rate_hz: f64, length: usi
     let scale = 2.0 / ((length as f64 / 2.0).powi(2) * segments.max(1) as f64);
     let last = power.len() - 1;
     for (i, power) in power.iter_mut().enumerate() {
-        *power *= if i == 0 || (i == last && length % 2 == 0) {
+        *power *= if i == 0 || (i == last && length.is_multiple_of(2)) {
             scale / 2.0
         } else {
             scale
