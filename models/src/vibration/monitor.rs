@@ -219,7 +219,7 @@ impl Watch {
             log_kurtosis: of(&|s| s.log_kurtosis),
             log_bands: std::array::from_fn::<f64, BANDS, _>(|band| of(&|s| s.log_bands[band])),
         };
-        let sigma = MAD_TO_SIGMA * of(&|s| (s.log_rms - normal.log_rms).abs());
+        let sigma = spread_without_trend(&seen.iter().map(|s| s.log_rms).collect::<Vec<_>>());
         Self {
             normal,
             energy_unit: settings.energy_rise.max(settings.sigmas * sigma),
@@ -287,6 +287,18 @@ impl Watch {
             *normal += step * (band - *normal);
         }
     }
+}
+
+/// Standard deviation by MAD after a straight trend was taken off: a new bearing becomes quieter as it beds in, and that is
+/// no reason to expect less of it later. The trend is the difference of the medians of both halves.
+fn spread_without_trend(values: &[f64]) -> f64 {
+    let half = values.len() / 2;
+    let (first, second) = values.split_at(half);
+    let step = (median(&mut second.to_vec()) - median(&mut first.to_vec())) / half.max(1) as f64;
+    let mut level: Vec<f64> = values.iter().enumerate().map(|(i, v)| v - step * i as f64).collect();
+    let middle = median(&mut level);
+    let mut deviations: Vec<f64> = level.iter().map(|v| (v - middle).abs()).collect();
+    MAD_TO_SIGMA * median(&mut deviations)
 }
 
 #[cfg(test)]
@@ -419,6 +431,17 @@ mod tests {
                 assert_eq!(whole.step(&row(i)), second.step(&row(i)));
             }
         }
+    }
+
+    #[test]
+    fn bedding_in_while_learning_does_not_dull_the_monitor() {
+        let trend: Vec<f64> = (0..60)
+            .map(|i| -f64::from(i) * 0.01 + f64::from(i % 3) * 0.02)
+            .collect();
+        assert!(spread_without_trend(&trend) < 0.05, "{}", spread_without_trend(&trend));
+        let bedding_in = |i: u32| if i < 60 { -f64::from(i) * 0.01 } else { -0.6 };
+        let alerts = alerts((0..400).map(|i| snapshot(i, if i < 300 { bedding_in(i) } else { 0.5 }, 0.0, 0.0)));
+        assert!((301..330).contains(&alerts.iter().position(|a| *a).expect("it alarms")));
     }
 
     #[test]
