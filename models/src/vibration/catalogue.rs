@@ -85,14 +85,17 @@ pub const CATALOGUE: [CatalogueEntry; 16] = [
         15.17,
         "Qiu et al., J. Sound Vib. 289 (2006) 1066-1090, Rexnord ZA-2115 double row, inches",
     ),
-    bearing(
-        "6804RS",
-        13,
-        3.5,
-        25.6,
-        0.0,
-        "Nectoux et al., PRONOSTIA, IEEE PHM 2012, NSK 6804RS, mm",
-    ),
+    CatalogueEntry {
+        is_certain: false,
+        ..bearing(
+            "6804RS",
+            13,
+            3.5,
+            25.6,
+            0.0,
+            "as quoted from Nectoux et al., PRONOSTIA, IEEE PHM 2012, NSK 6804RS, mm; the paper itself was not consulted",
+        )
+    },
     bearing(
         "UER204",
         8,
