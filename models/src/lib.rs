@@ -1,8 +1,8 @@
 //! From readings to detections, health and prognoses: one pure [`Engine`] per profile, one [`DeviceState`] per device.
 //!
 //! Follows the blocks of ISO 13374: state detection (limits, rates, baselines, trees), health assessment (failure modes),
-//! prognosis (trend to the failure limit). No clock, no I/O, no threads, no randomness: time and everything else is an
-//! argument, and the same calls give the same answers.
+//! prognosis (trend to the failure limit); [`vibration`] reads waveforms. No clock, no I/O, no threads, no randomness: time
+//! and everything else is an argument, and the same calls give the same answers.
 
 pub mod engine;
 pub mod evaluation;
@@ -18,6 +18,7 @@ pub mod state;
 pub mod stuck;
 pub mod trees;
 pub mod trend;
+pub mod vibration;
 pub mod waveform;
 
 pub use engine::{Engine, StepOutput};

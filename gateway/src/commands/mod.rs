@@ -4,11 +4,14 @@ mod backtest;
 mod backup;
 mod check;
 mod demo;
+mod diagnose;
 mod hash_password;
 mod history;
+mod npy;
 mod recording;
 mod run;
 mod score;
+mod score_waveform;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -25,6 +28,10 @@ Examples:
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
   forewarn score --input DIR --output SCORED     what the engine says of recorded data
   forewarn backtest --input DIR --labels EVENTS  how often it would have fired, how early, and what it would have missed
+  forewarn score --waveform snapshots.npy --sample-rate 25600 --output scores.csv
+                                                 when a bearing began to fail
+  forewarn diagnose --waveform recording.npy --sample-rate 12000 --rpm 1797 --bearing 6205
+                                                 what is wrong with it
 
 Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
 Logs: FOREWARN_LOG=debug, or e.g. FOREWARN_LOG=info,gateway::listener=debug
@@ -61,6 +68,8 @@ enum Command {
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
     Restore(backup::RestoreArguments),
+    /// Names the fault in a recorded vibration, with what the verdict rests on.
+    Diagnose(diagnose::Arguments),
     /// Reads a password from standard input and prints its hash for `[[listener.users]]`.
     HashPassword,
 }
@@ -75,6 +84,7 @@ pub fn set_up_logging(line: &CommandLine) {
             | Command::History(_)
             | Command::Backup(_)
             | Command::Restore(_)
+            | Command::Diagnose(_)
             | Command::HashPassword => "info",
         })
     });
@@ -99,6 +109,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::HashPassword => hash_password::run(),
     }
 }
@@ -125,4 +136,12 @@ struct DataFolder {
     /// The data folder of the gateway.
     #[arg(long, default_value = "forewarn-data", env = "FOREWARN__DATA")]
     data: PathBuf,
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        Ok(_) | Err(_) => Err("a number above 0 is needed".to_owned()),
+    }
 }

@@ -1,6 +1,7 @@
 //! `forewarn score`: what the live engine would have said of recorded data, row by row.
 
 use super::recording::{RecordingArguments, on_all};
+use super::score_waveform::{self, WaveformArguments};
 use crate::recorded::{InputFile, Inputs, Player, output_for, write_whole};
 use anyhow::Context;
 use device_sim::table::{Row, Table};
@@ -14,6 +15,7 @@ Examples:
   forewarn score --input machine.csv --output scored.csv
   forewarn score --input recordings --output scored --ignore label --train-rows 400
   forewarn score --input test.csv --train normal.csv --output scored.csv
+  forewarn score --waveform snapshots.npy --sample-rate 25600 --output scored.csv
 
 Reads CSV (.csv, .csv.gz, also a folder of them): a header, one time column (found, or --time; without one rows are a
 second apart), every other numeric column is a metric of one device. Each row goes through the engine that judges live
@@ -26,18 +28,27 @@ Row i depends on rows up to i only. Without --train it starts cold and learns; w
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A .csv or .csv.gz file, or a folder with such files in it.
-    #[arg(long)]
-    input: PathBuf,
+    #[arg(long, required_unless_present = "waveform", conflicts_with = "waveform")]
+    input: Option<PathBuf>,
     /// Where the result goes: a file, or for a folder the same paths below this one.
     #[arg(long)]
     output: PathBuf,
     #[command(flatten)]
     recording: RecordingArguments,
+    #[command(flatten)]
+    waveform: WaveformArguments,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(waveform) = &arguments.waveform.waveform {
+        return score_waveform::run(waveform, &arguments.waveform, &arguments.output);
+    }
+    let input = arguments
+        .input
+        .as_deref()
+        .context("nothing to score: give --input or --waveform")?;
     let profile = arguments.recording.profile()?;
-    let inputs = Inputs::find(&arguments.input)?;
+    let inputs = Inputs::find(input)?;
     let scored = on_all(&inputs.files, |file, bar| {
         let output = output_for(&arguments.output, &inputs, file);
         let notes = score_file(&arguments.recording, &profile, file, &output);
