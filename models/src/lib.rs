@@ -5,14 +5,17 @@
 //! argument, and the same calls give the same answers.
 
 pub mod baseline;
+pub mod boost;
 pub mod engine;
 pub mod ewma;
 pub mod explain;
 pub mod life;
 pub mod limit;
 pub mod maintenance;
+pub mod matrix;
 mod plan;
 pub mod rate;
+pub mod seeded;
 pub mod state;
 pub mod stuck;
 pub mod trees;
