@@ -9,6 +9,8 @@ pub mod boost;
 pub mod engine;
 pub mod ewma;
 pub mod explain;
+pub mod kernel;
+pub mod learned_life;
 pub mod life;
 pub mod limit;
 pub mod maintenance;
@@ -21,6 +23,7 @@ pub mod stuck;
 pub mod trees;
 pub mod trend;
 pub mod waveform;
+pub mod workers;
 
 pub use engine::{Engine, StepOutput};
 pub use explain::{DeviceSnapshot, Explanation, Learning, MetricSnapshot, ModeSnapshot};

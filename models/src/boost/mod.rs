@@ -35,6 +35,8 @@ pub struct BoostSettings {
     pub column_share: f64,
     /// Ridge on the values of leaves, in units of the hessian (rows, for squared loss).
     pub ridge: f64,
+    /// The only columns to look at; all if missing.
+    pub only: Option<Vec<usize>>,
     /// Where the draws of rows and columns start from.
     pub seed: u64,
 }
@@ -49,6 +51,7 @@ impl Default for BoostSettings {
             row_share: 0.8,
             column_share: 0.5,
             ridge: 1.0,
+            only: None,
             seed: 0,
         }
     }
@@ -84,14 +87,20 @@ impl Ensemble {
             trees: Vec::with_capacity(settings.rounds * outputs),
         };
         let count = rows.len().min(targets.len());
-        if count == 0 || binned.columns() == 0 {
+        if count == 0 {
             return ensemble;
         }
         let mut random = Seeded::new(settings.seed, 0);
         let mut sums: Vec<f32> = ensemble.base.iter().cycle().take(count * outputs).copied().collect();
         let mut gradients = vec![[0.0f32; 2]; count];
         let mut order: Vec<u32> = (0..count as u32).collect();
-        let mut columns: Vec<usize> = (0..binned.columns()).collect();
+        let mut columns: Vec<usize> = match &settings.only {
+            None => (0..binned.columns()).collect(),
+            Some(only) => only.iter().copied().filter(|column| *column < binned.columns()).collect(),
+        };
+        if columns.is_empty() {
+            return ensemble;
+        }
         let bag = ((count as f64 * settings.row_share).ceil() as usize).clamp(1, count);
         let drawn = ((columns.len() as f64 * settings.column_share).ceil() as usize).clamp(1, columns.len());
         let mut grower = Grower::new(binned, rows, settings);
