@@ -87,7 +87,11 @@ impl KernelRidge {
             let mean = values().sum::<f64>() / count;
             let deviation = (values().map(|v| (v - mean).powi(2)).sum::<f64>() / count).sqrt();
             model.mean.push(mean as f32);
-            let scale = if deviation > 1e-9 * (1.0 + mean.abs()) { 1.0 / deviation } else { 0.0 };
+            let scale = if deviation > 1e-9 * (1.0 + mean.abs()) {
+                1.0 / deviation
+            } else {
+                0.0
+            };
             model.scale.push(scale as f32);
         }
         let width = columns.len();

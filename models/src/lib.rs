@@ -6,6 +6,8 @@
 
 pub mod baseline;
 pub mod boost;
+pub mod bundle;
+pub mod classes;
 pub mod engine;
 pub mod ewma;
 pub mod explain;

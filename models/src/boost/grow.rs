@@ -44,8 +44,15 @@ struct Split {
 
 /// The tree while it grows.
 enum Part {
-    Leaf { value: f32, members: Vec<u32> },
-    Split { column: usize, split: Split, children: [usize; 2] },
+    Leaf {
+        value: f32,
+        members: Vec<u32>,
+    },
+    Split {
+        column: usize,
+        split: Split,
+        children: [usize; 2],
+    },
     Open,
 }
 
@@ -136,7 +143,8 @@ impl<'a> Grower<'a> {
         self.gathered.clear();
         self.gathered.extend(members.iter().map(|i| gradients[*i as usize]));
         self.places.clear();
-        self.places.extend(members.iter().map(|i| self.rows[*i as usize] as u32));
+        self.places
+            .extend(members.iter().map(|i| self.rows[*i as usize] as u32));
         let mut sums = vec![[0.0; 3]; columns.len() * SLOTS];
         for (sums, column) in sums.chunks_exact_mut(SLOTS).zip(columns) {
             let bins = self.binned.bins(*column);

@@ -96,7 +96,11 @@ impl Ensemble {
         let mut order: Vec<u32> = (0..count as u32).collect();
         let mut columns: Vec<usize> = match &settings.only {
             None => (0..binned.columns()).collect(),
-            Some(only) => only.iter().copied().filter(|column| *column < binned.columns()).collect(),
+            Some(only) => only
+                .iter()
+                .copied()
+                .filter(|column| *column < binned.columns())
+                .collect(),
         };
         if columns.is_empty() {
             return ensemble;

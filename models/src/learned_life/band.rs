@@ -92,7 +92,11 @@ impl Band {
         let span = high.at - low.at;
         let share = if span > 0.0 { (predicted - low.at) / span } else { 0.0 };
         let mix = |a: f32, b: f32| a + share * (b - a);
-        (mix(low.p10, high.p10), mix(low.point, high.point), mix(low.p90, high.p90))
+        (
+            mix(low.p10, high.p10),
+            mix(low.point, high.point),
+            mix(low.p90, high.p90),
+        )
     }
 
     /// Whether a band that was read from a file can be used.

@@ -126,7 +126,12 @@ impl UnitState {
         self.last.copy_from_slice(&values);
         self.rows += 1;
         let [short, mid, long] = [self.windows.short, self.windows.mid, self.windows.long].map(usize::from);
-        for ((level, gathered), window) in self.levels.iter_mut().zip(&mut self.gathered).zip([short, mid, 2 * long]) {
+        for ((level, gathered), window) in self
+            .levels
+            .iter_mut()
+            .zip(&mut self.gathered)
+            .zip([short, mid, 2 * long])
+        {
             // the exponential mean with the same centre of gravity as a window
             let share = 2.0 / (window as f64 + 1.0);
             *gathered += share * (1.0 - *gathered);
@@ -205,7 +210,11 @@ impl UnitState {
         let mean = sum / n;
         let spread = (squares / n - mean * mean).max(0.0).sqrt();
         // two rows have a slope of noise
-        let slope = if count > 2 { moments * 12.0 / (n * (n * n - 1.0)) * length as f64 } else { 0.0 };
+        let slope = if count > 2 {
+            moments * 12.0 / (n * (n * n - 1.0)) * length as f64
+        } else {
+            0.0
+        };
         (mean, spread, slope)
     }
 }
@@ -242,8 +251,14 @@ mod tests {
         assert_eq!(found.len(), PER_METRIC + 1);
         // one standard deviation of 0..100 is 28.87
         let step = 1.0 / 28.866;
-        assert!((found[7] - 15.0 * step).abs() < 1e-3 && (found[8] - 30.0 * step).abs() < 1e-3, "{found:?}");
-        assert!((found[1] - found[0] + 2.0 * step).abs() < 1e-3, "the mean of five lags by two");
+        assert!(
+            (found[7] - 15.0 * step).abs() < 1e-3 && (found[8] - 30.0 * step).abs() < 1e-3,
+            "{found:?}"
+        );
+        assert!(
+            (found[1] - found[0] + 2.0 * step).abs() < 1e-3,
+            "the mean of five lags by two"
+        );
         assert!(found[4] < found[3] && found[3] < found[2] && found[2] < found[0]);
         assert_eq!(found[PER_METRIC], 99.0);
     }

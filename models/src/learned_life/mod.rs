@@ -126,9 +126,7 @@ impl LifeModel {
         let mixed = match &self.kernel {
             None => trees,
             Some(kernel) => {
-                let smooth = kernel
-                    .predict(features, &mut space.kernel)
-                    .clamp(0.0, self.horizon);
+                let smooth = kernel.predict(features, &mut space.kernel).clamp(0.0, self.horizon);
                 trees + self.kernel_share * (smooth - trees)
             }
         };
@@ -138,6 +136,11 @@ impl LifeModel {
     /// Metrics and settings that a row must have.
     pub fn columns(&self) -> (usize, usize) {
         (self.view.conditions.metrics(), self.view.conditions.settings())
+    }
+
+    /// The same for a model that was read from a file, if it hangs together.
+    pub fn columns_if_sound(&self) -> Option<(usize, usize)> {
+        self.is_sound().then(|| self.columns())
     }
 
     /// Operating conditions found.

@@ -106,7 +106,11 @@ impl SlowLearner {
         let direction = |i: usize| {
             let column = directions.column(i);
             // the sign of an eigenvector is chance: the largest part is made positive
-            let largest = column.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
+            let largest = column
+                .iter()
+                .copied()
+                .max_by(|a, b| a.abs().total_cmp(&b.abs()))
+                .unwrap_or(1.0);
             column.iter().map(|v| (v * largest.signum()) as f32).collect()
         };
         Some(Slow((0..kept).map(direction).collect()))

@@ -224,7 +224,9 @@ fn fit(ages: &Ages, units: usize, settings: &LifeSettings, workers: &impl Worker
     let binned = boost::bin(&ages.features);
     let job = |number: usize| {
         let (set, part) = (number / each, number % each);
-        let rows: Vec<usize> = (0..ages.unit.len()).filter(|row| folds[ages.unit[*row]] != set).collect();
+        let rows: Vec<usize> = (0..ages.unit.len())
+            .filter(|row| folds[ages.unit[*row]] != set)
+            .collect();
         let targets: Vec<f32> = rows.iter().map(|row| ages.targets[*row]).collect();
         let weights: Vec<f32> = rows.iter().map(|row| ages.weights[*row]).collect();
         match part < bags {
