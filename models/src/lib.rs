@@ -25,6 +25,7 @@ pub mod stuck;
 pub mod trees;
 pub mod trend;
 pub mod waveform;
+pub mod weibull;
 pub mod workers;
 
 pub use engine::{Engine, StepOutput};

@@ -5,7 +5,9 @@ mod check;
 mod demo;
 mod hash_password;
 mod history;
+mod predict;
 mod run;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -19,6 +21,8 @@ Examples:
   forewarn check --config forewarn.toml          every mistake of a configuration, with file and line
   forewarn run --config forewarn.toml            the gateway
   forewarn history count --data forewarn-data    how many readings are recorded
+  forewarn train life --data runs.csv --format csv --out life.model
+  forewarn predict life --model life.model --data now.csv --format csv --out left.csv
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
 
 Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
@@ -48,6 +52,12 @@ enum Command {
     /// Counts or exports recorded readings; also while the gateway runs.
     #[command(subcommand)]
     History(history::Command),
+    /// Learns a model from recorded data: the time left from runs to failure, or fault classes from labelled rows.
+    #[command(subcommand)]
+    Train(train::Command),
+    /// Applies a model that `train` wrote to other data.
+    #[command(subcommand)]
+    Predict(predict::Command),
     /// Copies a data folder, consistent, also while the gateway runs.
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
@@ -64,6 +74,8 @@ pub fn set_up_logging(line: &CommandLine) {
             Command::Run(_)
             | Command::Check(_)
             | Command::History(_)
+            | Command::Train(_)
+            | Command::Predict(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::HashPassword => "info",
@@ -86,6 +98,8 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Run(arguments) => on_runtime(run::run(arguments)),
         Command::Check(arguments) => check::run(&arguments),
         Command::History(command) => history::run(command),
+        Command::Train(command) => train::run(command),
+        Command::Predict(command) => predict::run(command),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::HashPassword => hash_password::run(),

@@ -56,10 +56,10 @@ impl Default for LifeSettings {
         LifeSettings {
             horizon: None,
             folds: 5,
-            bags: 2,
+            bags: 4,
             rounds: 300,
             kernel_share: 0.25,
-            point_quantile: 0.45,
+            point_quantile: 0.48,
             seed: 1,
         }
     }

@@ -17,7 +17,7 @@ const LEAST_UNITS: usize = 4;
 /// Most rows that are learned from; ages are then taken evenly.
 const MOST_ROWS: usize = 60_000;
 /// Share of the life that nine units in ten reach: so nearly every unit shows what healthy is before the horizon begins.
-const HORIZON_SHARE: f64 = 0.8;
+const HORIZON_SHARE: f64 = 0.75;
 /// Rows far beyond the horizon all say "healthy" and would drown the rest: time left in horizons, and the weight below it.
 const WEIGHTS: [(f64, f32); 2] = [(1.2, 1.0), (1.6, 0.3)];
 
