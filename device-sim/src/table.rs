@@ -137,22 +137,7 @@ impl Table {
     /// # Errors
     /// If there is no usable header, or the named time column does not exist.
     pub fn open(bytes: impl Read + Send + 'static, options: TableOptions) -> Result<Table, TableError> {
-        let mut bytes = BufReader::new(bytes);
-        let is_gzip = bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        let mut text: BufReader<Box<dyn Read + Send>> = if is_gzip {
-            BufReader::with_capacity(64 * 1024, Box::new(MultiGzDecoder::new(bytes)))
-        } else {
-            BufReader::with_capacity(64 * 1024, Box::new(bytes))
-        };
-        let head = text.fill_buf()?;
-        let bom = usize::from(head.starts_with(b"\xef\xbb\xbf")) * 3;
-        let delimiter = options.delimiter.unwrap_or_else(|| sniff_delimiter(&head[bom..]));
-        text.consume(bom);
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .trim(csv::Trim::All)
-            .flexible(options.keeps_every_row)
-            .from_reader(Box::new(text) as Box<dyn Read + Send>);
+        let mut reader = records(bytes, options.delimiter, options.keeps_every_row)?;
         let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
         if header.is_empty() || header.len() > options.max_columns {
             return Err(TableError::Header(format!(
@@ -294,6 +279,45 @@ impl Iterator for Table {
             }
         }
     }
+}
+
+/// Text from bytes that may be gzip, which is known by its first two bytes; a byte order mark is left out.
+///
+/// # Errors
+/// If the first bytes cannot be read.
+pub fn text(bytes: impl Read + Send + 'static) -> std::io::Result<BufReader<Box<dyn Read + Send>>> {
+    let mut bytes = BufReader::new(bytes);
+    let is_gzip = bytes.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    let mut text: BufReader<Box<dyn Read + Send>> = if is_gzip {
+        BufReader::with_capacity(64 * 1024, Box::new(MultiGzDecoder::new(bytes)))
+    } else {
+        BufReader::with_capacity(64 * 1024, Box::new(bytes))
+    };
+    let bom = usize::from(text.fill_buf()?.starts_with(b"\xef\xbb\xbf")) * 3;
+    text.consume(bom);
+    Ok(text)
+}
+
+/// Records of a `.csv` or `.csv.gz` file with a header; without a delimiter the one that the header has most of. Flexible:
+/// rows may have more or fewer cells than the header.
+///
+/// # Errors
+/// If the first bytes cannot be read.
+pub fn records(
+    bytes: impl Read + Send + 'static,
+    delimiter: Option<u8>,
+    is_flexible: bool,
+) -> std::io::Result<csv::Reader<Box<dyn Read + Send>>> {
+    let mut text = text(bytes)?;
+    let delimiter = match delimiter {
+        Some(delimiter) => delimiter,
+        None => sniff_delimiter(text.fill_buf()?),
+    };
+    Ok(csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .trim(csv::Trim::All)
+        .flexible(is_flexible)
+        .from_reader(Box::new(text)))
 }
 
 /// The delimiter that the header has most of, outside quotes; comma if there is none.

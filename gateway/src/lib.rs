@@ -13,6 +13,7 @@ pub mod failpoint;
 pub mod history;
 pub mod ingest;
 pub mod intake;
+pub mod learning;
 pub mod ledger;
 pub mod listener;
 pub mod outbound;

@@ -8,10 +8,12 @@ mod diagnose;
 mod hash_password;
 mod history;
 mod npy;
+mod predict;
 mod recording;
 mod run;
 mod score;
 mod score_waveform;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -25,6 +27,8 @@ Examples:
   forewarn check --config forewarn.toml          every mistake of a configuration, with file and line
   forewarn run --config forewarn.toml            the gateway
   forewarn history count --data forewarn-data    how many readings are recorded
+  forewarn train life --data runs.csv --format csv --out life.model
+  forewarn predict life --model life.model --data now.csv --format csv --out left.csv
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
   forewarn score --input DIR --output SCORED     what the engine says of recorded data
   forewarn backtest --input DIR --labels EVENTS  how often it would have fired, how early, and what it would have missed
@@ -64,6 +68,12 @@ enum Command {
     Score(score::Arguments),
     /// How often would this have fired? Plays recorded history and compares the alarms with what happened.
     Backtest(backtest::Arguments),
+    /// Learns a model from recorded data: the time left from runs to failure, or fault classes from labelled rows.
+    #[command(subcommand)]
+    Train(train::Command),
+    /// Applies a model that `train` wrote to other data.
+    #[command(subcommand)]
+    Predict(predict::Command),
     /// Copies a data folder, consistent, also while the gateway runs.
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
@@ -82,6 +92,8 @@ pub fn set_up_logging(line: &CommandLine) {
             Command::Run(_)
             | Command::Check(_)
             | Command::History(_)
+            | Command::Train(_)
+            | Command::Predict(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Diagnose(_)
@@ -107,6 +119,8 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::History(command) => history::run(command),
         Command::Score(arguments) => score::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Train(command) => train::run(command),
+        Command::Predict(command) => predict::run(command),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Diagnose(arguments) => diagnose::run(&arguments),

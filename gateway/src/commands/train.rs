@@ -1,0 +1,272 @@
+//! `forewarn train life|classes`: learns a model from recorded data and writes it as one file. What cross-validation found
+//! goes to standard output, progress to standard error.
+
+use crate::clock::Clock;
+use crate::learning::fingerprint_of;
+use crate::learning::labelled::{LabelColumns, read_labelled};
+use crate::learning::model_file::{save_bundle, unusable};
+use crate::learning::runs::{RunColumns, RunFormat, read_runs};
+use crate::learning::threads::{Threads, guarded};
+use models::bundle::{Bundle, BundleColumn, Description};
+use models::classes::{ClassReport, ClassSettings};
+use models::learned_life::{LifeReport, LifeSettings};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const LIFE_HELP: &str = "\
+The file holds units that ran to failure: the last row of each is the failure. `cmapss` is NASA's format (26 columns without a
+header); `csv` has a header, a column that names the unit, a column of time (numbers, or dates, which become hours), and
+metrics. Answers come in the unit of the time column. Either may be gzipped.
+
+Examples:
+  forewarn train life --data train_FD001.txt.gz --format cmapss --out engines.model
+  forewarn train life --data pumps.csv --format csv --unit pump --time hours --settings load,speed --out pumps.model";
+
+const CLASSES_HELP: &str = "\
+The file has a header. Every numeric column and every text column with few different words is learned from, except the label,
+the group, and what --ignore names. Name there what is not known when a prediction is wanted, above all other labels. Where
+rows are near copies of each other (cycles of one test run), name a --group, or the report is too good to be true.
+
+Examples:
+  forewarn train classes --data milling.csv --label failure --ignore cause_a,cause_b --out milling.model
+  forewarn train classes --data cycles.csv --label valve --group test_run --out valve.model --json";
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Learns how much time is left, from units that ran to failure.
+    #[command(after_help = LIFE_HELP)]
+    Life(LifeArguments),
+    /// Learns fault classes from labelled rows.
+    #[command(after_help = CLASSES_HELP)]
+    Classes(ClassArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArguments {
+    /// The file with the units; may be gzipped.
+    #[arg(long)]
+    pub(super) data: PathBuf,
+    /// How it is laid out.
+    #[arg(long)]
+    pub(super) format: RunFormat,
+    /// Column that names the unit (csv); without it `unit`, `machine`, `device` and the like.
+    #[arg(long)]
+    pub(super) unit: Option<String>,
+    /// Column that tells time or age (csv); without it `cycle`, `time`, `hours` and the like.
+    #[arg(long)]
+    pub(super) time: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LifeArguments {
+    #[command(flatten)]
+    runs: RunArguments,
+    /// Columns that set the operating condition, such as load or speed (csv); separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    settings: Vec<String>,
+    /// Columns to leave out (csv); separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// Beyond this time left a unit counts as simply healthy; without it found from the lives.
+    #[arg(long)]
+    horizon: Option<f64>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ClassArguments {
+    /// The table of labelled rows; may be gzipped.
+    #[arg(long)]
+    data: PathBuf,
+    /// Column that holds the class.
+    #[arg(long)]
+    label: String,
+    /// Column whose equal values belong together: such rows are held back together.
+    #[arg(long)]
+    group: Option<String>,
+    /// Columns to leave out; separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    ignore: Vec<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+struct Output {
+    /// The model file to write; one that stands there is replaced.
+    #[arg(long)]
+    out: PathBuf,
+    /// What the model is called; without it the name of the file.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where random draws start from; equal seeds give equal models.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The report as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Output {
+    fn name(&self) -> String {
+        let of_file = || self.out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        self.name.clone().or_else(of_file).unwrap_or_else(|| "model".to_owned())
+    }
+
+    fn description(&self, data: &Path, columns: impl Iterator<Item = String>) -> anyhow::Result<Description> {
+        let column = |name| BundleColumn { name, unit: None };
+        Ok(Description {
+            name: self.name(),
+            columns: columns.map(column).collect(),
+            profile: None,
+            span: None,
+            rows: 0,
+            units: 0,
+            data_fingerprint: fingerprint_of(data)?,
+            figures: Vec::new(),
+            made_at: Clock::System.now(),
+        })
+    }
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Life(arguments) => life(&arguments),
+        Command::Classes(arguments) => classes(&arguments),
+    }
+}
+
+fn life(arguments: &LifeArguments) -> anyhow::Result<ExitCode> {
+    let LifeArguments { runs, output, .. } = arguments;
+    let columns = RunColumns {
+        unit: runs.unit.clone(),
+        time: runs.time.clone(),
+        settings: arguments.settings.clone(),
+        ignore: arguments.ignore.clone(),
+    };
+    let read = read_runs(&runs.data, runs.format, &columns, None)?;
+    let settings = LifeSettings {
+        horizon: arguments.horizon,
+        seed: output.seed,
+        ..LifeSettings::default()
+    };
+    let workers = Threads {
+        what: "learning the time left",
+    };
+    let (model, report) = guarded(|| models::learned_life::train(&read.units, read.metrics, &settings, &workers))??;
+    let description = Description {
+        rows: report.rows as u64,
+        units: report.units as u64,
+        figures: figures_of_life(&report),
+        ..output.description(&runs.data, read.columns.into_iter())?
+    };
+    let bundle = Bundle::of_life(&model, description).map_err(unusable(&output.out))?;
+    save_bundle(&bundle, &output.out)?;
+    tell(output, &bundle, &[])
+}
+
+fn figures_of_life(report: &LifeReport) -> Vec<(String, f64)> {
+    let figures = [
+        ("conditions", report.conditions as f64),
+        ("metrics", report.metrics as f64),
+        ("horizon", report.horizon),
+        ("rmse", report.rmse),
+        ("rmse_capped", report.rmse_capped),
+        ("mae", report.mae),
+        ("late_share", report.late_share),
+        ("band_share", report.band_share),
+    ];
+    figures.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
+    let output = &arguments.output;
+    let columns = LabelColumns {
+        label: arguments.label.clone(),
+        group: arguments.group.clone(),
+        ignore: arguments.ignore.clone(),
+    };
+    let table = read_labelled(&arguments.data, &columns)?;
+    let settings = ClassSettings {
+        seed: output.seed,
+        ..ClassSettings::default()
+    };
+    let workers = Threads {
+        what: "learning classes",
+    };
+    let (model, report) = guarded(|| models::classes::train(&table, &settings, &workers))??;
+    let description = Description {
+        rows: report.rows,
+        units: report.groups,
+        figures: figures_of_classes(&report),
+        ..output.description(&arguments.data, table.columns.iter().map(|c| c.name.clone()))?
+    };
+    let bundle = Bundle::of_classes(&model, description).map_err(unusable(&output.out))?;
+    save_bundle(&bundle, &output.out)?;
+    tell(output, &bundle, &report.classes)
+}
+
+fn figures_of_classes(report: &ClassReport) -> Vec<(String, f64)> {
+    let figures = [
+        ("accuracy", report.accuracy),
+        ("macro_f1", report.macro_f1),
+        ("calibration_error", report.calibration_error),
+    ];
+    figures.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+/// Prints what was learned and how well it did on rows that were held back.
+fn tell(output: &Output, bundle: &Bundle, classes: &[models::classes::ClassFigures]) -> anyhow::Result<ExitCode> {
+    let description = bundle.description();
+    let mut out = std::io::stdout().lock();
+    if output.json {
+        let figures: serde_json::Map<String, serde_json::Value> = description
+            .figures
+            .iter()
+            .map(|(name, value)| (name.clone(), (*value).into()))
+            .collect();
+        let of_class = |c: &models::classes::ClassFigures| {
+            serde_json::json!({
+                "class": c.class, "rows": c.rows, "precision": c.precision, "recall": c.recall, "f1": c.f1,
+            })
+        };
+        let report = serde_json::json!({
+            "model": bundle.version_id(), "kind": bundle.kind().to_string(), "rows": description.rows,
+            "units": description.units, "data_fingerprint": format!("{:016x}", description.data_fingerprint),
+            "columns": description.columns.iter().map(|c| &c.name).collect::<Vec<_>>(),
+            "cross_validated": figures, "classes": classes.iter().map(of_class).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{report}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(
+        out,
+        "model {} of {} rows, {} units",
+        bundle.version_id(),
+        description.rows,
+        description.units
+    )?;
+    writeln!(out, "held back in cross-validation:")?;
+    for (name, value) in &description.figures {
+        writeln!(out, "  {name:<18} {value:>10.3}")?;
+    }
+    if !classes.is_empty() {
+        writeln!(
+            out,
+            "  {:<18} {:>10} {:>10} {:>10} {:>10}",
+            "class", "rows", "precision", "recall", "f1"
+        )?;
+    }
+    for c in classes {
+        let name: String = c.class.chars().take(18).collect();
+        writeln!(
+            out,
+            "  {name:<18} {:>10} {:>10.3} {:>10.3} {:>10.3}",
+            c.rows, c.precision, c.recall, c.f1
+        )?;
+    }
+    writeln!(out, "written to {}", output.out.display())?;
+    Ok(ExitCode::SUCCESS)
+}
