@@ -168,7 +168,10 @@ fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     eprintln!("{} values written", summary.points);
     if summary.damaged_chunks > 0 {
-        eprintln!("{} chunks of history cannot be read and are missing", summary.damaged_chunks);
+        eprintln!(
+            "{} chunks of history cannot be read and are missing",
+            summary.damaged_chunks
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

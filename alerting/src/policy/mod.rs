@@ -2,15 +2,22 @@
 //!
 //! Every figure of the service handbooks is a default here. No I/O: the gateway reads the file.
 
-use crate::calendar::{Calendar, Hours, parse_time_of_day, parse_zone};
+mod clocks;
+mod hours;
+
+#[cfg(test)]
+mod tests;
+
+pub use clocks::{ClassClocks, ClocksConfig};
+pub use hours::{CalendarConfig, Day};
+
+use crate::calendar::{Calendar, Hours};
 use crate::clock::{ClockKind, Target};
 use crate::risk::RiskConfig;
 use crate::ticket::TicketClass;
 use domain::checked::Problem;
 use domain::{Millis, RiskLevel, Timestamp};
-use jiff::civil::Weekday;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// The longest time a clock or a shelving may be set to, in minutes: ten years.
 const MOST_MINUTES: u32 = 10 * 366 * 24 * 60;
@@ -29,104 +36,6 @@ pub struct AlertingConfig {
     pub alarms: AlarmsConfig,
     /// When tickets open and of which kind they are.
     pub tickets: TicketsConfig,
-}
-
-/// Clocks by class of ticket.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClocksConfig {
-    /// Default: first response 30 min, on site 2 h, resolution 24 h.
-    pub emergency: ClassClocks,
-    /// Default: first response 1 h, on site (first handling) 24 h, resolution 72 h.
-    pub key: ClassClocks,
-    /// Default: first response 1 h, resolution 24 h.
-    pub ordinary: ClassClocks,
-    /// Default: none but the due date.
-    pub planned: ClassClocks,
-    /// Warned when this share (0 to 1) of the time is used.
-    pub warn_at_share: f64,
-}
-
-impl Default for ClocksConfig {
-    fn default() -> Self {
-        ClocksConfig {
-            emergency: ClassClocks::default(),
-            key: ClassClocks::default(),
-            ordinary: ClassClocks::default(),
-            planned: ClassClocks::default(),
-            warn_at_share: 0.75,
-        }
-    }
-}
-
-/// The clocks of one class. What is not given is the default of the class; 0 minutes: there is no such clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClassClocks {
-    /// Until somebody takes it up.
-    pub first_response_min: Option<u32>,
-    /// Until work on site begins.
-    pub on_site_min: Option<u32>,
-    /// Until the work is done.
-    pub resolution_min: Option<u32>,
-    /// Which time counts; default: day and night.
-    pub hours: Option<Hours>,
-}
-
-/// Working hours. Default: 09:00 to 18:00 from Monday to Friday, UTC.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CalendarConfig {
-    /// `UTC`, an offset such as `+08:00`, or a POSIX rule such as `CET-1CEST,M3.5.0,M10.5.0/3`.
-    pub time_zone: String,
-    /// Working days.
-    pub days: Vec<Day>,
-    /// Local time of opening, `09:00`.
-    pub from: String,
-    /// Local time of closing, `18:00`; `24:00` is the end of the day.
-    pub until: String,
-    /// Days without work, `2026-10-01`.
-    pub holidays: Vec<String>,
-}
-
-impl Default for CalendarConfig {
-    fn default() -> Self {
-        CalendarConfig {
-            time_zone: "UTC".into(),
-            days: vec![Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday],
-            from: "09:00".into(),
-            until: "18:00".into(),
-            holidays: Vec::new(),
-        }
-    }
-}
-
-/// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)] // the names say it
-pub enum Day {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
-}
-
-impl Day {
-    fn weekday(self) -> Weekday {
-        match self {
-            Day::Monday => Weekday::Monday,
-            Day::Tuesday => Weekday::Tuesday,
-            Day::Wednesday => Weekday::Wednesday,
-            Day::Thursday => Weekday::Thursday,
-            Day::Friday => Weekday::Friday,
-            Day::Saturday => Weekday::Saturday,
-            Day::Sunday => Weekday::Sunday,
-        }
-    }
 }
 
 /// What operators may do with alarms.
@@ -334,138 +243,4 @@ fn too_long(path: String, minutes: u32) -> Problem {
         path,
         format!("{minutes} minutes; at most {MOST_MINUTES} (ten years) are expected"),
     )
-}
-
-impl CalendarConfig {
-    fn check(&self) -> Result<Calendar, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut take = |path: &str, message: String| problems.push(Problem::at(format!("calendar.{path}"), message));
-        let zone = parse_zone(&self.time_zone);
-        if zone.is_none() {
-            let expected = "`UTC`, an offset such as `+08:00` or a POSIX rule such as `CET-1CEST,M3.5.0,M10.5.0/3`";
-            take(
-                "time_zone",
-                format!("{:?} is no time zone; {expected} is expected", self.time_zone),
-            );
-        }
-        let time = |text: &str| parse_time_of_day(text);
-        let (from, until) = (time(&self.from), time(&self.until));
-        for (path, text, found) in [("from", &self.from, from), ("until", &self.until, until)] {
-            if found.is_none() {
-                take(
-                    path,
-                    format!("{text:?} is no time of day; one such as `09:00` is expected"),
-                );
-            }
-        }
-        if let (Some(from), Some(until)) = (from, until)
-            && from >= until
-        {
-            take("until", format!("{} is not later than {}", self.until, self.from));
-        }
-        if self.days.is_empty() {
-            take("days", "no working days; at least one is expected".into());
-        }
-        let mut holidays = BTreeSet::new();
-        for (i, text) in self.holidays.iter().enumerate() {
-            match text.parse() {
-                Ok(date) => {
-                    holidays.insert(date);
-                }
-                Err(_) => take(
-                    &format!("holidays[{i}]"),
-                    format!("{text:?} is no date; one such as `2026-10-01` is expected"),
-                ),
-            }
-        }
-        let days: Vec<Weekday> = self.days.iter().map(|d| d.weekday()).collect();
-        match (zone, from, until) {
-            (Some(zone), Some(from), Some(until)) if problems.is_empty() => {
-                Calendar::new(zone, &days, from, until, holidays)
-                    .ok_or_else(|| vec![Problem::at("calendar", "nothing would ever count as working time")])
-            }
-            (Some(_) | None, Some(_) | None, Some(_) | None) => Err(problems),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::checked::{from_tree, tree_of};
-
-    fn paths(text: &str) -> Vec<String> {
-        let config: AlertingConfig = from_tree(tree_of(text).unwrap()).unwrap();
-        config.problems().into_iter().map(|p| p.path).collect()
-    }
-
-    #[test]
-    fn the_defaults_are_sound() {
-        assert_eq!(AlertingConfig::default().problems(), []);
-    }
-
-    #[test]
-    fn all_mistakes_come_at_once() {
-        let text = r#"
-            [risk]
-            horizon_days = 0
-            [clocks]
-            warn_at_share = 2
-            [clocks.key]
-            on_site_min = 4000000000
-            [calendar]
-            time_zone = "Mars"
-            from = "9"
-            days = []
-            holidays = ["2026-02-30"]
-            [alarms]
-            shelving_limit_min = 0
-        "#;
-        let expected = [
-            "risk.horizon_days",
-            "clocks.warn_at_share",
-            "clocks.key.on_site_min",
-            "alarms.shelving_limit_min",
-            "calendar.time_zone",
-            "calendar.from",
-            "calendar.days",
-            "calendar.holidays[0]",
-        ];
-        assert_eq!(paths(text), expected);
-    }
-
-    #[test]
-    fn a_class_keeps_the_clocks_that_a_site_does_not_name() {
-        let text = "[clocks.emergency]\nfirst_response_min = 15\non_site_min = 0\nhours = \"working\"";
-        let config: AlertingConfig = from_tree(tree_of(text).unwrap()).unwrap();
-        let policy = config.check().unwrap();
-        let found: Vec<_> = policy
-            .targets(TicketClass::Emergency, None, Timestamp(0))
-            .into_iter()
-            .map(|(kind, target)| match target {
-                Target::Within { budget, hours, .. } => (kind, budget, hours),
-                Target::By { .. } => panic!("no due date was given"),
-            })
-            .collect();
-        assert_eq!(
-            found,
-            [
-                (ClockKind::FirstResponse, Millis::minutes(15), Hours::Working),
-                (ClockKind::Resolution, Millis::hours(24), Hours::Working)
-            ]
-        );
-    }
-
-    #[test]
-    fn a_matrix_comes_from_toml() {
-        let text = r#"
-            risk.matrix = [
-                ["very_low", "very_low", "low", "low", "medium"],
-                ["very_low", "low", "medium", "medium", "high"],
-                ["low", "medium", "medium", "high", "high"],
-                ["low", "medium", "high", "high", "very_high"],
-                ["medium", "high", "high", "very_high", "high"],
-            ]"#;
-        assert_eq!(paths(text), ["risk.matrix[4][4]"]);
-    }
 }
