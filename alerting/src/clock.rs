@@ -1,7 +1,8 @@
 //! The clocks of a ticket: how long until the first answer, the visit, the solution, and what is left of it.
 //!
 //! Pausing keeps the elapsed time, a change of class keeps it too, and a clock never runs backwards, even where `now` does.
-//! A clock reports its next deadline as data; nothing here waits.
+//! Time that does not count by the calendar is never counted, so a pause over the night takes nothing off twice. All times
+//! are ours; a device's clock has no say. A clock reports its next deadline as data; nothing here waits.
 
 use crate::calendar::{Calendar, Hours};
 use domain::{Millis, Timestamp};
@@ -15,8 +16,34 @@ pub enum ClockKind {
     FirstResponse,
     /// Until work on site begins.
     OnSite,
+    /// Until the cause is known, or a good guess.
+    Diagnosis,
+    /// From the diagnosis until time, parts and cost are agreed.
+    Plan,
     /// Until the work is done.
     Resolution,
+}
+
+impl ClockKind {
+    /// All of them, in the order in which they usually end.
+    pub const ALL: [ClockKind; 5] = [
+        ClockKind::FirstResponse,
+        ClockKind::OnSite,
+        ClockKind::Diagnosis,
+        ClockKind::Plan,
+        ClockKind::Resolution,
+    ];
+
+    /// The word of the wire and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClockKind::FirstResponse => "first_response",
+            ClockKind::OnSite => "on_site",
+            ClockKind::Diagnosis => "diagnosis",
+            ClockKind::Plan => "plan",
+            ClockKind::Resolution => "resolution",
+        }
+    }
 }
 
 /// When a clock is breached.
@@ -133,7 +160,7 @@ impl Clock {
                 at,
                 in_time: self.overdue_since.is_none(),
             },
-            Run::Paused => match self.overdue_since {
+            Run::Paused => match self.overdue_at(now) {
                 Some(due_at) => ClockState::Breached { due_at },
                 None => ClockState::Paused {
                     remaining: self.remaining(calendar, now),
@@ -146,6 +173,31 @@ impl Clock {
                     remaining: self.remaining(calendar, now),
                 },
             },
+        }
+    }
+
+    /// Since when it is too late at `now`, whether or not it was met afterwards; none if in time.
+    pub fn breached_at(&self, calendar: &Calendar, now: Timestamp) -> Option<Timestamp> {
+        match self.run {
+            Run::Running { since } => Some(self.due(calendar, since)).filter(|due_at| *due_at <= now),
+            Run::Paused => self.overdue_at(now),
+            Run::Met { .. } => self.overdue_since,
+        }
+    }
+
+    /// The due date, if it has one instead of a budget.
+    pub fn due_date(&self) -> Option<Timestamp> {
+        match self.target {
+            Target::Within { .. } => None,
+            Target::By { due_at, .. } => Some(due_at),
+        }
+    }
+
+    /// When what was to be done was done.
+    pub fn met_at(&self) -> Option<Timestamp> {
+        match self.run {
+            Run::Met { at } => Some(at),
+            Run::Running { .. } | Run::Paused => None,
         }
     }
 
@@ -178,12 +230,16 @@ impl Clock {
     pub fn meet(&mut self, calendar: &Calendar, now: Timestamp) {
         match self.run {
             Run::Running { .. } => self.stop(calendar, now, Run::Met { at: now }),
-            Run::Paused => self.run = Run::Met { at: now },
+            Run::Paused => {
+                self.overdue_since = self.overdue_at(now);
+                self.run = Run::Met { at: now };
+            }
             Run::Met { .. } => {}
         }
     }
 
-    /// Another target, from `now` on; the elapsed time is kept. What the new target makes late is late from `now`.
+    /// Another target, from `now` on; the elapsed time is kept. What the new target makes late is late from `now`; a warning or
+    /// breach of the old target that the new one has not reached will be told again when it comes.
     pub fn retarget(&mut self, target: Target, calendar: &Calendar, now: Timestamp) {
         let run = self.run;
         self.stop(calendar, now, Run::Paused);
@@ -192,8 +248,12 @@ impl Clock {
             Run::Running { since } => {
                 self.run = Run::Running { since: since.max(now) };
                 self.judge(now);
+                self.told = self.told.min(self.reached(now));
             }
-            Run::Paused => self.judge(now),
+            Run::Paused => {
+                self.judge(now);
+                self.told = self.told.min(self.reached(now));
+            }
             // What was met in time stays so.
             Run::Met { at } => self.run = Run::Met { at },
         }
@@ -265,13 +325,34 @@ impl Clock {
         left.max(Millis::ZERO)
     }
 
-    /// Whether it is too late by the banked time: since when is kept, or is `now`.
+    /// Whether it is too late by the banked time: since when is kept, or is `now`. A due date is passed when it is passed.
     fn judge(&mut self, now: Timestamp) {
-        let is_late = match self.target {
-            Target::Within { budget, .. } => self.elapsed >= budget,
-            Target::By { due_at, .. } => due_at <= now,
+        self.overdue_since = match self.target {
+            Target::Within { budget, .. } if self.elapsed >= budget => self.overdue_since.or(Some(now)),
+            Target::By { due_at, .. } if due_at <= now => self.overdue_since.or(Some(due_at)),
+            Target::Within { .. } | Target::By { .. } => None,
         };
-        self.overdue_since = self.overdue_since.or(Some(now)).filter(|_| is_late);
+    }
+
+    /// Since when it is too late while it does not run; a due date passes in a pause too.
+    fn overdue_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.target {
+            Target::Within { .. } => self.overdue_since,
+            Target::By { due_at, .. } => self.overdue_since.or(Some(due_at).filter(|at| *at <= now)),
+        }
+    }
+
+    /// What there is to tell by the banked time.
+    fn reached(&self, now: Timestamp) -> Told {
+        let (is_short, is_late) = match self.target {
+            Target::Within { budget, warn_after, .. } => (self.elapsed >= warn_after, self.elapsed >= budget),
+            Target::By { due_at, warn_at } => (warn_at <= now, due_at <= now),
+        };
+        match (is_late, is_short) {
+            (true, true | false) => Told::Breach,
+            (false, true) => Told::Warning,
+            (false, false) => Told::Nothing,
+        }
     }
 
     /// Ends the present run, if there is one: banks its time and notes whether it was too late.

@@ -2,21 +2,15 @@
 
 use super::*;
 use crate::calendar::parse_zone;
-use jiff::civil::Weekday;
+use crate::calendar::tests::{CHANGES, ZONES, at, on_days, weeks, window};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 const MINUTE: i64 = 60_000;
 
-fn calendar(zone: &str, from: u16, until: u16) -> Calendar {
-    let days = [Weekday::Monday, Weekday::Wednesday, Weekday::Saturday, Weekday::Sunday];
-    // The day after the clocks change in Europe in autumn 2026.
-    let holidays = BTreeSet::from(["2026-10-26".parse().unwrap()]);
-    Calendar::new(parse_zone(zone).unwrap(), &days, from, until, holidays).unwrap()
-}
-
 fn always() -> Calendar {
-    calendar("UTC", 0, 1440)
+    let week = on_days(&[0, 1, 2, 3, 4, 5, 6], &[window(0, 1440)]);
+    Calendar::new(parse_zone("UTC").unwrap(), week, BTreeMap::new()).unwrap()
 }
 
 fn within(minutes: i64, hours: Hours) -> Target {
@@ -102,17 +96,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn equals_a_model_that_counts_minutes_across_clock_changes(
-        zone in prop_oneof![Just("UTC"), Just("+08:00"), Just("-03:30"), Just("CET-1CEST,M3.5.0,M10.5.0/3")],
-        spring in any::<bool>(),
-        (from, until) in prop_oneof![Just((540, 1080)), Just((0, 1440)), Just((370, 1333)), Just((0, 60))],
+        zone in prop::sample::select(&ZONES[..]),
+        change in prop::sample::select(&CHANGES[..]),
+        week in weeks(),
         budget in 1..4000i64,
         working in any::<bool>(),
         acts in prop::collection::vec((0..1500i64, act()), 1..9),
     ) {
-        let calendar = calendar(zone, from, until);
+        let calendar = Calendar::new(parse_zone(zone).unwrap(), week, BTreeMap::new()).unwrap();
         let hours = if working { Hours::Working } else { Hours::Always };
-        // A Friday before the clocks change: 2026-03-27 or 2026-10-23.
-        let mut now = if spring { 29_575_500 } else { 29_877_900 };
+        let mut now = at(change).0 / MINUTE + 300;
         let mut clock = Clock::start(within(budget, hours), minute(now));
         let mut model = Model { budget, hours, used: 0, runs: true, met: None, late_since: None };
         for (wait, act) in acts {
@@ -203,6 +196,64 @@ fn a_clock_never_runs_backwards_where_now_does() {
     clock.pause(&calendar, minute(50));
     clock.resume(minute(60));
     assert_eq!(clock.elapsed(&calendar, minute(70)), Millis::minutes(10));
+}
+
+#[test]
+fn a_pause_over_the_night_takes_nothing_off_twice() {
+    let calendar = crate::calendar::tests::office("Europe/Berlin");
+    let mut clock = Clock::start(within(240, Hours::Working), at("2026-10-23T16:00:00+02:00"));
+    // On hold from Friday afternoon over the weekend in which the clocks change, until Monday before noon.
+    clock.pause(&calendar, at("2026-10-23T17:00:00+02:00"));
+    clock.resume(at("2026-10-26T11:00:00+01:00"));
+    let due_at = clock.due_at(&calendar);
+    assert_eq!(
+        due_at,
+        Some(at("2026-10-26T14:00:00+01:00")),
+        "one hour was used, three are left"
+    );
+    // And a hold of the night alone changes nothing at all.
+    let mut other = Clock::start(within(240, Hours::Working), at("2026-10-26T16:00:00+01:00"));
+    let before = other.due_at(&calendar);
+    other.pause(&calendar, at("2026-10-26T18:00:00+01:00"));
+    other.resume(at("2026-10-27T09:00:00+01:00"));
+    assert_eq!(other.due_at(&calendar), before);
+}
+
+#[test]
+fn a_longer_target_warns_again_and_a_shorter_one_tells_at_once() {
+    let calendar = always();
+    let mut clock = Clock::start(within(60, Hours::Always), minute(0));
+    assert_eq!(clock.tell(&calendar, minute(60)), Some(Told::Breach));
+    clock.retarget(within(240, Hours::Always), &calendar, minute(90));
+    assert!(matches!(clock.state(&calendar, minute(90)), ClockState::Running { .. }));
+    assert_eq!(clock.tell(&calendar, minute(179)), None);
+    assert_eq!(clock.tell(&calendar, minute(180)), Some(Told::Warning));
+    clock.retarget(within(100, Hours::Always), &calendar, minute(181));
+    assert_eq!(clock.tell(&calendar, minute(181)), Some(Told::Breach));
+    assert_eq!(
+        clock.breached_at(&calendar, minute(200)),
+        Some(minute(181)),
+        "late from the change on"
+    );
+}
+
+#[test]
+fn a_due_date_that_passes_in_a_pause_was_passed() {
+    let calendar = always();
+    let target = Target::By {
+        due_at: minute(100),
+        warn_at: minute(80),
+    };
+    let mut clock = Clock::start(target, minute(0));
+    clock.pause(&calendar, minute(10));
+    let breached = ClockState::Breached { due_at: minute(100) };
+    assert_eq!(clock.state(&calendar, minute(120)), breached);
+    clock.resume(minute(150));
+    assert_eq!(clock.state(&calendar, minute(150)), breached);
+    clock.pause(&calendar, minute(160));
+    clock.meet(&calendar, minute(170));
+    let (at, in_time) = (minute(170), false);
+    assert_eq!(clock.state(&calendar, minute(170)), ClockState::Met { at, in_time });
 }
 
 #[test]

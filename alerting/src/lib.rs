@@ -9,10 +9,12 @@ pub mod calendar;
 pub mod clock;
 pub mod condition;
 pub mod effect;
+pub mod ledger;
 pub mod policy;
 pub mod reason;
 pub mod record;
 pub mod risk;
+pub mod scope;
 pub mod ticket;
 
 pub use book::{Book, LastEpisode, Snapshot};

@@ -182,6 +182,8 @@ catalogue! {
     ClassPlanned: "Planned maintenance", "计划保养";
     ClockFirstResponse: "First response", "首次响应";
     ClockOnSite: "On site", "到场";
+    ClockDiagnosis: "Diagnosis", "诊断";
+    ClockPlan: "Repair plan", "维修方案";
     ClockResolution: "Resolution", "解决";
     ClockMet: "met", "已达成";
     ClockPaused: "paused", "已暂停";
@@ -202,6 +204,18 @@ catalogue! {
     Hold: "Hold", "暂停";
     Resume: "Resume", "恢复";
     HoldWhy: "Why it waits", "暂停原因";
+    HoldFor: "Waits for", "等待";
+    HoldCustomer: "the customer's word", "客户答复";
+    HoldAccess: "access to the machine", "设备可进入";
+    HoldParts: "parts", "备件";
+    HoldSupplier: "another company", "外部单位";
+    HoldApproval: "approval", "审批";
+    HoldOther: "something else", "其他";
+    Reclass: "Change class", "调整级别";
+    ReclassWhy: "Why the class changes", "调整原因";
+    Contract: "Contract", "合同";
+    Breaches: "Breaches", "超时记录";
+    BreachOpen: "not done yet", "尚未完成";
     Comment: "Comment", "留言";
     CloseTicket: "Close ticket", "关闭工单";
     CancelTicket: "Cancel ticket", "取消工单";
@@ -225,6 +239,7 @@ catalogue! {
     StepDueAgain: "Due again", "再次到期";
     StepLinked: "See also", "另见";
     StepUpgraded: "More urgent than before", "紧急程度提高";
+    StepReclassed: "Class changed to", "级别调整为";
     StepScheduled: "Visit agreed", "约定上门";
     StepReopened: "Opened again", "重新打开";
     StepArchived: "Archived", "已归档";

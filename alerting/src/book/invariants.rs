@@ -5,7 +5,7 @@ use super::*;
 use crate::clock::ClockKind;
 use crate::effect::AlarmCommand;
 use crate::record::{Asset, DeviceFacts};
-use crate::ticket::{Actor, TicketChange, TicketCommand, WorkStep};
+use crate::ticket::{Actor, HoldCause, TicketChange, TicketClass, TicketCommand, WorkStep};
 use domain::{AlarmId, ConditionState, Millis, Severity};
 use proptest::prelude::*;
 
@@ -62,7 +62,20 @@ fn act() -> impl Strategy<Value = Act> {
             to,
             note: String::new()
         }),
-        Just(TicketCommand::Hold { reason: text() }),
+        Just(TicketCommand::Hold {
+            cause: HoldCause::Customer,
+            reason: text()
+        }),
+        Just(TicketCommand::Reclass {
+            class: TicketClass::Ordinary,
+            priority: None,
+            reason: text()
+        }),
+        Just(TicketCommand::Reclass {
+            class: TicketClass::Emergency,
+            priority: None,
+            reason: text()
+        }),
         Just(TicketCommand::Resume),
         Just(TicketCommand::Assign { to: Some(text()) }),
         Just(TicketCommand::Schedule { at: Timestamp(7) }),
@@ -260,7 +273,7 @@ proptest! {
             }
             for ticket in book.tickets() {
                 for (kind, clock) in &ticket.clocks {
-                    let new = clock.elapsed(&policy.calendar, Timestamp(now));
+                    let new = clock.elapsed(&ticket.terms(&policy).calendar, Timestamp(now));
                     let old = elapsed.insert((ticket.id, *kind), new);
                     prop_assert!(old.is_none_or(|old| old <= new), "a clock ran backwards");
                 }

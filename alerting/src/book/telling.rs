@@ -3,7 +3,7 @@
 use crate::alarm::AlarmReason;
 use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
 use crate::record::AlarmRecord;
-use crate::ticket::{Actor, Outcome, ReopenReason, TicketChange, TicketRecord};
+use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketRecord};
 use domain::Timestamp;
 use domain::wire::{AlarmMessage, ServiceMessage};
 
@@ -93,6 +93,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         TicketChange::Opened { .. }
         | TicketChange::Reopened { .. }
         | TicketChange::Upgraded { .. }
+        | TicketChange::Reclassed { .. }
         | TicketChange::ClockWarning { .. }
         | TicketChange::ClockBreached { .. }
         | TicketChange::Assigned { .. } => true,
@@ -170,7 +171,13 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         TicketChange::Stepped { from, to, note } => {
             format!("from {} to {}{}", from.as_str(), to.as_str(), remark(note))
         }
-        TicketChange::Held { reason } | TicketChange::Cancelled { reason } => reason.clone(),
+        TicketChange::Held { cause, reason } => match cause {
+            HoldCause::Other => reason.clone(),
+            HoldCause::Customer | HoldCause::Access | HoldCause::Parts | HoldCause::Supplier | HoldCause::Approval => {
+                format!("for {}: {reason}", cause.as_str())
+            }
+        },
+        TicketChange::Cancelled { reason } => reason.clone(),
         TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
         TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
         TicketChange::Scheduled { at } => format!("for {at}"),
@@ -204,6 +211,13 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             to.kind.as_str(),
             to.priority,
             ticket.reason.en
+        ),
+        TicketChange::Reclassed { from, to, reason } => format!(
+            "from {} {:?} to {} {:?}: {reason}",
+            from.class.as_str(),
+            from.priority,
+            to.class.as_str(),
+            to.priority
         ),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),

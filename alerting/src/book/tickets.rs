@@ -3,7 +3,6 @@
 use super::telling::{tell, tell_service};
 use super::{Book, ModeKey, Subject};
 use crate::alarm::AlarmReason;
-use crate::clock::Clock;
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
 use crate::reason;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
@@ -33,6 +32,7 @@ struct NewTicket {
     parts: Vec<String>,
     skills: Vec<String>,
     asset: Asset,
+    profile: String,
 }
 
 impl Book {
@@ -166,6 +166,7 @@ impl Book {
             parts: plan.parts.clone(),
             skills: Vec::new(),
             asset: device.asset.clone(),
+            profile: device.profile.id.clone(),
             device: key.0,
         };
         self.open_ticket(new, now, out);
@@ -212,6 +213,7 @@ impl Book {
             | TicketChange::DueAgain { .. }
             | TicketChange::Linked { .. }
             | TicketChange::Upgraded { .. }
+            | TicketChange::Reclassed { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
         }
@@ -246,11 +248,11 @@ impl Book {
         let at = match self.tickets.get(&id) {
             None => None,
             Some(ticket) => match ticket.state {
-                TicketState::Open { .. } => ticket.next_clock_deadline(&self.policy),
+                TicketState::Open { .. } | TicketState::OnHold { .. } => ticket.next_clock_deadline(&self.policy),
                 TicketState::Finished { at, .. } if self.standing_alarm(id).is_none() => {
                     Some(at + self.policy.archive_after)
                 }
-                TicketState::OnHold { .. } | TicketState::Finished { .. } | TicketState::Archived { .. } => None,
+                TicketState::Finished { .. } | TicketState::Archived { .. } => None,
             },
         };
         self.set_deadline(Subject::Ticket(id), at);
@@ -270,11 +272,7 @@ impl Book {
             Some(by_mode) => by_mode.values().copied().collect(),
             None => BTreeSet::new(),
         };
-        let targets = self.policy.targets(new.grade.class, new.due_at, now);
-        let clocks: BTreeMap<_, _> = targets
-            .into_iter()
-            .map(|(kind, target)| (kind, Clock::start(target, now)))
-            .collect();
+        let contract = self.policy.contract_of(&new.device, &new.profile, &new.asset);
         let mut ticket = TicketRecord {
             id,
             key: AlarmId::new(&new.device, &new.failure_mode, new.episode).to_string(),
@@ -294,7 +292,11 @@ impl Book {
             assignee: None,
             scheduled_for: None,
             due_at: None,
-            clocks,
+            clocks: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            contract: contract.map(str::to_owned),
+            breaches: Vec::new(),
+            judged: None,
             title: new.title,
             reason: new.reason.clone(),
             action: new.action,
@@ -308,6 +310,7 @@ impl Book {
             revision: 0,
             history: Vec::new(),
         };
+        ticket.start_clocks(new.due_at, &self.policy, now);
         let change = TicketChange::Opened { reason: new.reason };
         ticket.apply(change.clone(), Actor::System, &self.policy, now);
         tell(&ticket, change, Actor::System, now, out);
@@ -331,8 +334,11 @@ impl Book {
         let Some(ticket) = self.tickets.get_mut(&id) else {
             return false;
         };
+        let is_judged = ticket
+            .judged
+            .is_some_and(|judged| grade.severity <= judged.severity && grade.risk <= judged.risk);
         let (from, to) = (ticket.grade, ticket.grade.worst(grade));
-        if from == to {
+        if from == to || is_judged {
             return false;
         }
         ticket.reason = alarm.reason.clone();
@@ -398,6 +404,7 @@ fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
         parts: facts.parts.clone(),
         skills: facts.skills.clone(),
         asset: alarm.asset.clone(),
+        profile: alarm.profile.clone(),
     }
 }
 

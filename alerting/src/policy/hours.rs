@@ -1,16 +1,16 @@
 //! Working hours as written in the configuration.
 
-use crate::calendar::{Calendar, parse_time_of_day, parse_zone};
+use crate::calendar::{Calendar, Window, parse_time_of_day, parse_zone};
 use domain::checked::Problem;
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Working hours. Default: 09:00 to 18:00 from Monday to Friday, UTC.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalendarConfig {
-    /// `UTC`, an offset such as `+08:00`, or a POSIX rule such as `CET-1CEST,M3.5.0,M10.5.0/3`.
+    /// `UTC`, an offset such as `+08:00`, a name such as `Europe/Berlin`, or a POSIX rule such as `CET-1CEST,M3.5.0,M10.5.0/3`.
     pub time_zone: String,
     /// Working days.
     pub days: Vec<Day>,
@@ -18,8 +18,24 @@ pub struct CalendarConfig {
     pub from: String,
     /// Local time of closing, `18:00`; `24:00` is the end of the day.
     pub until: String,
+    /// Further hours, such as those after a break, or of a Saturday.
+    pub further: Vec<FurtherHours>,
     /// Days without work, `2026-10-01`.
     pub holidays: Vec<String>,
+    /// Days worked though the weekday is free, `2026-10-10`: with the hours of the first of `days`.
+    pub workdays: Vec<String>,
+}
+
+/// Hours beside the usual ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherHours {
+    /// On these weekdays.
+    pub days: Vec<Day>,
+    /// Local time of opening, `13:00`.
+    pub from: String,
+    /// Local time of closing, `17:00`; `24:00` is the end of the day.
+    pub until: String,
 }
 
 impl Default for CalendarConfig {
@@ -29,7 +45,9 @@ impl Default for CalendarConfig {
             days: vec![Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday],
             from: "09:00".into(),
             until: "18:00".into(),
+            further: Vec::new(),
             holidays: Vec::new(),
+            workdays: Vec::new(),
         }
     }
 }
@@ -49,7 +67,8 @@ pub enum Day {
 }
 
 impl Day {
-    fn weekday(self) -> Weekday {
+    /// As the calendar has it.
+    pub fn weekday(self) -> Weekday {
         match self {
             Day::Monday => Weekday::Monday,
             Day::Tuesday => Weekday::Tuesday,
@@ -60,57 +79,95 @@ impl Day {
             Day::Sunday => Weekday::Sunday,
         }
     }
+
+    fn place(self) -> usize {
+        self.weekday().to_monday_zero_offset() as usize
+    }
 }
 
 impl CalendarConfig {
-    pub(super) fn check(&self) -> Result<Calendar, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut take = |path: &str, message: String| problems.push(Problem::at(format!("calendar.{path}"), message));
+    /// Makes the calendar; what is wrong goes to `problems`, below `path`.
+    pub(super) fn check(&self, path: &str, problems: &mut Vec<Problem>) -> Option<Calendar> {
+        let before = problems.len();
+        let mut take = |key: &str, message: String| problems.push(Problem::at(format!("{path}.{key}"), message));
         let zone = parse_zone(&self.time_zone);
         if zone.is_none() {
-            let expected = "`UTC`, an offset such as `+08:00` or a POSIX rule such as `CET-1CEST,M3.5.0,M10.5.0/3`";
-            take(
-                "time_zone",
-                format!("{:?} is no time zone; {expected} is expected", self.time_zone),
-            );
+            let expected = "`UTC`, an offset such as `+08:00`, a name such as `Europe/Berlin` or a POSIX rule such as \
+                            `CET-1CEST,M3.5.0,M10.5.0/3`";
+            let message = format!("{:?} is no time zone; {expected} is expected", self.time_zone);
+            take("time_zone", message);
         }
-        let time = |text: &str| parse_time_of_day(text);
-        let (from, until) = (time(&self.from), time(&self.until));
-        for (path, text, found) in [("from", &self.from, from), ("until", &self.until, until)] {
-            if found.is_none() {
-                take(
-                    path,
-                    format!("{text:?} is no time of day; one such as `09:00` is expected"),
-                );
-            }
-        }
-        if let (Some(from), Some(until)) = (from, until)
-            && from >= until
-        {
-            take("until", format!("{} is not later than {}", self.until, self.from));
-        }
+        let usual = window(&self.from, &self.until, "", &mut take);
         if self.days.is_empty() {
             take("days", "no working days; at least one is expected".into());
         }
-        let mut holidays = BTreeSet::new();
-        for (i, text) in self.holidays.iter().enumerate() {
-            match text.parse() {
-                Ok(date) => {
-                    holidays.insert(date);
+        let mut week: [Vec<Window>; 7] = Default::default();
+        let mut add = |days: &[Day], window: Option<Window>| {
+            for (day, window) in days.iter().zip(std::iter::repeat(window)) {
+                week[day.place()].extend(window);
+            }
+        };
+        add(&self.days, usual);
+        for (i, further) in self.further.iter().enumerate() {
+            let key = format!("further[{i}]");
+            if further.days.is_empty() {
+                take(&format!("{key}.days"), "at least one day is expected".into());
+            }
+            add(
+                &further.days,
+                window(&further.from, &further.until, &format!("{key}."), &mut take),
+            );
+        }
+        let as_worked = self.days.first().map_or_else(Vec::new, |day| week[day.place()].clone());
+        let mut special: BTreeMap<Date, Vec<Window>> = BTreeMap::new();
+        for (key, texts, windows) in [
+            ("workdays", &self.workdays, as_worked),
+            ("holidays", &self.holidays, Vec::new()),
+        ] {
+            for (i, text) in texts.iter().enumerate() {
+                let key = format!("{key}[{i}]");
+                match text.parse::<Date>() {
+                    Ok(date) if special.contains_key(&date) => take(&key, format!("{text} stands twice")),
+                    Ok(date) => {
+                        special.insert(date, windows.clone());
+                    }
+                    Err(_) => take(
+                        &key,
+                        format!("{text:?} is no date; one such as `2026-10-01` is expected"),
+                    ),
                 }
-                Err(_) => take(
-                    &format!("holidays[{i}]"),
-                    format!("{text:?} is no date; one such as `2026-10-01` is expected"),
-                ),
             }
         }
-        let days: Vec<Weekday> = self.days.iter().map(|d| d.weekday()).collect();
-        match (zone, from, until) {
-            (Some(zone), Some(from), Some(until)) if problems.is_empty() => {
-                Calendar::new(zone, &days, from, until, holidays)
-                    .ok_or_else(|| vec![Problem::at("calendar", "nothing would ever count as working time")])
-            }
-            (Some(_) | None, Some(_) | None, Some(_) | None) => Err(problems),
+        if problems.len() > before {
+            return None;
         }
+        let calendar = Calendar::new(zone?, week, special);
+        if calendar.is_none() {
+            problems.push(Problem::at(path, "nothing would ever count as working time"));
+        }
+        calendar
     }
+}
+
+fn window(from: &str, until: &str, prefix: &str, take: &mut impl FnMut(&str, String)) -> Option<Window> {
+    let mut time = |key: &str, text: &str| {
+        let found = parse_time_of_day(text);
+        if found.is_none() {
+            take(
+                &format!("{prefix}{key}"),
+                format!("{text:?} is no time of day; one such as `09:00` is expected"),
+            );
+        }
+        found
+    };
+    let (opens, closes) = (time("from", from), time("until", until));
+    let (opens, closes) = (opens?, closes?);
+    if opens >= closes {
+        take(&format!("{prefix}until"), format!("{until} is not later than {from}"));
+        return None;
+    }
+    Some(Window {
+        from: opens,
+        until: closes,
+    })
 }

@@ -3,20 +3,21 @@
 //! Every figure of the service handbooks is a default here. No I/O: the gateway reads the file.
 
 mod clocks;
+mod contracts;
 mod hours;
 
 #[cfg(test)]
 mod tests;
 
-pub use clocks::{ClassClocks, ClocksConfig};
-pub use hours::{CalendarConfig, Day};
+pub use clocks::{ClassClocks, Clocks, ClocksConfig};
+pub use contracts::{ContractClocks, ContractConfig, Terms};
+pub use hours::{CalendarConfig, Day, FurtherHours};
 
-use crate::calendar::{Calendar, Hours};
-use crate::clock::{ClockKind, Target};
+use crate::record::Asset;
 use crate::risk::RiskConfig;
-use crate::ticket::TicketClass;
+use contracts::Contract;
 use domain::checked::Problem;
-use domain::{Millis, RiskLevel, Timestamp};
+use domain::{DeviceKey, Millis, RiskLevel};
 use serde::{Deserialize, Serialize};
 
 /// The longest time a clock or a shelving may be set to, in minutes: ten years.
@@ -32,6 +33,8 @@ pub struct AlertingConfig {
     pub clocks: ClocksConfig,
     /// The site's working hours.
     pub calendar: CalendarConfig,
+    /// Other clocks or working hours for some machines; the first that covers a machine holds for it.
+    pub contracts: Vec<ContractConfig>,
     /// What operators may do.
     pub alarms: AlarmsConfig,
     /// When tickets open and of which kind they are.
@@ -80,22 +83,11 @@ impl Default for TicketsConfig {
     }
 }
 
-/// Times of one class, checked.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct ClassTimes {
-    first_response: Option<Millis>,
-    on_site: Option<Millis>,
-    resolution: Option<Millis>,
-    hours: Hours,
-}
-
 /// The checked policy that the book works by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// How risk is told.
     pub risk: RiskConfig,
-    /// The site's working hours.
-    pub calendar: Calendar,
     /// The longest shelving.
     pub shelving_limit: Millis,
     /// The risk from which a ticket opens.
@@ -106,11 +98,8 @@ pub struct Policy {
     pub planned_within: Millis,
     /// How long a finished ticket can be reopened.
     pub archive_after: Millis,
-    emergency: ClassTimes,
-    key: ClassTimes,
-    ordinary: ClassTimes,
-    planned: ClassTimes,
-    warn_at_share: f64,
+    site: Terms,
+    contracts: Vec<Contract>,
 }
 
 impl Default for Policy {
@@ -122,33 +111,16 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The clocks that run for a class of ticket from `now`, and with a due date that as the clock of resolution.
-    pub fn targets(&self, class: TicketClass, due_at: Option<Timestamp>, now: Timestamp) -> Vec<(ClockKind, Target)> {
-        let times = match class {
-            TicketClass::Emergency => &self.emergency,
-            TicketClass::Key => &self.key,
-            TicketClass::Ordinary => &self.ordinary,
-            TicketClass::Planned => &self.planned,
-        };
-        let share = self.warn_at_share;
-        let within = |budget: Millis| Target::Within {
-            budget,
-            warn_after: Millis((budget.0 as f64 * share) as i64),
-            hours: times.hours,
-        };
-        let by = |due_at: Timestamp| Target::By {
-            due_at,
-            warn_at: now + Millis(((due_at - now).0.max(0) as f64 * share) as i64),
-        };
-        let resolution = due_at.map(by).or(times.resolution.map(within));
-        [
-            (ClockKind::FirstResponse, times.first_response.map(within)),
-            (ClockKind::OnSite, times.on_site.map(within)),
-            (ClockKind::Resolution, resolution),
-        ]
-        .into_iter()
-        .filter_map(|(kind, target)| Some((kind, target?)))
-        .collect()
+    /// Clocks and working hours under a contract; of the whole site without one, and where the contract is no longer known.
+    pub fn terms(&self, contract: Option<&str>) -> &Terms {
+        let known = contract.and_then(|name| self.contracts.iter().find(|c| c.name == name));
+        known.map_or(&self.site, |c| &c.terms)
+    }
+
+    /// The name of the contract that holds for a machine.
+    pub fn contract_of(&self, device: &DeviceKey, profile: &str, asset: &Asset) -> Option<&str> {
+        let holds = self.contracts.iter().find(|c| c.holds_for(device, profile, asset));
+        holds.map(|c| c.name.as_str())
     }
 }
 
@@ -164,33 +136,7 @@ impl AlertingConfig {
     /// Every mistake, each with its path and what would be right.
     pub fn check(&self) -> Result<Policy, Vec<Problem>> {
         let mut problems = self.risk.problems("risk");
-        let share = self.clocks.warn_at_share;
-        if !(share > 0.0 && share <= 1.0) {
-            let message = format!("{share}; more than 0 and at most 1 is expected");
-            problems.push(Problem::at("clocks.warn_at_share", message));
-        }
-        let mut class = |name: &str, given: &ClassClocks, defaults: [u32; 3]| {
-            let mut time = |key: &str, given: Option<u32>, default: u32| {
-                let minutes = given.unwrap_or(default);
-                if minutes > MOST_MINUTES {
-                    problems.push(too_long(format!("clocks.{name}.{key}"), minutes));
-                }
-                (minutes > 0).then_some(Millis::minutes(i64::from(minutes)))
-            };
-            ClassTimes {
-                first_response: time("first_response_min", given.first_response_min, defaults[0]),
-                on_site: time("on_site_min", given.on_site_min, defaults[1]),
-                resolution: time("resolution_min", given.resolution_min, defaults[2]),
-                hours: given.hours.unwrap_or_default(),
-            }
-        };
-        // First response, on site, resolution in minutes. The handbooks name the first two of an emergency, the first two of a
-        // key problem and first and last of an ordinary fault; an emergency's 24 h are those for handling a major event, a key
-        // problem's 72 h those within which a diagnosis is due at most.
-        let emergency = class("emergency", &self.clocks.emergency, [30, 120, 24 * 60]);
-        let key = class("key", &self.clocks.key, [60, 24 * 60, 72 * 60]);
-        let ordinary = class("ordinary", &self.clocks.ordinary, [60, 0, 24 * 60]);
-        let planned = class("planned", &self.clocks.planned, [0, 0, 0]);
+        let clocks = self.clocks.check("clocks", &mut problems);
         let shelving = self.alarms.shelving_limit_min;
         if shelving == 0 {
             let message = "0 minutes; at least 1 is expected, or nobody could shelve anything";
@@ -211,29 +157,20 @@ impl AlertingConfig {
                 problems.push(too_long(path.into(), minutes));
             }
         }
-        let calendar = match self.calendar.check() {
-            Ok(calendar) => calendar,
-            Err(found) => {
-                problems.extend(found);
-                return Err(problems);
-            }
-        };
-        if !problems.is_empty() {
+        let calendar = self.calendar.check("calendar", &mut problems);
+        let contracts = contracts::check(&self.contracts, &self.clocks, calendar.as_ref(), &mut problems);
+        let Some(calendar) = calendar.filter(|_| problems.is_empty()) else {
             return Err(problems);
-        }
+        };
         Ok(Policy {
             risk: self.risk.clone(),
-            calendar,
             shelving_limit: Millis::minutes(i64::from(shelving)),
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),
             archive_after: Millis::hours(i64::from(self.tickets.archive_after_hours)),
-            emergency,
-            key,
-            ordinary,
-            planned,
-            warn_at_share: share,
+            site: Terms { calendar, clocks },
+            contracts,
         })
     }
 }

@@ -1,6 +1,10 @@
 //! Configurations as people write them.
 
 use super::*;
+use crate::calendar::Hours;
+use crate::clock::{ClockKind, Target};
+use crate::ticket::{HoldCause, TicketClass};
+use domain::Timestamp;
 use domain::checked::{from_tree, tree_of};
 
 fn paths(text: &str) -> Vec<String> {
@@ -49,6 +53,8 @@ fn a_class_keeps_the_clocks_that_a_site_does_not_name() {
     let config: AlertingConfig = from_tree(tree_of(text).unwrap()).unwrap();
     let policy = config.check().unwrap();
     let found: Vec<_> = policy
+        .terms(None)
+        .clocks
         .targets(TicketClass::Emergency, None, Timestamp(0))
         .into_iter()
         .map(|(kind, target)| match target {
@@ -60,6 +66,8 @@ fn a_class_keeps_the_clocks_that_a_site_does_not_name() {
         found,
         [
             (ClockKind::FirstResponse, Millis::minutes(15), Hours::Working),
+            (ClockKind::Diagnosis, Millis::hours(72), Hours::Working),
+            (ClockKind::Plan, Millis::hours(48), Hours::Working),
             (ClockKind::Resolution, Millis::hours(24), Hours::Working)
         ]
     );
@@ -76,4 +84,74 @@ fn a_matrix_comes_from_toml() {
             ["medium", "high", "high", "very_high", "high"],
         ]"#;
     assert_eq!(paths(text), ["risk.matrix[4][4]"]);
+}
+
+#[test]
+fn mistakes_of_calendars_and_contracts_have_their_paths() {
+    let text = r#"
+        [calendar]
+        further = [{ days = [], from = "13:00", until = "12:00" }]
+        holidays = ["2026-10-01"]
+        workdays = ["2026-10-01"]
+        [[contracts]]
+        name = "gold"
+        covers.sites = [""]
+        calendar = { time_zone = "Atlantis" }
+        clocks.warn_at_share = 7
+        [[contracts]]
+        name = "gold"
+    "#;
+    let expected = [
+        "calendar.further[0].days",
+        "calendar.further[0].until",
+        "calendar.holidays[0]",
+        "contracts[0].covers.sites[0]",
+        "contracts[0].clocks.warn_at_share",
+        "contracts[0].calendar.time_zone",
+        "contracts[1].name",
+    ];
+    assert_eq!(paths(text), expected);
+}
+
+#[test]
+fn a_contract_says_only_what_differs_and_the_first_that_fits_holds() {
+    let text = r#"
+        clocks.key.on_site_min = 600
+        clocks.pausing = ["parts"]
+        [[contracts]]
+        name = "night"
+        covers.sites = ["north"]
+        clocks.key.first_response_min = 10
+        [[contracts]]
+        name = "rest"
+        clocks.pausing = []
+    "#;
+    let config: AlertingConfig = from_tree(tree_of(text).unwrap()).unwrap();
+    let policy = config.check().unwrap();
+    let of = |site: &str| {
+        let device = domain::DeviceKey::new(site, "pump-1").unwrap();
+        policy.contract_of(&device, "pump", &crate::record::Asset::default())
+    };
+    assert_eq!((of("north"), of("south")), (Some("night"), Some("rest")));
+    let minutes = |contract, kind| {
+        let targets = policy
+            .terms(contract)
+            .clocks
+            .targets(TicketClass::Key, None, Timestamp(0));
+        targets
+            .into_iter()
+            .find(|(k, _)| *k == kind)
+            .map(|(_, target)| match target {
+                Target::Within { budget, .. } => budget,
+                Target::By { .. } => panic!("no due date was given"),
+            })
+    };
+    assert_eq!(
+        minutes(Some("night"), ClockKind::FirstResponse),
+        Some(Millis::minutes(10))
+    );
+    assert_eq!(minutes(Some("night"), ClockKind::OnSite), Some(Millis::minutes(600)));
+    assert_eq!(minutes(Some("gone"), ClockKind::FirstResponse), Some(Millis::hours(1)));
+    let pauses = |contract| policy.terms(contract).clocks.pauses_for(HoldCause::Parts);
+    assert_eq!((pauses(Some("night")), pauses(Some("rest"))), (true, false));
 }

@@ -154,14 +154,15 @@ impl Standing {
 
     fn open_ticket(&self, row: &TicketRow) -> Result<OpenTicket, StoreError> {
         let record = ticket_of(row)?;
+        let calendar = &record.terms(&self.policy).calendar;
         Ok(OpenTicket {
             revision: row.revision,
-            device: record.device,
+            device: record.device.clone(),
             kind: record.grade.kind,
             breaches: record
                 .clocks
                 .values()
-                .filter_map(|clock| clock.due_at(&self.policy.calendar))
+                .filter_map(|clock| clock.due_at(calendar))
                 .collect(),
         })
     }

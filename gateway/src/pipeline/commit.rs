@@ -487,7 +487,7 @@ impl Committer {
             match effect {
                 Effect::AlarmChanged { record, .. } => commit.alarm(&alarm_row(record))?,
                 Effect::TicketChanged { record, change } => {
-                    commit.ticket(&ticket_row(record, &setup.book.policy().calendar))?;
+                    commit.ticket(&ticket_row(record, setup.book.policy()))?;
                     if let Some(repair) = repair_of(record, change, &setup.directory, now) {
                         commit.repair(&repair)?;
                     }

@@ -1,7 +1,7 @@
 //! Records of the book as rows of the store. Pure.
 
 use crate::store::rows::{AlarmRow, TicketRow};
-use alerting::calendar::Calendar;
+use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
 
@@ -24,7 +24,8 @@ pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
 }
 
 /// A ticket as its row. It is due when the first of its running clocks runs out.
-pub fn ticket_row(record: &TicketRecord, calendar: &Calendar) -> TicketRow {
+pub fn ticket_row(record: &TicketRecord, policy: &Policy) -> TicketRow {
+    let calendar = &record.terms(policy).calendar;
     let due_at = record.clocks.values().filter_map(|clock| clock.due_at(calendar)).min();
     TicketRow {
         id: record.id.0,

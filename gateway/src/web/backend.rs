@@ -2,8 +2,8 @@
 
 use super::StreamEvent;
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, ModelInForce, Outcome, Page,
-    QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketState, TicketSummary,
+    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, ModelInForce, Outcome,
+    Page, QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary,
 };
 use domain::{AlarmId, DeviceKey, DeviceName, MetricName, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -191,13 +191,22 @@ pub enum TicketCommand {
         /// Whom; not empty.
         assignee: String,
     },
-    /// It waits, its clocks pause.
+    /// It waits.
     Hold {
+        /// For what.
+        cause: HoldCause,
         /// Why; not empty.
         reason: String,
     },
     /// It goes on.
     Resume,
+    /// It is more or less urgent than it was taken for.
+    Reclass {
+        /// Which clocks run from now on.
+        class: TicketClass,
+        /// Why; not empty.
+        reason: String,
+    },
     /// A remark.
     Comment {
         /// Not empty.

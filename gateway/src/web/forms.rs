@@ -10,7 +10,7 @@ use super::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Redirect;
-use dashboards::view::{Outcome, TicketState};
+use dashboards::view::{HoldCause, Outcome, TicketClass, TicketState};
 use serde::Deserialize;
 
 /// A path on this site, never another one's.
@@ -79,6 +79,7 @@ pub struct TicketForm {
     back: String,
     revision: Option<u64>,
     to: Option<TicketState>,
+    class: Option<TicketClass>,
     outcome: Option<Outcome>,
     #[serde(default)]
     note: String,
@@ -88,6 +89,8 @@ pub struct TicketForm {
     reason: String,
     #[serde(default)]
     text: String,
+    #[serde(default)]
+    waits_for: HoldCause,
     #[serde(default)]
     cause: String,
     #[serde(default)]
@@ -109,8 +112,12 @@ pub async fn ticket<B: Backend>(
             (Role::Technician, checked::step(&StepBody { to, note: form.note })?)
         }
         "assign" => (Role::Operator, checked::assign(&form.assignee)?),
-        "hold" => (Role::Technician, checked::hold(&form.reason)?),
+        "hold" => (Role::Technician, checked::hold(form.waits_for, &form.reason)?),
         "resume" => (Role::Technician, TicketCommand::Resume),
+        "reclass" => {
+            let class = form.class.ok_or_else(|| missing("/class"))?;
+            (Role::Technician, checked::reclass(class, &form.reason)?)
+        }
         "comment" => (Role::Operator, checked::comment(&form.text)?),
         "cancel" => (Role::Technician, checked::cancel(&form.reason)?),
         "reopen" => (Role::Technician, checked::reopen(&form.reason)?),

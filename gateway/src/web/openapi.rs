@@ -37,7 +37,8 @@ impl IntoResponses for Problems {
     paths(
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
-        tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::comment,
+        tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::reclass,
+        tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         system::models, system::health, system::audit, system::healthz, system::readyz, system::metrics,

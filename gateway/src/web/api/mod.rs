@@ -68,6 +68,7 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/tickets/{ticket}/assign", tickets::assign::<B>)
         .post("/api/v1/tickets/{ticket}/hold", tickets::hold::<B>)
         .post("/api/v1/tickets/{ticket}/resume", tickets::resume::<B>)
+        .post("/api/v1/tickets/{ticket}/reclass", tickets::reclass::<B>)
         .post("/api/v1/tickets/{ticket}/comment", tickets::comment::<B>)
         .post("/api/v1/tickets/{ticket}/close", tickets::close::<B>)
         .post("/api/v1/tickets/{ticket}/cancel", tickets::cancel::<B>)

@@ -485,12 +485,13 @@ impl Backend for Fake {
                 TicketCommand::Hold { .. } if ticket.summary.on_hold.is_some() => {
                     return Err(conflict("the ticket is on hold already"));
                 }
-                TicketCommand::Hold { reason } => {
+                TicketCommand::Hold { cause, reason } => {
                     ticket.summary.on_hold = Some(Hold {
                         act: act.clone(),
+                        cause,
                         reason: reason.clone(),
                     });
-                    (StepKind::Held, reason)
+                    (StepKind::Held { cause }, reason)
                 }
                 TicketCommand::Resume => {
                     ticket
@@ -499,6 +500,10 @@ impl Backend for Fake {
                         .take()
                         .ok_or_else(|| conflict("the ticket is not on hold"))?;
                     (StepKind::Resumed, String::new())
+                }
+                TicketCommand::Reclass { class, reason } => {
+                    ticket.summary.class = class;
+                    (StepKind::Reclassed { class }, reason)
                 }
                 TicketCommand::Comment { text } => (StepKind::Commented, text),
                 TicketCommand::Close {

@@ -349,6 +349,8 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             evidence: from.evidence.clone(),
             alarms: vec![from.id.to_string()],
             time_left: None,
+            contract: None,
+            breaches: Vec::new(),
             next_states: next(state),
             closing: None,
             history: vec![step("system", minutes, StepKind::Opened, "")],
@@ -480,6 +482,7 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             by: "Zhou Min".into(),
             at: ago(60),
         },
+        cause: HoldCause::Parts,
         reason: "waits for door motor".into(),
     });
     for clock in all[4]
