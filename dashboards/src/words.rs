@@ -153,6 +153,16 @@ catalogue! {
     StateLatched: "latched, reset needed", "锁存，需复位";
     ShelvedUntil: "shelved until", "搁置至";
     SuppressedBecause: "suppressed", "已抑制";
+    OutOfServiceBy: "out of service, by", "停用，负责人";
+    TakeOutOfService: "Take out of service", "停用";
+    ReturnToService: "Return to service", "恢复使用";
+    OutOfServiceWhy: "What work is done (kept in the audit trail)", "作业内容（记入审计）";
+    FoundChattering: "chattering", "频繁抖动";
+    FoundFleeting: "fleeting", "瞬时";
+    FoundStale: "stale", "长期未消";
+    Consequence: "If nobody acts", "不处理的后果";
+    Response: "Response", "应对措施";
+    RespondWithin: "Respond within", "响应时限";
     ConditionStands: "Condition stands", "条件仍存在";
     ConditionGone: "Condition gone", "条件已消失";
     Evidence: "Evidence", "依据";

@@ -1,15 +1,18 @@
 //! The life of an alarm after ISA-18.2: one chain of episodes for each (device, failure mode).
 //!
-//! A pure state machine: no clock, no I/O. The condition is tracked in every state, shelved or not. Who has seen the alarm is
-//! the state; how bad it is and whether it is shelved are facts beside it.
+//! A pure state machine: no clock, no I/O. The condition is tracked in every state, in sight or not. Who has seen the alarm is
+//! the state; how bad it is, and whether it is shelved, suppressed or out of service, are facts beside it.
 
+mod hiding;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use hiding::{OutOfService, Shelving, Suppression, SuppressionCause};
 pub use words::*;
 
+use crate::window::WindowId;
 use domain::{Millis, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +37,12 @@ pub struct AlarmLife {
     pub severity: Severity,
     /// Whether it is shelved.
     pub shelving: Option<Shelving>,
+    /// Whether it is suppressed by design.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<Suppression>,
+    /// Whether it is out of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_service: Option<OutOfService>,
     /// How many episodes there were, this one counted; from 1.
     pub episode: u32,
 }
@@ -45,6 +54,10 @@ pub struct AlarmRules {
     pub is_latched: bool,
     /// The longest shelving.
     pub shelving_limit: Millis,
+    /// Shown once more when it has stood for so long since it was last announced; none: never.
+    pub re_alarm_after: Option<Millis>,
+    /// Found stale when it has stood for so long; none: never.
+    pub stale_after: Option<Millis>,
 }
 
 impl AlarmLife {
@@ -54,13 +67,44 @@ impl AlarmLife {
             state: AlarmState::Normal,
             severity: Severity::Advisory,
             shelving: None,
+            suppression: None,
+            out_of_service: None,
             episode: earlier,
         }
     }
 
-    /// Whether there is anything to remember: neither normal nor shelved means no.
+    /// Whether there is anything to remember: a normal alarm only if a person put it aside. What a window or logic hides is
+    /// found out anew when it is raised.
     pub fn is_live(&self) -> bool {
-        self.state != AlarmState::Normal || self.shelving.is_some()
+        let by_person = self.out_of_service.as_ref().is_some_and(|out| out.window.is_none());
+        self.state != AlarmState::Normal || self.shelving.is_some() || by_person
+    }
+
+    /// Whether it is out of sight, in whatever way.
+    pub fn is_hidden(&self) -> bool {
+        self.shelving.is_some() || self.suppression.is_some() || self.out_of_service.is_some()
+    }
+
+    /// Its state as the standard counts them. Work on the machine counts before a shelving, that before logic.
+    pub fn isa_state(&self) -> IsaState {
+        if self.out_of_service.is_some() {
+            return IsaState::OutOfService;
+        }
+        if self.shelving.is_some() {
+            return IsaState::Shelved;
+        }
+        if self.suppression.is_some() {
+            return IsaState::SuppressedByDesign;
+        }
+        match self.state {
+            AlarmState::Normal => IsaState::Normal,
+            AlarmState::Unacknowledged => IsaState::Unacknowledged,
+            AlarmState::Acknowledged { .. } => IsaState::Acknowledged,
+            AlarmState::ReturnedUnacknowledged | AlarmState::Latched { is_acknowledged: false } => {
+                IsaState::ReturnedUnacknowledged
+            }
+            AlarmState::Latched { is_acknowledged: true } => IsaState::Latched,
+        }
     }
 
     /// Takes one input.
@@ -73,8 +117,9 @@ impl AlarmLife {
         rules: AlarmRules,
         now: Timestamp,
     ) -> Result<AlarmTransition, AlarmRefusal> {
+        let was_hidden = self.is_hidden();
         let reason = self.advance(input, rules, now)?;
-        let effects = self.effects(&reason);
+        let effects = self.effects(&reason, was_hidden);
         Ok(AlarmTransition { reason, effects })
     }
 
@@ -85,21 +130,40 @@ impl AlarmLife {
             AlarmInput::ConditionCleared => self.clear(rules.is_latched),
             AlarmInput::Acknowledge { by, note } => self.acknowledge(by, note, now),
             AlarmInput::Shelve { by, reason, until } => self.shelve(by, reason, until, rules.shelving_limit, now),
-            AlarmInput::Unshelve { by } => match self.shelving {
-                None => Err(AlarmRefusal::NotShelved),
-                Some(_) => {
-                    self.end_shelving();
-                    Ok(AlarmReason::Unshelved { by })
-                }
-            },
+            AlarmInput::Unshelve { by } => {
+                self.shelving.take().ok_or(AlarmRefusal::NotShelved)?;
+                self.come_back();
+                Ok(AlarmReason::Unshelved { by })
+            }
             AlarmInput::ShelvingExpired => match &self.shelving {
                 None => Err(AlarmRefusal::NotShelved),
                 Some(Shelving { until, .. }) if *until > now => Err(AlarmRefusal::NotExpired { until: *until }),
                 Some(_) => {
-                    self.end_shelving();
+                    self.shelving = None;
+                    self.come_back();
                     Ok(AlarmReason::ShelvingExpired)
                 }
             },
+            AlarmInput::Suppress { cause } => self.suppress(cause, now),
+            AlarmInput::EndSuppressionAt { at } => match &mut self.suppression {
+                None => Err(AlarmRefusal::NotSuppressed),
+                Some(Suppression {
+                    release_at: Some(until),
+                    ..
+                }) => Err(AlarmRefusal::NotExpired { until: *until }),
+                Some(suppression) => {
+                    suppression.release_at = Some(at);
+                    Ok(AlarmReason::SuppressionEnding { at })
+                }
+            },
+            AlarmInput::EndSuppression => {
+                self.suppression.take().ok_or(AlarmRefusal::NotSuppressed)?;
+                self.come_back();
+                Ok(AlarmReason::SuppressionEnded)
+            }
+            AlarmInput::TakeOutOfService { by, reason, window } => self.take_out(by, reason, window, now),
+            AlarmInput::ReturnToService { by, by_window } => self.return_to_service(by, by_window),
+            AlarmInput::ReAlarm => self.re_alarm(),
             AlarmInput::Reset { by } => self.reset(by),
         }
     }
@@ -203,9 +267,71 @@ impl AlarmLife {
         Ok(AlarmReason::Shelved { by, reason, until })
     }
 
-    /// ISA-18.2: from shelved to unacknowledged if the condition stands, else to normal. A latched alarm stays latched.
-    fn end_shelving(&mut self) {
-        self.shelving = None;
+    fn suppress(&mut self, cause: SuppressionCause, at: Timestamp) -> Result<AlarmReason, AlarmRefusal> {
+        let is_known = |s: &Suppression| s.cause == cause && s.release_at.is_none();
+        if self.suppression.as_ref().is_some_and(is_known) {
+            return Err(AlarmRefusal::AlreadySuppressed);
+        }
+        self.suppression = Some(Suppression {
+            cause: cause.clone(),
+            at,
+            release_at: None,
+        });
+        Ok(AlarmReason::Suppressed { cause })
+    }
+
+    /// A person's word counts before a window's: a window takes over from another one only.
+    fn take_out(
+        &mut self,
+        by: PersonName,
+        reason: String,
+        window: Option<WindowId>,
+        at: Timestamp,
+    ) -> Result<AlarmReason, AlarmRefusal> {
+        if let Some(known) = &self.out_of_service
+            && (known.window.is_none() || known.window == window)
+        {
+            return Err(AlarmRefusal::AlreadyOutOfService);
+        }
+        self.out_of_service = Some(OutOfService {
+            by: by.clone(),
+            reason: reason.clone(),
+            at,
+            window,
+        });
+        Ok(AlarmReason::TakenOutOfService { by, reason, window })
+    }
+
+    fn return_to_service(&mut self, by: PersonName, by_window: bool) -> Result<AlarmReason, AlarmRefusal> {
+        match (self.out_of_service.as_ref().map(|out| out.window), by_window) {
+            (None, true | false) | (Some(None), true) => Err(AlarmRefusal::NotOutOfService),
+            (Some(Some(window)), false) => Err(AlarmRefusal::ByWindow { window }),
+            (Some(Some(_)), true) | (Some(None), false) => {
+                self.out_of_service = None;
+                self.come_back();
+                Ok(AlarmReason::ReturnedToService { by })
+            }
+        }
+    }
+
+    /// It is to be seen once more, also by who has seen it.
+    fn re_alarm(&mut self) -> Result<AlarmReason, AlarmRefusal> {
+        if !self.state.is_active() {
+            return Err(AlarmRefusal::NotActive);
+        }
+        if self.is_hidden() {
+            return Err(AlarmRefusal::OutOfSight);
+        }
+        self.state = AlarmState::Unacknowledged;
+        Ok(AlarmReason::ReAlarmed)
+    }
+
+    /// ISA-18.2: from out of sight to unacknowledged if the condition stands, else to normal. A latched alarm stays latched.
+    /// Nothing yet while something else hides it.
+    fn come_back(&mut self) {
+        if self.is_hidden() {
+            return;
+        }
         match self.state {
             AlarmState::Unacknowledged | AlarmState::Acknowledged { .. } => self.state = AlarmState::Unacknowledged,
             AlarmState::ReturnedUnacknowledged | AlarmState::Normal => self.state = AlarmState::Normal,
@@ -227,21 +353,22 @@ impl AlarmLife {
         }
     }
 
-    fn effects(&self, reason: &AlarmReason) -> Vec<AlarmEffect> {
+    fn effects(&self, reason: &AlarmReason, was_hidden: bool) -> Vec<AlarmEffect> {
         use AlarmEffect::{Announce, AssessTicket, BeginEpisode, Publish};
-        let is_shelved = self.shelving.is_some();
+        let is_hidden = self.is_hidden();
         match reason {
-            AlarmReason::Raised { .. } if is_shelved => vec![BeginEpisode, AssessTicket],
+            AlarmReason::Raised { .. } if is_hidden => vec![BeginEpisode, AssessTicket],
             AlarmReason::Raised { .. } => vec![BeginEpisode, Publish, Announce, AssessTicket],
-            AlarmReason::RaisedAgain { .. } | AlarmReason::Escalated { .. } if is_shelved => vec![AssessTicket],
+            AlarmReason::RaisedAgain { .. } | AlarmReason::Escalated { .. } if is_hidden => vec![AssessTicket],
             AlarmReason::RaisedAgain { .. } | AlarmReason::Escalated { .. } => vec![Publish, Announce, AssessTicket],
+            AlarmReason::ReAlarmed => vec![Publish, Announce],
             AlarmReason::Eased { .. }
             | AlarmReason::ReturnedToNormal
             | AlarmReason::ReturnedUnseen
             | AlarmReason::StaysLatched
             | AlarmReason::Acknowledged { .. }
             | AlarmReason::Reset { .. }
-                if is_shelved =>
+                if is_hidden =>
             {
                 vec![]
             }
@@ -250,15 +377,34 @@ impl AlarmLife {
             | AlarmReason::ReturnedUnseen
             | AlarmReason::StaysLatched
             | AlarmReason::Acknowledged { .. }
-            | AlarmReason::Reset { .. }
-            | AlarmReason::Shelved { .. } => vec![Publish],
-            AlarmReason::Unshelved { .. } | AlarmReason::ShelvingExpired if self.state.is_active() => {
-                vec![Publish, Announce, AssessTicket]
+            | AlarmReason::Reset { .. } => vec![Publish],
+            // That it goes out of sight is said once.
+            AlarmReason::Shelved { .. } | AlarmReason::Suppressed { .. } | AlarmReason::TakenOutOfService { .. }
+                if was_hidden =>
+            {
+                vec![]
             }
-            AlarmReason::Unshelved { .. } | AlarmReason::ShelvingExpired if self.state.needs_acknowledgement() => {
-                vec![Publish, Announce]
+            AlarmReason::Shelved { .. } | AlarmReason::Suppressed { .. } | AlarmReason::TakenOutOfService { .. } => {
+                vec![Publish]
             }
-            AlarmReason::Unshelved { .. } | AlarmReason::ShelvingExpired => vec![Publish],
+            AlarmReason::SuppressionEnding { .. }
+            | AlarmReason::FoundStale { .. }
+            | AlarmReason::FoundChattering { .. }
+            | AlarmReason::FoundFleeting { .. } => vec![],
+            AlarmReason::Unshelved { .. }
+            | AlarmReason::ShelvingExpired
+            | AlarmReason::SuppressionEnded
+            | AlarmReason::ReturnedToService { .. } => {
+                if is_hidden {
+                    vec![]
+                } else if self.state.is_active() {
+                    vec![Publish, Announce, AssessTicket]
+                } else if self.state.needs_acknowledgement() {
+                    vec![Publish, Announce]
+                } else {
+                    vec![Publish]
+                }
+            }
         }
     }
 }

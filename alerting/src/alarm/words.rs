@@ -1,7 +1,9 @@
 //! The words of an alarm: its states, what happens to it, why it changed, what follows and why not.
 
 use super::PersonName;
-use domain::{Severity, Timestamp};
+use super::hiding::SuppressionCause;
+use crate::window::WindowId;
+use domain::{Millis, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// ISA-18.2 state.
@@ -58,17 +60,42 @@ impl AlarmState {
     }
 }
 
-/// Taken out of the operator's sight by a person, for a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shelving {
-    /// Who.
-    pub by: PersonName,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-    /// Until when.
-    pub until: Timestamp,
+/// The state of an alarm as the standard counts them: out of sight before everything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IsaState {
+    /// The condition is gone and seen, or never was.
+    Normal,
+    /// It stands unseen.
+    Unacknowledged,
+    /// It stands and was seen.
+    Acknowledged,
+    /// It is gone unseen; also a latched alarm that nobody has seen.
+    ReturnedUnacknowledged,
+    /// It is gone and was seen, and waits for its reset.
+    Latched,
+    /// A person put it aside for a time.
+    Shelved,
+    /// Logic hides it.
+    SuppressedByDesign,
+    /// There is work on the machine.
+    OutOfService,
+}
+
+impl IsaState {
+    /// The word of the wire and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            IsaState::Normal => "normal",
+            IsaState::Unacknowledged => "unacknowledged",
+            IsaState::Acknowledged => "acknowledged",
+            IsaState::ReturnedUnacknowledged => "returned_unacknowledged",
+            IsaState::Latched => "latched",
+            IsaState::Shelved => "shelved",
+            IsaState::SuppressedByDesign => "suppressed_by_design",
+            IsaState::OutOfService => "out_of_service",
+        }
+    }
 }
 
 /// What happens to an alarm.
@@ -110,6 +137,36 @@ pub enum AlarmInput {
     },
     /// The time of the shelving is over.
     ShelvingExpired,
+    /// Logic takes it out of sight, or another logic than before does.
+    Suppress {
+        /// Which.
+        cause: SuppressionCause,
+    },
+    /// The logic's cause is gone; the alarm stays out of sight a little longer, so that its condition can go too.
+    EndSuppressionAt {
+        /// Until when.
+        at: Timestamp,
+    },
+    /// The logic's cause is gone.
+    EndSuppression,
+    /// Work on the machine begins, or another maintenance window covers it than before.
+    TakeOutOfService {
+        /// Who answers for it.
+        by: PersonName,
+        /// Why.
+        reason: String,
+        /// By which maintenance window; none: a person takes this alarm alone.
+        window: Option<WindowId>,
+    },
+    /// Work on the machine is over.
+    ReturnToService {
+        /// Who says so.
+        by: PersonName,
+        /// Whether the maintenance window ended; else a person brings back what a person took.
+        by_window: bool,
+    },
+    /// It stands for long: it is to be seen once more.
+    ReAlarm,
     /// A person lets a latched alarm go.
     Reset {
         /// Who.
@@ -174,6 +231,51 @@ pub enum AlarmReason {
     },
     /// The time of the shelving was over.
     ShelvingExpired,
+    /// Logic took it out of sight.
+    Suppressed {
+        /// Which.
+        cause: SuppressionCause,
+    },
+    /// The logic's cause is gone; it stays out of sight a little longer.
+    SuppressionEnding {
+        /// Until when.
+        at: Timestamp,
+    },
+    /// The logic's cause was gone.
+    SuppressionEnded,
+    /// Work on the machine began.
+    TakenOutOfService {
+        /// Who answers for it.
+        by: PersonName,
+        /// Why.
+        reason: String,
+        /// By which maintenance window; none: by a person alone.
+        window: Option<WindowId>,
+    },
+    /// Work on the machine was over.
+    ReturnedToService {
+        /// Who said so.
+        by: PersonName,
+    },
+    /// It stood for long and is to be seen once more.
+    ReAlarmed,
+    /// Found: it stands for very long (a stale alarm).
+    FoundStale {
+        /// Since when, our time.
+        since: Timestamp,
+    },
+    /// Found: it comes and goes (a chattering alarm).
+    FoundChattering {
+        /// How many times it was raised.
+        raises: u32,
+        /// Within what span.
+        within: Millis,
+    },
+    /// Found: it was gone before anybody could have acted (a fleeting alarm).
+    FoundFleeting {
+        /// How long it stood.
+        stood: Millis,
+    },
     /// A person let a latched alarm go.
     Reset {
         /// Who.
@@ -196,6 +298,15 @@ impl AlarmReason {
             AlarmReason::Shelved { .. } => "shelved",
             AlarmReason::Unshelved { .. } => "unshelved",
             AlarmReason::ShelvingExpired => "shelving_expired",
+            AlarmReason::Suppressed { .. } => "suppressed",
+            AlarmReason::SuppressionEnding { .. } => "suppression_ending",
+            AlarmReason::SuppressionEnded => "suppression_ended",
+            AlarmReason::TakenOutOfService { .. } => "taken_out_of_service",
+            AlarmReason::ReturnedToService { .. } => "returned_to_service",
+            AlarmReason::ReAlarmed => "re_alarmed",
+            AlarmReason::FoundStale { .. } => "found_stale",
+            AlarmReason::FoundChattering { .. } => "found_chattering",
+            AlarmReason::FoundFleeting { .. } => "found_fleeting",
             AlarmReason::Reset { .. } => "reset",
         }
     }
@@ -249,6 +360,27 @@ pub enum AlarmRefusal {
         /// The latest end.
         latest: Timestamp,
     },
+    /// Suppressed by the same logic already.
+    #[error("the alarm is suppressed already")]
+    AlreadySuppressed,
+    /// No logic suppresses it.
+    #[error("the alarm is not suppressed")]
+    NotSuppressed,
+    /// Out of service already.
+    #[error("the alarm is out of service already")]
+    AlreadyOutOfService,
+    /// It is in service.
+    #[error("the alarm is not out of service")]
+    NotOutOfService,
+    /// It is out of service by a maintenance window, and comes back with the window's end.
+    #[error("the alarm is out of service by maintenance window {window}; end that")]
+    ByWindow {
+        /// Which.
+        window: WindowId,
+    },
+    /// Nobody can see it, so it cannot be shown once more.
+    #[error("the alarm is out of sight")]
+    OutOfSight,
     /// Only a latched alarm can be reset.
     #[error("only a latched alarm whose condition is gone can be reset")]
     NotLatched,

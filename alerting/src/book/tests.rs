@@ -52,6 +52,15 @@ impl World {
         }
     }
 
+    /// Where only tickets matter: an alarm may stand for ever.
+    fn patient(profile: Arc<Profile>) -> Self {
+        let mut config = AlertingConfig::default();
+        config.alarms.stale_after_min = 0;
+        let mut world = World::new(profile);
+        world.book = Book::new(Arc::new(config.check().unwrap()));
+        world
+    }
+
     fn wait(&mut self, minutes: i64) -> &mut Self {
         self.now += minutes * MINUTE;
         self
@@ -141,7 +150,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::AlarmChanged { reason, ticket, .. } => Some(format!("alarm {} / {}", reason.as_str(), ticket.as_str())),
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
-        Effect::Audit(_) => None,
+        Effect::WindowChanged { .. } | Effect::Audit(_) => None,
         Effect::Publish(message) => match &message.content {
             Outgoing::Alarm(m) if message.is_notice => Some(format!("announce {}", m.state)),
             Outgoing::Alarm(m) => Some(format!("publish {}", m.state)),
@@ -230,7 +239,8 @@ fn a_silent_device_comes_back_though_its_clock_is_behind() {
         words(&world.step(input).unwrap()),
         [
             "alarm returned_unseen / not_assessed",
-            "publish returned_unacknowledged"
+            "publish returned_unacknowledged",
+            "alarm found_fleeting / not_assessed"
         ]
     );
 }
@@ -534,7 +544,7 @@ fn a_new_episode_after_closing_opens_a_new_ticket() {
 
 #[test]
 fn a_ticket_is_archived_only_when_its_alarm_is_normal_again() {
-    let mut world = World::new(pump());
+    let mut world = World::patient(pump());
     world.raise("bearing_wear", Severity::Warning);
     let alarm = world.alarm_id("bearing_wear", 1);
     world.ticket(1, closed()).unwrap();
@@ -563,7 +573,7 @@ fn a_ticket_is_archived_only_when_its_alarm_is_normal_again() {
 
 #[test]
 fn clocks_warn_and_breach_once_and_stand_still_on_hold() {
-    let mut world = World::new(Arc::new(profile("generic")));
+    let mut world = World::patient(Arc::new(profile("generic")));
     world.raise("abnormal_behaviour", Severity::Warning);
     assert_eq!(world.book.next_deadline(), Some(Timestamp(world.now + 45 * MINUTE)));
     assert_eq!(words(&world.wait(45).tick()), ["ticket 1 clock_warning"]);

@@ -2,8 +2,9 @@
 
 use super::telling::{tell, tell_service};
 use super::{Book, ModeKey, Subject};
-use crate::alarm::AlarmReason;
+use crate::alarm::{AlarmReason, IsaState};
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
+use crate::habit::Habit;
 use crate::reason;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::ticket::{
@@ -91,8 +92,17 @@ impl Book {
             Some(from) if alarm.life.severity < from && alarm.risk.level < self.policy.opens_from_risk => {
                 Some(HeldBack::BelowThreshold)
             }
-            Some(_) if alarm.is_shelved() && !alarm.facts.is_safety => Some(HeldBack::Shelved),
-            Some(_) => None,
+            Some(_) if alarm.facts.is_safety => None,
+            Some(_) => match alarm.life.isa_state() {
+                IsaState::Shelved => Some(HeldBack::Shelved),
+                IsaState::SuppressedByDesign => Some(HeldBack::SuppressedByDesign),
+                IsaState::OutOfService => Some(HeldBack::OutOfService),
+                IsaState::Normal
+                | IsaState::Unacknowledged
+                | IsaState::Acknowledged
+                | IsaState::ReturnedUnacknowledged
+                | IsaState::Latched => None,
+            },
         }
     }
 
@@ -133,7 +143,7 @@ impl Book {
         if self.last.get(&key).is_some_and(|last| last.episode >= occurrence) {
             return;
         }
-        self.remember_episode(key.clone(), occurrence, measured_at);
+        self.remember_episode(key.clone(), occurrence, measured_at, &Habit::default());
         if let Some(ticket) = self.open_ticket_of(&key.0, &key.1) {
             self.change_ticket(ticket, TicketChange::DueAgain { occurrence }, Actor::System, now, out);
             return;
@@ -382,6 +392,15 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::Shelved { .. }
         | AlarmReason::Unshelved { .. }
         | AlarmReason::ShelvingExpired
+        | AlarmReason::Suppressed { .. }
+        | AlarmReason::SuppressionEnding { .. }
+        | AlarmReason::SuppressionEnded
+        | AlarmReason::TakenOutOfService { .. }
+        | AlarmReason::ReturnedToService { .. }
+        | AlarmReason::ReAlarmed
+        | AlarmReason::FoundStale { .. }
+        | AlarmReason::FoundChattering { .. }
+        | AlarmReason::FoundFleeting { .. }
         | AlarmReason::Reset { .. } => None,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every figure of the service handbooks is a default here. No I/O: the gateway reads the file.
 
+mod alarms;
 mod clocks;
 mod contracts;
 mod hours;
@@ -9,6 +10,8 @@ mod hours;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use alarms::fits;
+pub use alarms::{AlarmRuleConfig, AlarmSettings, AlarmsConfig, FirstUpConfig, ParentConfig, Rationale};
 pub use clocks::{ClassClocks, Clocks, ClocksConfig};
 pub use contracts::{ContractClocks, ContractConfig, Terms};
 pub use hours::{CalendarConfig, Day, FurtherHours};
@@ -39,22 +42,6 @@ pub struct AlertingConfig {
     pub alarms: AlarmsConfig,
     /// When tickets open and of which kind they are.
     pub tickets: TicketsConfig,
-}
-
-/// What operators may do with alarms.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AlarmsConfig {
-    /// The longest shelving.
-    pub shelving_limit_min: u32,
-}
-
-impl Default for AlarmsConfig {
-    fn default() -> Self {
-        AlarmsConfig {
-            shelving_limit_min: 24 * 60,
-        }
-    }
 }
 
 /// When tickets open by themselves and of which kind they are.
@@ -88,8 +75,8 @@ impl Default for TicketsConfig {
 pub struct Policy {
     /// How risk is told.
     pub risk: RiskConfig,
-    /// The longest shelving.
-    pub shelving_limit: Millis,
+    /// Everything about alarms.
+    pub alarms: AlarmSettings,
     /// The risk from which a ticket opens.
     pub opens_from_risk: RiskLevel,
     /// The risk from which it is an on-site inspection.
@@ -137,13 +124,8 @@ impl AlertingConfig {
     pub fn check(&self) -> Result<Policy, Vec<Problem>> {
         let mut problems = self.risk.problems("risk");
         let clocks = self.clocks.check("clocks", &mut problems);
-        let shelving = self.alarms.shelving_limit_min;
-        if shelving == 0 {
-            let message = "0 minutes; at least 1 is expected, or nobody could shelve anything";
-            problems.push(Problem::at("alarms.shelving_limit_min", message));
-        }
+        let alarms = self.alarms.check(&mut problems);
         for (path, minutes) in [
-            ("alarms.shelving_limit_min", shelving),
             (
                 "tickets.planned_within_days",
                 self.tickets.planned_within_days.saturating_mul(24 * 60),
@@ -164,7 +146,7 @@ impl AlertingConfig {
         };
         Ok(Policy {
             risk: self.risk.clone(),
-            shelving_limit: Millis::minutes(i64::from(shelving)),
+            alarms,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),

@@ -13,6 +13,7 @@ use alerting::ledger::{Breach, BreachEnd};
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::{self, HistoryEntry, ReopenReason, TicketChange, TicketEnd, TicketRecord, WorkStep};
+use alerting::window::WindowId;
 use dashboards::view::{
     self, Act, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary,
 };
@@ -589,7 +590,7 @@ impl LiveBackend {
     }
 
     /// Lets the book decide; answered when it is on disk.
-    pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<()> {
+    pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<Option<WindowId>> {
         let (reply, answer) = oneshot::channel();
         let order = ToCommit::Command {
             actor: actor_of(&order.actor),
@@ -600,7 +601,7 @@ impl LiveBackend {
         let gone = || unavailable("the gateway stops");
         self.running.commit.send(order).await.map_err(|_| gone())?;
         match answer.await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(window)) => Ok(window),
             Ok(Err(NotDone::Refused(refusal))) => Err(refused(&refusal)),
             Ok(Err(NotDone::Changed { revision })) => Err(BackendError::Changed { revision }),
             Err(_) => Err(gone()),

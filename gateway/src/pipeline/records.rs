@@ -1,9 +1,10 @@
 //! Records of the book as rows of the store. Pure.
 
-use crate::store::rows::{AlarmRow, TicketRow};
+use crate::store::rows::{AlarmRow, TicketRow, WindowRow};
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
+use alerting::window::WindowRecord;
 
 /// An alarm as its row.
 pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
@@ -19,6 +20,15 @@ pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
         raised_at: record.raised_at,
         changed_at: record.changed_at,
         revision: u64::from(record.transitions),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// A maintenance window as its row.
+pub fn window_row(record: &WindowRecord) -> WindowRow {
+    WindowRow {
+        id: record.id.0,
+        is_open: record.is_live(),
         record: serde_json::to_string(record).expect("records serialise"),
     }
 }

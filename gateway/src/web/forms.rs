@@ -5,7 +5,7 @@ use super::api::alarms::{AlarmPath, LONGEST_REASON, ShelveBody, shelving};
 use super::api::tickets::{CloseBody, StepBody, checked};
 use super::auth::Who;
 use super::backend::{AlarmCommand, Backend, Order, Role, TicketCommand};
-use super::extract::{Form, InPath, text, ticket_id};
+use super::extract::{Form, InPath, needed, text, ticket_id};
 use super::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -42,7 +42,11 @@ pub async fn alarm<B: Backend>(
     InPath((site, device, mode, episode, action)): InPath<(String, String, String, u32, String)>,
     Form(form): Form<AlarmForm>,
 ) -> Result<Redirect, Problem> {
-    let actor = who.needs(Role::Operator)?;
+    let role = match action.as_str() {
+        "out-of-service" | "return-to-service" => Role::Technician,
+        _ => Role::Operator,
+    };
+    let actor = who.needs(role)?;
     let command = match action.as_str() {
         "acknowledge" => AlarmCommand::Acknowledge {
             note: text("/note", &form.note, LONGEST_REASON)?,
@@ -57,6 +61,10 @@ pub async fn alarm<B: Backend>(
         }
         "unshelve" => AlarmCommand::Unshelve,
         "reset" => AlarmCommand::Reset,
+        "out-of-service" => AlarmCommand::TakeOutOfService {
+            reason: needed("/reason", &form.reason, LONGEST_REASON)?,
+        },
+        "return-to-service" => AlarmCommand::ReturnToService,
         other => return Err(no_action(other)),
     };
     let order = Order {
