@@ -1,7 +1,8 @@
 //! The clocks of a ticket: how long until the first answer, the visit, the solution, and what is left of it.
 //!
 //! Pausing keeps the elapsed time, a change of class keeps it too, and a clock never runs backwards, even where `now` does.
-//! A clock reports its next deadline as data; nothing here waits.
+//! Time that does not count by the calendar is never counted, so a pause over the night takes nothing off twice. All times
+//! are ours; a device's clock has no say. A clock reports its next deadline as data; nothing here waits.
 
 use crate::calendar::{Calendar, Hours};
 use domain::{Millis, Timestamp};
@@ -15,8 +16,34 @@ pub enum ClockKind {
     FirstResponse,
     /// Until work on site begins.
     OnSite,
+    /// Until the cause is known, or a good guess.
+    Diagnosis,
+    /// From the diagnosis until time, parts and cost are agreed.
+    Plan,
     /// Until the work is done.
     Resolution,
+}
+
+impl ClockKind {
+    /// All of them, in the order in which they usually end.
+    pub const ALL: [ClockKind; 5] = [
+        ClockKind::FirstResponse,
+        ClockKind::OnSite,
+        ClockKind::Diagnosis,
+        ClockKind::Plan,
+        ClockKind::Resolution,
+    ];
+
+    /// The word of the wire and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClockKind::FirstResponse => "first_response",
+            ClockKind::OnSite => "on_site",
+            ClockKind::Diagnosis => "diagnosis",
+            ClockKind::Plan => "plan",
+            ClockKind::Resolution => "resolution",
+        }
+    }
 }
 
 /// When a clock is breached.
@@ -133,7 +160,7 @@ impl Clock {
                 at,
                 in_time: self.overdue_since.is_none(),
             },
-            Run::Paused => match self.overdue_since {
+            Run::Paused => match self.overdue_at(now) {
                 Some(due_at) => ClockState::Breached { due_at },
                 None => ClockState::Paused {
                     remaining: self.remaining(calendar, now),
@@ -146,6 +173,31 @@ impl Clock {
                     remaining: self.remaining(calendar, now),
                 },
             },
+        }
+    }
+
+    /// Since when it is too late at `now`, whether or not it was met afterwards; none if in time.
+    pub fn breached_at(&self, calendar: &Calendar, now: Timestamp) -> Option<Timestamp> {
+        match self.run {
+            Run::Running { since } => Some(self.due(calendar, since)).filter(|due_at| *due_at <= now),
+            Run::Paused => self.overdue_at(now),
+            Run::Met { .. } => self.overdue_since,
+        }
+    }
+
+    /// The due date, if it has one instead of a budget.
+    pub fn due_date(&self) -> Option<Timestamp> {
+        match self.target {
+            Target::Within { .. } => None,
+            Target::By { due_at, .. } => Some(due_at),
+        }
+    }
+
+    /// When what was to be done was done.
+    pub fn met_at(&self) -> Option<Timestamp> {
+        match self.run {
+            Run::Met { at } => Some(at),
+            Run::Running { .. } | Run::Paused => None,
         }
     }
 
@@ -178,12 +230,16 @@ impl Clock {
     pub fn meet(&mut self, calendar: &Calendar, now: Timestamp) {
         match self.run {
             Run::Running { .. } => self.stop(calendar, now, Run::Met { at: now }),
-            Run::Paused => self.run = Run::Met { at: now },
+            Run::Paused => {
+                self.overdue_since = self.overdue_at(now);
+                self.run = Run::Met { at: now };
+            }
             Run::Met { .. } => {}
         }
     }
 
-    /// Another target, from `now` on; the elapsed time is kept. What the new target makes late is late from `now`.
+    /// Another target, from `now` on; the elapsed time is kept. What the new target makes late is late from `now`; a warning or
+    /// breach of the old target that the new one has not reached will be told again when it comes.
     pub fn retarget(&mut self, target: Target, calendar: &Calendar, now: Timestamp) {
         let run = self.run;
         self.stop(calendar, now, Run::Paused);
@@ -192,8 +248,12 @@ impl Clock {
             Run::Running { since } => {
                 self.run = Run::Running { since: since.max(now) };
                 self.judge(now);
+                self.told = self.told.min(self.reached(now));
             }
-            Run::Paused => self.judge(now),
+            Run::Paused => {
+                self.judge(now);
+                self.told = self.told.min(self.reached(now));
+            }
             // What was met in time stays so.
             Run::Met { at } => self.run = Run::Met { at },
         }
@@ -265,13 +325,34 @@ impl Clock {
         left.max(Millis::ZERO)
     }
 
-    /// Whether it is too late by the banked time: since when is kept, or is `now`.
+    /// Whether it is too late by the banked time: since when is kept, or is `now`. A due date is passed when it is passed.
     fn judge(&mut self, now: Timestamp) {
-        let is_late = match self.target {
-            Target::Within { budget, .. } => self.elapsed >= budget,
-            Target::By { due_at, .. } => due_at <= now,
+        self.overdue_since = match self.target {
+            Target::Within { budget, .. } if self.elapsed >= budget => self.overdue_since.or(Some(now)),
+            Target::By { due_at, .. } if due_at <= now => self.overdue_since.or(Some(due_at)),
+            Target::Within { .. } | Target::By { .. } => None,
         };
-        self.overdue_since = self.overdue_since.or(Some(now)).filter(|_| is_late);
+    }
+
+    /// Since when it is too late while it does not run; a due date passes in a pause too.
+    fn overdue_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.target {
+            Target::Within { .. } => self.overdue_since,
+            Target::By { due_at, .. } => self.overdue_since.or(Some(due_at).filter(|at| *at <= now)),
+        }
+    }
+
+    /// What there is to tell by the banked time.
+    fn reached(&self, now: Timestamp) -> Told {
+        let (is_short, is_late) = match self.target {
+            Target::Within { budget, warn_after, .. } => (self.elapsed >= warn_after, self.elapsed >= budget),
+            Target::By { due_at, warn_at } => (warn_at <= now, due_at <= now),
+        };
+        match (is_late, is_short) {
+            (true, true | false) => Told::Breach,
+            (false, true) => Told::Warning,
+            (false, false) => Told::Nothing,
+        }
     }
 
     /// Ends the present run, if there is one: banks its time and notes whether it was too late.
@@ -289,227 +370,5 @@ impl Clock {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::calendar::parse_zone;
-    use jiff::civil::Weekday;
-    use proptest::prelude::*;
-    use std::collections::BTreeSet;
-
-    const MINUTE: i64 = 60_000;
-
-    fn calendar(zone: &str, from: u16, until: u16) -> Calendar {
-        let days = [Weekday::Monday, Weekday::Wednesday, Weekday::Saturday, Weekday::Sunday];
-        // The day after the clocks change in Europe in autumn 2026.
-        let holidays = BTreeSet::from(["2026-10-26".parse().unwrap()]);
-        Calendar::new(parse_zone(zone).unwrap(), &days, from, until, holidays).unwrap()
-    }
-
-    fn always() -> Calendar {
-        calendar("UTC", 0, 1440)
-    }
-
-    fn within(minutes: i64, hours: Hours) -> Target {
-        Target::Within {
-            budget: Millis(minutes * MINUTE),
-            warn_after: Millis(minutes * MINUTE * 3 / 4),
-            hours,
-        }
-    }
-
-    fn minute(m: i64) -> Timestamp {
-        Timestamp(m * MINUTE)
-    }
-
-    #[derive(Debug, Clone, Copy)]
-    enum Act {
-        Pause,
-        Resume,
-        Meet,
-        Retarget(i64, Hours),
-        Look,
-    }
-
-    /// Counts minute by minute, with nothing but the wall clock.
-    struct Model {
-        budget: i64,
-        hours: Hours,
-        used: i64,
-        runs: bool,
-        met: Option<Timestamp>,
-        late_since: Option<Timestamp>,
-    }
-
-    impl Model {
-        fn pass_minute(&mut self, calendar: &Calendar, at: Timestamp) {
-            if self.runs && calendar.counts_minute(self.hours, at) {
-                self.used += 1;
-                self.judge(at + Millis(MINUTE));
-            }
-        }
-
-        fn judge(&mut self, now: Timestamp) {
-            if self.used >= self.budget {
-                self.late_since = self.late_since.or(Some(now));
-            } else {
-                self.late_since = None;
-            }
-        }
-
-        fn act(&mut self, act: Act, now: Timestamp) {
-            match act {
-                Act::Pause => self.runs = false,
-                Act::Resume => {
-                    (self.runs, self.met) = (true, None);
-                    self.judge(now);
-                }
-                Act::Meet => (self.runs, self.met) = (false, self.met.or(Some(now))),
-                Act::Retarget(budget, hours) => {
-                    (self.budget, self.hours) = (budget, hours);
-                    if self.met.is_none() {
-                        self.judge(now);
-                    }
-                }
-                Act::Look => {}
-            }
-        }
-    }
-
-    fn act() -> impl Strategy<Value = Act> {
-        let hours = prop_oneof![Just(Hours::Always), Just(Hours::Working)];
-        prop_oneof![
-            Just(Act::Pause),
-            Just(Act::Resume),
-            Just(Act::Resume),
-            Just(Act::Meet),
-            (1..3000i64, hours).prop_map(|(m, h)| Act::Retarget(m, h)),
-            Just(Act::Look),
-            Just(Act::Look),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
-        #[test]
-        fn equals_a_model_that_counts_minutes_across_clock_changes(
-            zone in prop_oneof![Just("UTC"), Just("+08:00"), Just("-03:30"), Just("CET-1CEST,M3.5.0,M10.5.0/3")],
-            spring in any::<bool>(),
-            (from, until) in prop_oneof![Just((540, 1080)), Just((0, 1440)), Just((370, 1333)), Just((0, 60))],
-            budget in 1..4000i64,
-            working in any::<bool>(),
-            acts in prop::collection::vec((0..1500i64, act()), 1..9),
-        ) {
-            let calendar = calendar(zone, from, until);
-            let hours = if working { Hours::Working } else { Hours::Always };
-            // A Friday before the clocks change: 2026-03-27 or 2026-10-23.
-            let mut now = if spring { 29_575_500 } else { 29_877_900 };
-            let mut clock = Clock::start(within(budget, hours), minute(now));
-            let mut model = Model { budget, hours, used: 0, runs: true, met: None, late_since: None };
-            for (wait, act) in acts {
-                for m in now..now + wait {
-                    model.pass_minute(&calendar, minute(m));
-                }
-                now += wait;
-                let at = minute(now);
-                match act {
-                    Act::Pause => clock.pause(&calendar, at),
-                    Act::Resume => clock.resume(at),
-                    Act::Meet => clock.meet(&calendar, at),
-                    Act::Retarget(budget, hours) => clock.retarget(within(budget, hours), &calendar, at),
-                    Act::Look => {}
-                }
-                model.act(act, at);
-                prop_assert_eq!(clock.elapsed(&calendar, at), Millis(model.used * MINUTE));
-                let remaining = Millis((model.budget - model.used).max(0) * MINUTE);
-                match clock.state(&calendar, at) {
-                    ClockState::Running { due_at, remaining: left } => {
-                        prop_assert!(model.runs && model.late_since.is_none() && due_at > at);
-                        prop_assert_eq!(left, remaining);
-                    }
-                    ClockState::Paused { remaining: left } => {
-                        prop_assert!(!model.runs && model.met.is_none() && model.late_since.is_none());
-                        prop_assert_eq!(left, remaining);
-                    }
-                    ClockState::Met { at, in_time } => {
-                        prop_assert_eq!(Some(at), model.met);
-                        prop_assert_eq!(in_time, model.late_since.is_none());
-                    }
-                    ClockState::Breached { due_at } => {
-                        prop_assert!(model.met.is_none());
-                        prop_assert_eq!(Some(due_at), model.late_since);
-                    }
-                }
-            }
-            // Left alone, it is breached in the very minute in which the model's budget is used up.
-            clock.resume(minute(now));
-            model.act(Act::Resume, minute(now));
-            let due_at = clock.due_at(&calendar).unwrap();
-            while model.late_since.is_none() {
-                model.pass_minute(&calendar, minute(now));
-                now += 1;
-            }
-            prop_assert_eq!(Some(due_at), model.late_since);
-        }
-    }
-
-    #[test]
-    fn what_stopped_running_reports_no_deadline() {
-        let calendar = always();
-        let mut clock = Clock::start(within(60, Hours::Always), minute(0));
-        assert_eq!(clock.next_deadline(&calendar), Some(minute(45)));
-        clock.pause(&calendar, minute(30));
-        assert_eq!(clock.next_deadline(&calendar), None);
-        clock.resume(minute(100));
-        assert_eq!(clock.next_deadline(&calendar), Some(minute(115)));
-        clock.meet(&calendar, minute(110));
-        assert_eq!(clock.next_deadline(&calendar), None);
-    }
-
-    #[test]
-    fn each_deadline_is_told_once_even_across_a_pause() {
-        let calendar = always();
-        let mut clock = Clock::start(within(60, Hours::Always), minute(0));
-        assert_eq!(clock.tell(&calendar, minute(44)), None);
-        assert_eq!(clock.tell(&calendar, minute(45)), Some(Told::Warning));
-        assert_eq!(clock.tell(&calendar, minute(50)), None);
-        clock.pause(&calendar, minute(50));
-        clock.resume(minute(1000));
-        assert_eq!(clock.tell(&calendar, minute(1009)), None);
-        assert_eq!(clock.tell(&calendar, minute(1010)), Some(Told::Breach));
-        assert_eq!(clock.tell(&calendar, minute(9999)), None);
-    }
-
-    #[test]
-    fn after_a_long_sleep_only_the_breach_is_told() {
-        let mut clock = Clock::start(within(60, Hours::Always), minute(0));
-        assert_eq!(clock.tell(&always(), minute(600)), Some(Told::Breach));
-    }
-
-    #[test]
-    fn a_clock_never_runs_backwards_where_now_does() {
-        let calendar = always();
-        let mut clock = Clock::start(within(60, Hours::Always), minute(100));
-        assert_eq!(clock.elapsed(&calendar, minute(50)), Millis::ZERO);
-        clock.pause(&calendar, minute(50));
-        clock.resume(minute(60));
-        assert_eq!(clock.elapsed(&calendar, minute(70)), Millis::minutes(10));
-    }
-
-    #[test]
-    fn a_due_date_is_not_moved_by_a_pause() {
-        let calendar = always();
-        let target = Target::By {
-            due_at: minute(100),
-            warn_at: minute(80),
-        };
-        let mut clock = Clock::start(target, minute(0));
-        clock.pause(&calendar, minute(10));
-        clock.resume(minute(90));
-        assert_eq!(clock.due_at(&calendar), Some(minute(100)));
-        assert_eq!(clock.tell(&calendar, minute(90)), Some(Told::Warning));
-        assert_eq!(
-            clock.state(&calendar, minute(120)),
-            ClockState::Breached { due_at: minute(100) }
-        );
-    }
-}
+#[path = "clock_tests.rs"]
+mod tests;

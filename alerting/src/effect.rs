@@ -4,7 +4,9 @@
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::record::{AlarmRecord, DeviceFacts};
+use crate::scope::Scope;
 use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
+use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::wire::{AlarmMessage, ServiceMessage};
 use domain::{AlarmId, ConditionChange, DeviceKey, FailureModeId, RiskLevel, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,35 @@ pub enum Command {
         /// What.
         command: TicketCommand,
     },
+    /// Something about a maintenance window.
+    Window {
+        /// What.
+        command: WindowCommand,
+    },
+}
+
+/// What a person does with maintenance windows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+pub enum WindowCommand {
+    /// There shall be work on machines.
+    Plan {
+        /// What for.
+        purpose: Purpose,
+        /// Which machines.
+        covers: Scope,
+        /// When.
+        schedule: Schedule,
+        /// Why.
+        reason: String,
+    },
+    /// The work is over, or will not be done.
+    End {
+        /// Which.
+        window: WindowId,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What an operator does with an alarm.
@@ -82,6 +113,13 @@ pub enum AlarmCommand {
     },
     /// It shall be seen again.
     Unshelve,
+    /// There is work on the machine; until it is returned to service.
+    TakeOutOfService {
+        /// Why.
+        reason: String,
+    },
+    /// The work is over.
+    ReturnToService,
     /// It is latched and may go.
     Reset,
 }
@@ -118,6 +156,33 @@ pub enum Refusal {
         /// Why.
         why: TicketRefusal,
     },
+    /// The program cannot answer for that; a named person must.
+    #[error("a person must answer for that by name")]
+    NeedsPerson,
+    /// The window is not in the book: unknown, or over.
+    #[error("there is no window {window} that is not over")]
+    UnknownWindow {
+        /// Which.
+        window: WindowId,
+    },
+    /// The window cannot be followed.
+    #[error("cannot plan the window: {why}")]
+    Schedule {
+        /// Why.
+        why: ScheduleRefusal,
+    },
+    /// The machines of the window cannot be told.
+    #[error("cannot plan the window: {why}")]
+    Covers {
+        /// Why.
+        why: String,
+    },
+    /// There are too many windows.
+    #[error("there are {limit} windows that are not over; end one first")]
+    TooManyWindows {
+        /// How many there may be.
+        limit: usize,
+    },
     /// A text of the command is missing or too long.
     #[error("{why}")]
     Text {
@@ -136,6 +201,10 @@ pub enum HeldBack {
     BelowThreshold,
     /// A person took the alarm out of sight; decided again when that ends. Never for danger to people.
     Shelved,
+    /// Logic hides the alarm; decided again when that ends. Never for danger to people.
+    SuppressedByDesign,
+    /// There is work on the machine; decided again when that ends. Never for danger to people.
+    OutOfService,
 }
 
 /// What was decided about a ticket when an alarm changed.
@@ -190,6 +259,8 @@ impl TicketDecision {
                 HeldBack::NeverByItself => "never_by_itself",
                 HeldBack::BelowThreshold => "below_threshold",
                 HeldBack::Shelved => "shelved",
+                HeldBack::SuppressedByDesign => "suppressed_by_design",
+                HeldBack::OutOfService => "out_of_service",
             },
         }
     }
@@ -215,6 +286,11 @@ pub enum Effect {
         /// What changed.
         change: TicketChange,
     },
+    /// Store the window's row.
+    WindowChanged {
+        /// The row, whole.
+        record: Box<WindowRecord>,
+    },
     /// Write a line into the audit trail.
     Audit(AuditEntry),
     /// Put a message into the outbox.
@@ -230,7 +306,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done: `alarm.raised`, `ticket.closed`; bounded.
     pub action: String,
-    /// To what: an alarm id or a ticket number.
+    /// To what: an alarm id, or the number of a ticket or window.
     pub subject: String,
     /// In words.
     pub detail: String,

@@ -9,16 +9,21 @@ pub mod calendar;
 pub mod clock;
 pub mod condition;
 pub mod effect;
+pub mod habit;
+pub mod ledger;
 pub mod policy;
 pub mod reason;
 pub mod record;
 pub mod risk;
+pub mod scope;
 pub mod ticket;
+pub mod window;
 
 pub use book::{Book, LastEpisode, Snapshot};
 pub use condition::{ConditionTracker, Edge};
 pub use effect::{
     AlarmCommand, AuditEntry, Command, Effect, Input, Message, Outgoing, Refusal, TicketDecision, TicketEvent,
+    WindowCommand,
 };
 pub use policy::{AlertingConfig, Policy};
 pub use record::{AlarmRecord, Asset, DeviceFacts};

@@ -4,6 +4,8 @@
 //! opened, without the profile.
 
 use crate::alarm::{AlarmLife, AlarmState};
+use crate::habit::Habit;
+use crate::policy::Rationale;
 use crate::risk::RiskAssessment;
 use domain::profile::FailureMode;
 use domain::text::Text;
@@ -56,6 +58,9 @@ pub struct ModeFacts {
     pub impact: Impact,
     /// The severity from which a ticket opens; none: never by itself.
     pub ticket_from: Option<Severity>,
+    /// Why there is this alarm and what to do, where the site has written it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rationale: Option<Rationale>,
 }
 
 impl From<&FailureMode> for ModeFacts {
@@ -70,6 +75,7 @@ impl From<&FailureMode> for ModeFacts {
             is_latched: mode.policy.is_latched,
             impact: mode.impact,
             ticket_from: mode.ticket_from,
+            rationale: None,
         }
     }
 }
@@ -90,6 +96,7 @@ impl ModeFacts {
             is_latched: false,
             impact,
             ticket_from: Some(Severity::Warning),
+            rationale: None,
         }
     }
 }
@@ -135,10 +142,19 @@ pub struct AlarmRecord {
     pub facts: ModeFacts,
     /// What the registry says about the machine.
     pub asset: Asset,
+    /// Our time since when the condition stands, or stood last.
+    #[serde(default)]
+    pub active_since: Option<Timestamp>,
+    /// Our time at which it was last announced to people.
+    #[serde(default)]
+    pub announced_at: Option<Timestamp>,
+    /// Bad habits found.
+    #[serde(default)]
+    pub habit: Habit,
 }
 
 impl AlarmRecord {
-    /// Whether the book must remember it: anything but normal and not shelved.
+    /// Whether the book must remember it: anything but normal and not put aside by a person.
     pub fn is_live(&self) -> bool {
         self.life.is_live()
     }
@@ -146,6 +162,11 @@ impl AlarmRecord {
     /// Whether it is anything but normal.
     pub fn stands(&self) -> bool {
         self.life.state != AlarmState::Normal
+    }
+
+    /// Our time since when the condition stands, or stood last; rows of the first version do not tell.
+    pub fn standing_since(&self) -> Timestamp {
+        self.active_since.unwrap_or(self.opened_at)
     }
 
     /// Whether a person took it out of sight.

@@ -164,7 +164,7 @@ pub fn with_overrides(profile: &Profile, entry: &DeviceEntry) -> Result<Profile,
 }
 
 /// Whether a text fits a pattern in which `*` stands for any characters.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text

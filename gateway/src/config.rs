@@ -301,6 +301,13 @@ fn without(mut tree: Value, problems: &[Problem]) -> Option<Config> {
     from_tree(tree).ok()
 }
 
+fn within(section: &'static str) -> impl Fn(Problem) -> Problem {
+    move |p: Problem| Problem {
+        path: format!("{section}.{}", p.path),
+        ..p
+    }
+}
+
 /// What is wrong beyond its shape.
 fn meaning(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -317,12 +324,6 @@ fn meaning(config: &Config) -> Vec<Problem> {
     if let Some(broker) = &config.broker {
         section("broker", broker.problems());
     }
-    let within = |section: &'static str| {
-        move |p: Problem| Problem {
-            path: format!("{section}.{}", p.path),
-            ..p
-        }
-    };
     problems.extend(config.alerting.problems().into_iter().map(within("alerting")));
     problems.extend(config.outbound.problems());
     problems.extend(config.web.problems().into_iter().map(within("web")));
@@ -366,6 +367,16 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
         .collect();
     let files = named_files(&config);
     problems.extend(files.problems);
+    if let Ok(policy) = config.alerting.check() {
+        let unreleased = files
+            .profiles
+            .iter()
+            .flat_map(|profile| policy.alarms.unreleased(profile));
+        problems.extend(unreleased.map(|problem| FileProblem {
+            file: file.to_owned(),
+            problem: within("alerting")(problem),
+        }));
+    }
     match (config.alerting.check(), problems.is_empty()) {
         (Ok(policy), true) => Ok(Checked {
             config,

@@ -197,6 +197,91 @@ async fn a_worn_bearing_from_the_reading_to_the_repair() {
 }
 
 #[tokio::test]
+async fn work_on_a_machine_is_out_of_service_over_a_restart_and_back_by_name() {
+    let setup = setup();
+    let gateway = setup.start();
+    publish(&gateway, &wear()).await;
+    let before = api(&gateway);
+    before
+        .wait_for("alarms?active=true", |list| list["items"][0]["severity"] == "critical")
+        .await;
+
+    // a window for the site, and a mistake in one
+    let plan = |schedule: Value| json!({"purpose": "maintenance", "covers": {"sites": ["nor*"]}, "schedule": schedule, "reason": "overhaul"});
+    let weekly =
+        |zone: &str| json!({"is": "weekly", "days": ["sunday"], "from": "02:00", "minutes": 90, "time_zone": zone});
+    let wrong = before.post("windows", plan(weekly("Europe/Atlantis"))).await;
+    assert_eq!(
+        (wrong.status, &wrong.body["errors"][0]["pointer"]),
+        (422, &json!("/schedule"))
+    );
+    let everything = json!({"purpose": "maintenance", "covers": {}, "schedule": {"is": "until_ended"}, "reason": "x"});
+    assert_eq!(before.post("windows", everything).await.status, 422);
+    let recurring = before.post("windows", plan(weekly("Europe/Berlin"))).await.ok();
+    assert_eq!(recurring["id"], "W-000001");
+    let open = before.post("windows", plan(json!({"is": "until_ended"}))).await.ok();
+    assert_eq!(
+        (&open["id"], &open["state"]["is"], &open["by"]),
+        (&json!("W-000002"), &json!("open"), &json!("local operator"))
+    );
+    let alarm = before.get(ALARM).await.ok();
+    assert_eq!(
+        (&alarm["out_of_service"]["window"], &alarm["is_active"]),
+        (&json!("W-000002"), &json!(true)),
+        "the condition is tracked underneath"
+    );
+    let held = before
+        .post("tickets/1/hold", json!({"cause": "parts", "reason": "bearing ordered"}))
+        .await
+        .ok();
+    assert_eq!(held["on_hold"]["cause"], "parts");
+    let judged = before
+        .post(
+            "tickets/1/reclass",
+            json!({"class": "ordinary", "reason": "stand-by pump"}),
+        )
+        .await
+        .ok();
+    assert_eq!(judged["class"], "ordinary");
+    gateway.kill();
+
+    let gateway = setup.start();
+    let api = api(&gateway);
+    let windows = api.get("windows").await.ok();
+    assert_eq!(windows.as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        api.get(ALARM).await.ok()["revision"],
+        alarm["revision"],
+        "nothing fires again"
+    );
+    let by_person = api.post(&format!("{ALARM}/return-to-service"), json!({})).await;
+    assert_eq!(by_person.status, 409, "a window took it, and a window brings it back");
+    let ended = api.post("windows/W-000002/end", json!({"reason": "done"})).await.ok();
+    assert_eq!(
+        (&ended["state"]["is"], &ended["ended"]["reason"]),
+        (&json!("over"), &json!("done"))
+    );
+    assert_eq!(api.post("windows/2/end", json!({"reason": "again"})).await.status, 404);
+    let back = api.get(ALARM).await.ok();
+    assert_eq!(
+        (&back["out_of_service"], &back["state"]),
+        (&Value::Null, &json!("unacknowledged"))
+    );
+
+    let taken = api
+        .post(
+            &format!("{ALARM}/out-of-service"),
+            json!({"reason": "sensor is being changed"}),
+        )
+        .await
+        .ok();
+    assert_eq!(taken["out_of_service"]["by"], "local operator");
+    let returned = api.post(&format!("{ALARM}/return-to-service"), json!({})).await.ok();
+    assert_eq!(returned["out_of_service"], Value::Null);
+    gateway.stop();
+}
+
+#[tokio::test]
 async fn what_was_not_understood_can_be_read_again_after_a_fix() {
     let setup = setup();
     let gateway = setup.start();

@@ -1,9 +1,11 @@
 //! Alarms in the book: conditions and operators' commands become transitions, and transitions become effects.
 
+use super::hiding::AlarmAbout;
 use super::telling::{audit, message};
 use super::{Book, ModeKey};
-use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmRules, AlarmTransition};
+use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmReason, AlarmTransition, PersonName};
 use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDecision};
+use crate::habit::Habit;
 use crate::reason;
 use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
 use crate::ticket::{Actor, MAX_TEXT_BYTES, check_length, check_text};
@@ -18,30 +20,48 @@ impl Book {
         out: &mut Vec<Effect>,
     ) {
         let key = (device.key.clone(), change.failure_mode.clone());
-        let last = self.last.get(&key).copied();
+        let last = self.last.get(&key).cloned();
         // A change from before the latest one is a repeat after a restart. Silence is told by our clock and its end by the
         // device's, so there the two cannot be compared.
         let is_silence = device
             .profile
             .mode(device.profile.built_in.no_data)
             .is_some_and(|m| m.id == key.1);
-        if !is_silence && last.is_some_and(|last| change.measured_at < last.measured_at) {
+        if !is_silence && last.as_ref().is_some_and(|last| change.measured_at < last.measured_at) {
             return;
         }
         let known = self.alarms.get(&key).cloned();
         let mut life = match &known {
             Some(alarm) => alarm.life.clone(),
-            None => AlarmLife::before_episode(last.map_or(0, |last| last.episode)),
+            None => AlarmLife::before_episode(last.as_ref().map_or(0, |last| last.episode)),
         };
-        let facts = match device.profile.modes.iter().find(|m| m.id == key.1) {
+        let mut facts = match device.profile.modes.iter().find(|m| m.id == key.1) {
             Some(mode) => ModeFacts::from(mode),
             None => ModeFacts::unknown(&key.1, device.profile.impact),
         };
+        facts.rationale = self.policy.alarms.rationale(&device.profile.id, &key.1).cloned();
         let input = match change.state {
             ConditionState::Clear => AlarmInput::ConditionCleared,
-            ConditionState::Active { severity } => AlarmInput::ConditionRaised { severity },
+            ConditionState::Active { severity } => {
+                if !life.state.is_active() {
+                    let new = AlarmAbout {
+                        key: &key,
+                        profile: &device.profile.id,
+                        asset: &device.asset,
+                        is_safety: facts.is_safety,
+                        severity,
+                    };
+                    self.hide_from_the_start(&mut life, &new, now);
+                }
+                AlarmInput::ConditionRaised { severity }
+            }
         };
-        let Ok(transition) = life.step(input, self.rules(facts.is_latched), now) else {
+        let mut asked = match &known {
+            Some(alarm) => alarm.clone(),
+            None => self.new_alarm(&change, device, &life, facts.clone(), now),
+        };
+        asked.facts = facts.clone();
+        let Ok(transition) = life.step(input, self.policy.alarms.rules(&asked), now) else {
             return;
         };
         let begins = transition.effects.contains(&AlarmEffect::BeginEpisode);
@@ -49,6 +69,39 @@ impl Book {
             Some(alarm) => alarm,
             None => self.new_alarm(&change, device, &life, facts.clone(), now),
         };
+        if begins {
+            alarm.habit = last.map_or_else(Habit::default, |last| last.habit.of_next_episode());
+        }
+        let was_chattering = alarm.habit.is_chattering;
+        // One clock for how often and how briefly: the machine's, and ours for silence.
+        let judged_at = if is_silence { now } else { change.measured_at };
+        let found = match &transition.reason {
+            AlarmReason::Raised { .. } | AlarmReason::RaisedAgain { .. } => {
+                alarm.active_since = Some(now);
+                alarm.habit.raised(judged_at, &self.policy.alarms.habits)
+            }
+            AlarmReason::ReturnedToNormal | AlarmReason::ReturnedUnseen | AlarmReason::StaysLatched => {
+                alarm.habit.cleared(judged_at, &self.policy.alarms.habits)
+            }
+            AlarmReason::Escalated { .. }
+            | AlarmReason::Eased { .. }
+            | AlarmReason::Acknowledged { .. }
+            | AlarmReason::Shelved { .. }
+            | AlarmReason::Unshelved { .. }
+            | AlarmReason::ShelvingExpired
+            | AlarmReason::Suppressed { .. }
+            | AlarmReason::SuppressionEnding { .. }
+            | AlarmReason::SuppressionEnded
+            | AlarmReason::TakenOutOfService { .. }
+            | AlarmReason::ReturnedToService { .. }
+            | AlarmReason::ReAlarmed
+            | AlarmReason::FoundStale { .. }
+            | AlarmReason::FoundChattering { .. }
+            | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::Reset { .. } => None,
+        };
+        // A chattering alarm was announced, and found chattering; until it is quiet nobody is told of each raise.
+        let is_muted = was_chattering && alarm.habit.is_chattering;
         alarm.life = life;
         alarm.facts = facts;
         alarm.measured_at = change.measured_at;
@@ -65,7 +118,25 @@ impl Book {
                 }
             }
         }
-        self.finish(alarm, transition, Actor::System, now, out);
+        let telling = Telling {
+            actor: Actor::System,
+            is_muted,
+        };
+        let alarm = self.write_down(alarm, transition, telling, now, out);
+        if let Some(reason) = found {
+            self.note(alarm.clone(), reason, now, out);
+        }
+        self.settle_around(&alarm, now, out);
+    }
+
+    /// A finding: the row has it and the audit trail, nobody is woken.
+    fn note(&mut self, alarm: AlarmRecord, reason: AlarmReason, now: Timestamp, out: &mut Vec<Effect>) {
+        let effects = Vec::new();
+        let telling = Telling {
+            actor: Actor::System,
+            is_muted: false,
+        };
+        self.write_down(alarm, AlarmTransition { reason, effects }, telling, now, out);
     }
 
     fn new_alarm(
@@ -97,6 +168,9 @@ impl Book {
             profile_version: device.profile.version,
             facts,
             asset: device.asset.clone(),
+            active_since: None,
+            announced_at: None,
+            habit: Habit::default(),
         }
     }
 
@@ -119,12 +193,22 @@ impl Book {
                 AlarmInput::Shelve { by, reason, until }
             }
             AlarmCommand::Unshelve => AlarmInput::Unshelve { by },
+            AlarmCommand::TakeOutOfService { reason } => {
+                check_text("reason", &reason, MAX_TEXT_BYTES).map_err(|why| Refusal::Text { why })?;
+                let by = person(&actor)?;
+                let window = None;
+                AlarmInput::TakeOutOfService { by, reason, window }
+            }
+            AlarmCommand::ReturnToService => AlarmInput::ReturnToService {
+                by: person(&actor)?,
+                by_window: false,
+            },
             AlarmCommand::Reset => AlarmInput::Reset { by },
         };
         let Some(mut record) = self.alarm_by_id(&alarm).cloned() else {
             return Err(Refusal::UnknownAlarm { alarm });
         };
-        let rules = self.rules(record.facts.is_latched);
+        let rules = self.policy.alarms.rules(&record);
         let transition = record
             .life
             .step(input, rules, now)
@@ -133,45 +217,109 @@ impl Book {
         Ok(())
     }
 
-    pub(super) fn expire_shelving(&mut self, key: &ModeKey, now: Timestamp, out: &mut Vec<Effect>) {
+    /// Whatever of an alarm has come due: the end of a shelving or suppression, a re-alarm, that it is stale.
+    pub(super) fn wake_alarm(&mut self, key: &ModeKey, now: Timestamp, out: &mut Vec<Effect>) {
+        let due = |alarm: &AlarmRecord| {
+            let shelving = alarm.life.shelving.as_ref().map(|s| s.until);
+            let release = alarm.life.suppression.as_ref().and_then(|s| s.release_at);
+            let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+            (is_due(shelving), is_due(release))
+        };
+        let Some((is_shelving_over, is_released)) = self.alarms.get(key).map(due) else {
+            return;
+        };
+        if is_shelving_over {
+            self.step_alarm(key, AlarmInput::ShelvingExpired, now, out);
+        }
+        if is_released {
+            self.step_alarm(key, AlarmInput::EndSuppression, now, out);
+        }
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if let Some(alarm) = self.alarms.get(key)
+            && is_due(self.stale_at(alarm))
+        {
+            let (mut alarm, since) = (alarm.clone(), alarm.standing_since());
+            alarm.habit.is_stale = true;
+            self.note(alarm, AlarmReason::FoundStale { since }, now, out);
+        }
+        if let Some(alarm) = self.alarms.get(key)
+            && is_due(self.re_alarm_at(alarm))
+        {
+            self.step_alarm(key, AlarmInput::ReAlarm, now, out);
+        }
+    }
+
+    /// When an alarm must be looked at next.
+    pub(super) fn alarm_deadline(&self, alarm: &AlarmRecord) -> Option<Timestamp> {
+        let shelving = alarm.life.shelving.as_ref().map(|s| s.until);
+        let release = alarm.life.suppression.as_ref().and_then(|s| s.release_at);
+        let all = [shelving, release, self.stale_at(alarm), self.re_alarm_at(alarm)];
+        all.into_iter().flatten().min()
+    }
+
+    fn stale_at(&self, alarm: &AlarmRecord) -> Option<Timestamp> {
+        let after = self.policy.alarms.rules(alarm).stale_after?;
+        let may_be = alarm.life.state.is_active() && !alarm.habit.is_stale;
+        may_be.then(|| alarm.standing_since() + after)
+    }
+
+    fn re_alarm_at(&self, alarm: &AlarmRecord) -> Option<Timestamp> {
+        let after = self.policy.alarms.rules(alarm).re_alarm_after?;
+        let may_be = alarm.life.state.is_active() && !alarm.life.is_hidden();
+        may_be.then(|| alarm.announced_at.unwrap_or(alarm.opened_at) + after)
+    }
+
+    /// One input of ours; refused ones change nothing.
+    pub(super) fn step_alarm(&mut self, key: &ModeKey, input: AlarmInput, now: Timestamp, out: &mut Vec<Effect>) {
         let Some(mut record) = self.alarms.get(key).cloned() else {
             return;
         };
-        let rules = self.rules(record.facts.is_latched);
-        if let Ok(transition) = record.life.step(AlarmInput::ShelvingExpired, rules, now) {
+        let rules = self.policy.alarms.rules(&record);
+        if let Ok(transition) = record.life.step(input, rules, now) {
             self.finish(record, transition, Actor::System, now, out);
         }
     }
 
-    fn rules(&self, is_latched: bool) -> AlarmRules {
-        AlarmRules {
-            is_latched,
-            shelving_limit: self.policy.shelving_limit,
-        }
-    }
-
     /// An id is `site/device/failure_mode/episode`; names have no slash.
-    fn alarm_by_id(&self, id: &AlarmId) -> Option<&AlarmRecord> {
+    pub(super) fn alarm_by_id(&self, id: &AlarmId) -> Option<&AlarmRecord> {
         let mut parts = id.0.split('/');
         let device = domain::DeviceKey::new(parts.next()?, parts.next()?).ok()?;
         let mode = domain::FailureModeId::new(parts.next()?).ok()?;
         self.alarms.get(&(device, mode)).filter(|alarm| alarm.id == *id)
     }
 
-    /// The one way out of a change: number it, decide about a ticket, say what follows, keep it.
+    /// The way out of a change: written down, and what hangs on it follows.
     fn finish(
         &mut self,
-        mut alarm: AlarmRecord,
+        alarm: AlarmRecord,
         transition: AlarmTransition,
         actor: Actor,
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
+        let is_muted = false;
+        let alarm = self.write_down(alarm, transition, Telling { actor, is_muted }, now, out);
+        self.settle_around(&alarm, now, out);
+    }
+
+    /// Numbers a change, decides about a ticket, says what follows, keeps it.
+    fn write_down(
+        &mut self,
+        mut alarm: AlarmRecord,
+        transition: AlarmTransition,
+        telling: Telling,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) -> AlarmRecord {
         let AlarmTransition { reason, effects } = transition;
         alarm.changed_at = now;
         alarm.transitions = alarm.transitions.saturating_add(1);
+        let is_announced = effects.contains(&AlarmEffect::Announce);
+        if is_announced {
+            alarm.announced_at = Some(now);
+        }
         let key = (alarm.device.clone(), alarm.failure_mode.clone());
-        self.remember_episode(key, alarm.life.episode, alarm.measured_at);
+        self.remember_episode(key, alarm.life.episode, alarm.measured_at, &alarm.habit);
         let mut ticket_effects = Vec::new();
         let ticket = if effects.contains(&AlarmEffect::AssessTicket) {
             self.assess_ticket(&mut alarm, &reason, now, &mut ticket_effects)
@@ -183,16 +331,31 @@ impl Book {
             reason: reason.clone(),
             ticket,
         });
-        out.push(Effect::Audit(audit(&alarm, &reason, ticket, actor, now)));
+        out.push(Effect::Audit(audit(&alarm, &reason, ticket, telling.actor, now)));
         if effects.contains(&AlarmEffect::Publish) {
             out.push(Effect::Publish(Box::new(Message {
                 key: format!("{}/{}", alarm.id, alarm.transitions),
                 device: alarm.device.clone(),
-                is_notice: effects.contains(&AlarmEffect::Announce),
+                is_notice: is_announced && !telling.is_muted,
                 content: Outgoing::Alarm(message(&alarm)),
             })));
         }
         out.append(&mut ticket_effects);
-        self.keep_alarm(alarm);
+        self.keep_alarm(alarm.clone());
+        alarm
+    }
+}
+
+/// Who did it, and whether people have heard enough of it.
+struct Telling {
+    actor: Actor,
+    is_muted: bool,
+}
+
+/// The name of who answers for something.
+pub(super) fn person(actor: &Actor) -> Result<PersonName, Refusal> {
+    match actor {
+        Actor::Person { name } => Ok(name.clone()),
+        Actor::System => Err(Refusal::NeedsPerson),
     }
 }

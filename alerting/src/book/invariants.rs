@@ -3,9 +3,12 @@
 use super::tests::{MINUTE, closed, condition, pump};
 use super::*;
 use crate::clock::ClockKind;
-use crate::effect::AlarmCommand;
+use crate::effect::{AlarmCommand, WindowCommand};
+use crate::policy::AlertingConfig;
 use crate::record::{Asset, DeviceFacts};
-use crate::ticket::{Actor, TicketChange, TicketCommand, WorkStep};
+use crate::scope::Scope;
+use crate::ticket::{Actor, HoldCause, TicketChange, TicketClass, TicketCommand, WorkStep};
+use crate::window::{Purpose, Schedule, WindowId, WindowRecord};
 use domain::{AlarmId, ConditionState, Millis, Severity};
 use proptest::prelude::*;
 
@@ -29,6 +32,10 @@ enum Act {
     Ticket {
         pick: u64,
         command: TicketCommand,
+    },
+    Window {
+        device: Option<usize>,
+        what: u8,
     },
     Tick,
 }
@@ -62,7 +69,20 @@ fn act() -> impl Strategy<Value = Act> {
             to,
             note: String::new()
         }),
-        Just(TicketCommand::Hold { reason: text() }),
+        Just(TicketCommand::Hold {
+            cause: HoldCause::Customer,
+            reason: text()
+        }),
+        Just(TicketCommand::Reclass {
+            class: TicketClass::Ordinary,
+            priority: None,
+            reason: text()
+        }),
+        Just(TicketCommand::Reclass {
+            class: TicketClass::Emergency,
+            priority: None,
+            reason: text()
+        }),
         Just(TicketCommand::Resume),
         Just(TicketCommand::Assign { to: Some(text()) }),
         Just(TicketCommand::Schedule { at: Timestamp(7) }),
@@ -76,7 +96,8 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => (0..2usize, 0..MODES.len(), severity).prop_map(|(device, mode, severity)| Act::Condition { device, mode, severity }),
         1 => (0..2usize, 1..5u32).prop_map(|(device, occurrence)| Act::Maintenance { device, occurrence }),
-        4 => (any::<usize>(), 0..4u8).prop_map(|(pick, what)| Act::Alarm { pick, what }),
+        4 => (any::<usize>(), 0..6u8).prop_map(|(pick, what)| Act::Alarm { pick, what }),
+        2 => (prop::option::of(0..2usize), 0..5u8).prop_map(|(device, what)| Act::Window { device, what }),
         5 => (1..8u64, command).prop_map(|(pick, command)| Act::Ticket { pick, command }),
         3 => Just(Act::Tick),
     ]
@@ -110,6 +131,8 @@ fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input 
                 0 => AlarmCommand::Acknowledge { note: String::new() },
                 1 => AlarmCommand::Shelve { reason, until },
                 2 => AlarmCommand::Unshelve,
+                3 => AlarmCommand::TakeOutOfService { reason },
+                4 => AlarmCommand::ReturnToService,
                 _ => AlarmCommand::Reset,
             };
             let command = Command::Alarm { alarm, command };
@@ -120,8 +143,68 @@ fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input 
             let command = Command::Ticket { ticket, command };
             Input::Command { actor, command }
         }
+        Act::Window { device, what } => {
+            let covers = match device {
+                Some(device) => Scope::one(&devices[*device].key),
+                None => Scope {
+                    profiles: vec!["pump".into()],
+                    ..Scope::default()
+                },
+            };
+            let reason = "overhaul".to_owned();
+            let plan = |purpose, schedule| WindowCommand::Plan {
+                purpose,
+                covers,
+                schedule,
+                reason: reason.clone(),
+            };
+            let once = Schedule::Once {
+                from: Timestamp(now + 50 * MINUTE),
+                until: Timestamp(now + 400 * MINUTE),
+            };
+            let weekly = Schedule::Weekly {
+                days: vec![crate::policy::Day::Monday, crate::policy::Day::Thursday],
+                from: "22:00".into(),
+                minutes: 600,
+                time_zone: "Europe/Berlin".into(),
+            };
+            let command = match what {
+                0 => plan(Purpose::Maintenance, once),
+                1 => plan(Purpose::Maintenance, weekly),
+                2 => plan(Purpose::Commissioning, Schedule::UntilEnded),
+                _ => WindowCommand::End {
+                    window: book.windows().next().map_or(WindowId(7), |w| w.id),
+                    reason: reason.clone(),
+                },
+            };
+            let command = Command::Window { command };
+            Input::Command { actor, command }
+        }
         Act::Tick => Input::Tick,
     }
+}
+
+/// Everything that hides alarms, wakes people again or finds bad habits, in one site.
+fn policy() -> Policy {
+    let text = r#"
+        [alarms]
+        re_alarm_min = 240
+        stale_after_min = 3000
+        chattering_within_s = 300
+        [[alarms.parents]]
+        parent = { site = "harbour", device = "pump-1" }
+        children = { devices = ["pump-2"] }
+        hides = ["no_data", "cavitation"]
+        [[alarms.first_up]]
+        modes = ["bearing_wear", "abnormal*"]
+        within_min = 500
+        [[contracts]]
+        name = "second"
+        covers.devices = ["pump-2"]
+        clocks.key.hours = "working"
+    "#;
+    let config: AlertingConfig = domain::checked::from_tree(domain::checked::tree_of(text).unwrap()).unwrap();
+    config.check().unwrap()
 }
 
 /// The rows that a store would have after the effects.
@@ -129,6 +212,7 @@ fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input 
 struct Rows {
     alarms: BTreeMap<AlarmId, String>,
     tickets: BTreeMap<TicketId, String>,
+    windows: BTreeMap<WindowId, String>,
 }
 
 impl Rows {
@@ -141,6 +225,9 @@ impl Rows {
                 }
                 Effect::TicketChanged { record, .. } => {
                     self.tickets.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::WindowChanged { record } => {
+                    self.windows.insert(record.id, serde_json::to_string(record).unwrap());
                 }
                 Effect::Audit(_) | Effect::Publish(_) => {}
             }
@@ -161,21 +248,34 @@ impl Rows {
                 .values()
                 .map(|row| serde_json::from_str(row).unwrap())
                 .collect(),
-            last: vec![],
-            last_ticket: 0,
+            windows: self
+                .windows
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            ..Snapshot::default()
         }
     }
 }
 
 /// The parts of a snapshot that decide what happens next.
-fn essence(book: &Book) -> (Vec<AlarmRecord>, Vec<TicketRecord>, Option<Timestamp>, u64) {
+fn essence(
+    book: &Book,
+) -> (
+    Vec<AlarmRecord>,
+    Vec<TicketRecord>,
+    Vec<WindowRecord>,
+    Option<Timestamp>,
+    u64,
+) {
     let Snapshot {
         alarms,
         tickets,
+        windows,
         last_ticket,
         ..
     } = book.snapshot();
-    (alarms, tickets, book.next_deadline(), last_ticket)
+    (alarms, tickets, windows, book.next_deadline(), last_ticket)
 }
 
 fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>, opened: &mut BTreeSet<String>) {
@@ -198,7 +298,10 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
             } => {
                 assert!(opened.insert(record.key.clone()), "{} was opened before", record.key);
             }
-            Effect::TicketChanged { .. } | Effect::AlarmChanged { .. } | Effect::Audit(_) => {}
+            Effect::TicketChanged { .. }
+            | Effect::AlarmChanged { .. }
+            | Effect::WindowChanged { .. }
+            | Effect::Audit(_) => {}
         }
     }
 }
@@ -210,7 +313,7 @@ proptest! {
         acts in prop::collection::vec((prop_oneof![Just(1i64), 1..90i64, Just(400), Just(3000)], act()), 1..60),
         restart in 0..60usize,
     ) {
-        let policy = Arc::new(Policy::default());
+        let policy = Arc::new(policy());
         let device = |name| DeviceFacts {
             key: DeviceKey::new("harbour", name).unwrap(),
             profile: pump(),
@@ -260,7 +363,7 @@ proptest! {
             }
             for ticket in book.tickets() {
                 for (kind, clock) in &ticket.clocks {
-                    let new = clock.elapsed(&policy.calendar, Timestamp(now));
+                    let new = clock.elapsed(&ticket.terms(&policy).calendar, Timestamp(now));
                     let old = elapsed.insert((ticket.id, *kind), new);
                     prop_assert!(old.is_none_or(|old| old <= new), "a clock ran backwards");
                 }

@@ -7,18 +7,24 @@
 //! episode; so it is bounded by devices × failure modes, and by the tickets that people leave open.
 
 mod alarms;
+mod hiding;
 mod telling;
 mod tickets;
+mod windows;
 
+#[cfg(test)]
+mod hiding_tests;
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod tests;
 
 use crate::effect::{Command, Effect, Input, Refusal};
+use crate::habit::Habit;
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
 use crate::ticket::TicketRecord;
+use crate::window::{WindowId, WindowRecord};
 use domain::{DeviceKey, FailureModeId, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,12 +44,16 @@ pub struct LastEpisode {
     pub episode: u32,
     /// Device time of its latest change.
     pub measured_at: Timestamp,
+    /// Bad habits found.
+    #[serde(default)]
+    pub habit: Habit,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Last {
     episode: u32,
     measured_at: Timestamp,
+    habit: Habit,
 }
 
 /// All that a book remembers, for storing it whole or building it from rows.
@@ -57,12 +67,20 @@ pub struct Snapshot {
     pub last: Vec<LastEpisode>,
     /// The highest ticket number ever given, if higher than those above.
     pub last_ticket: u64,
+    /// Maintenance windows: all rows, or those that are not over.
+    #[serde(default)]
+    pub windows: Vec<WindowRecord>,
+    /// The highest window number ever given, if higher than those above.
+    #[serde(default)]
+    pub last_window: u64,
 }
 
 /// Whose deadline it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject {
-    Shelving(ModeKey),
+    /// Windows first: what they hide is hidden before anything else is told at the same instant.
+    Window(WindowId),
+    Alarm(ModeKey),
     Ticket(TicketId),
 }
 
@@ -74,6 +92,8 @@ pub struct Book {
     tickets: BTreeMap<TicketId, TicketRecord>,
     last: BTreeMap<ModeKey, Last>,
     last_ticket: u64,
+    windows: BTreeMap<WindowId, WindowRecord>,
+    last_window: u64,
     /// Tickets with work to do, by machine: at most one for each failure mode.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, TicketId>>,
     deadlines: BTreeSet<(Timestamp, Subject)>,
@@ -94,25 +114,27 @@ impl Book {
             tickets: BTreeMap::new(),
             last: BTreeMap::new(),
             last_ticket: snapshot.last_ticket,
+            windows: BTreeMap::new(),
+            last_window: snapshot.last_window,
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
         };
         for last in snapshot.last {
             let key = (last.device, last.failure_mode);
-            book.remember_episode(key, last.episode, last.measured_at);
+            book.remember_episode(key, last.episode, last.measured_at, &last.habit);
         }
         for ticket in snapshot.tickets {
             book.last_ticket = book.last_ticket.max(ticket.id.0);
             if ticket.alarm.is_none() {
                 let key = (ticket.device.clone(), ticket.failure_mode.clone());
-                book.remember_episode(key, ticket.last_episode, ticket.opened_at);
+                book.remember_episode(key, ticket.last_episode, ticket.opened_at, &Habit::default());
             }
             book.keep_ticket(ticket);
         }
         for alarm in &snapshot.alarms {
             let key = (alarm.device.clone(), alarm.failure_mode.clone());
-            book.remember_episode(key, alarm.life.episode, alarm.measured_at);
+            book.remember_episode(key, alarm.life.episode, alarm.measured_at, &alarm.habit);
         }
         for alarm in snapshot.alarms {
             let key = (alarm.device.clone(), alarm.failure_mode.clone());
@@ -125,6 +147,10 @@ impl Book {
                 book.keep_alarm(alarm);
             }
         }
+        for window in snapshot.windows {
+            book.last_window = book.last_window.max(window.id.0);
+            book.keep_window(window);
+        }
         book
     }
 
@@ -135,12 +161,15 @@ impl Book {
             failure_mode: failure_mode.clone(),
             episode: last.episode,
             measured_at: last.measured_at,
+            habit: last.habit.clone(),
         });
         Snapshot {
             alarms: self.alarms.values().cloned().collect(),
             tickets: self.tickets.values().cloned().collect(),
             last: last.collect(),
             last_ticket: self.last_ticket,
+            windows: self.windows.values().cloned().collect(),
+            last_window: self.last_window,
         }
     }
 
@@ -163,18 +192,25 @@ impl Book {
             Input::Command { actor, command } => match command {
                 Command::Alarm { alarm, command } => self.command_alarm(alarm, command, actor, now, &mut out)?,
                 Command::Ticket { ticket, command } => self.command_ticket(ticket, command, actor, now, &mut out)?,
+                Command::Window { command } => self.command_window(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
         }
         Ok(out)
     }
 
-    /// When something is due next: the end of a shelving, a warning or breach of a clock, the archiving of a ticket.
+    /// When something is due next: the end of a shelving or suppression, a re-alarm, the beginning or end of a window, a
+    /// warning or breach of a clock, the archiving of a ticket.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Alarms that are not normal, or shelved.
+    /// Maintenance windows that are not over.
+    pub fn windows(&self) -> impl Iterator<Item = &WindowRecord> {
+        self.windows.values()
+    }
+
+    /// Alarms that are not normal, or put aside by a person.
     pub fn alarms(&self) -> impl Iterator<Item = &AlarmRecord> {
         self.alarms.values()
     }
@@ -206,7 +242,8 @@ impl Book {
                 return;
             }
             match &subject {
-                Subject::Shelving(key) => self.expire_shelving(key, now, out),
+                Subject::Window(id) => self.wake_window(*id, now, out),
+                Subject::Alarm(key) => self.wake_alarm(key, now, out),
                 Subject::Ticket(id) => self.wake_ticket(*id, now, out),
             }
             if self.deadline_of.get(&subject).is_some_and(|next| *next <= now) {
@@ -226,18 +263,29 @@ impl Book {
         }
     }
 
-    fn remember_episode(&mut self, key: ModeKey, episode: u32, measured_at: Timestamp) {
-        let known = self.last.get(&key);
-        if known.is_none_or(|k| (k.episode, k.measured_at) <= (episode, measured_at)) {
-            self.last.insert(key, Last { episode, measured_at });
+    fn remember_episode(&mut self, key: ModeKey, episode: u32, measured_at: Timestamp, habit: &Habit) {
+        let last = self.last.entry(key).or_insert_with(|| Last {
+            episode,
+            measured_at,
+            habit: Habit::default(),
+        });
+        if (last.episode, last.measured_at) <= (episode, measured_at) {
+            (last.episode, last.measured_at) = (episode, measured_at);
+        }
+        if last.episode == episode {
+            last.habit = habit.clone();
         }
     }
 
     /// Puts an alarm in its place, or forgets it when it is normal, and moves its deadlines.
     fn keep_alarm(&mut self, alarm: AlarmRecord) {
         let key = (alarm.device.clone(), alarm.failure_mode.clone());
-        let until = alarm.life.shelving.as_ref().map(|s| s.until);
-        self.set_deadline(Subject::Shelving(key.clone()), until);
+        let deadline = if alarm.is_live() {
+            self.alarm_deadline(&alarm)
+        } else {
+            None
+        };
+        self.set_deadline(Subject::Alarm(key.clone()), deadline);
         let ticket = alarm.ticket;
         let before = if alarm.is_live() {
             self.alarms.insert(key, alarm)

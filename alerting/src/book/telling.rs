@@ -1,9 +1,9 @@
 //! What is said about a change: messages for receivers and lines of the audit trail. No decision is taken here.
 
-use crate::alarm::AlarmReason;
+use crate::alarm::{AlarmReason, SuppressionCause};
 use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
 use crate::record::AlarmRecord;
-use crate::ticket::{Actor, Outcome, ReopenReason, TicketChange, TicketRecord};
+use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketRecord};
 use domain::Timestamp;
 use domain::wire::{AlarmMessage, ServiceMessage};
 
@@ -17,6 +17,8 @@ pub(super) fn message(alarm: &AlarmRecord) -> AlarmMessage {
         severity: alarm.life.severity,
         state: alarm.life.state.as_str().to_owned(),
         is_shelved: alarm.is_shelved(),
+        is_suppressed: alarm.life.suppression.is_some(),
+        is_out_of_service: alarm.life.out_of_service.is_some(),
         risk: alarm.risk.level,
         measured_at: alarm.measured_at,
         raised_at: alarm.raised_at,
@@ -47,11 +49,29 @@ pub(super) fn audit(
         }
         AlarmReason::Acknowledged { note, .. } => format!("now {}{}", alarm.life.state.as_str(), remark(note)),
         AlarmReason::Shelved { reason, until, .. } => format!("until {until}: {reason}"),
+        AlarmReason::Suppressed { cause } => match cause {
+            SuppressionCause::ParentDown { parent } => format!("{parent} is down, and this hangs on it"),
+            SuppressionCause::FirstUp { first } => format!("{first} came first"),
+            SuppressionCause::Commissioning { window } => format!("commissioning, window {window}"),
+        },
+        AlarmReason::SuppressionEnding { at } => format!("hidden until {at} at most"),
+        AlarmReason::TakenOutOfService { by, reason, window } => match window {
+            Some(window) => format!("by {by}, window {window}: {reason}"),
+            None => format!("by {by}: {reason}"),
+        },
+        AlarmReason::ReAlarmed => format!("stands since {}", alarm.standing_since()),
+        AlarmReason::FoundStale { since } => format!("stands since {since}"),
+        AlarmReason::FoundChattering { raises, within } => {
+            format!("raised {raises} times within {} s", within.0 / 1_000)
+        }
+        AlarmReason::FoundFleeting { stood } => format!("stood for {} s", stood.0 / 1_000),
         AlarmReason::ReturnedToNormal
         | AlarmReason::ReturnedUnseen
         | AlarmReason::StaysLatched
         | AlarmReason::Unshelved { .. }
         | AlarmReason::ShelvingExpired
+        | AlarmReason::SuppressionEnded
+        | AlarmReason::ReturnedToService { .. }
         | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
     };
     match ticket {
@@ -65,6 +85,8 @@ pub(super) fn audit(
             HeldBack::NeverByItself => "; no ticket: this failure mode never opens one by itself",
             HeldBack::BelowThreshold => "; no ticket: neither severity nor risk is high enough",
             HeldBack::Shelved => "; no ticket while shelved",
+            HeldBack::SuppressedByDesign => "; no ticket while suppressed by design",
+            HeldBack::OutOfService => "; no ticket while out of service",
         }),
     }
     AuditEntry {
@@ -93,6 +115,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         TicketChange::Opened { .. }
         | TicketChange::Reopened { .. }
         | TicketChange::Upgraded { .. }
+        | TicketChange::Reclassed { .. }
         | TicketChange::ClockWarning { .. }
         | TicketChange::ClockBreached { .. }
         | TicketChange::Assigned { .. } => true,
@@ -170,7 +193,13 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         TicketChange::Stepped { from, to, note } => {
             format!("from {} to {}{}", from.as_str(), to.as_str(), remark(note))
         }
-        TicketChange::Held { reason } | TicketChange::Cancelled { reason } => reason.clone(),
+        TicketChange::Held { cause, reason } => match cause {
+            HoldCause::Other => reason.clone(),
+            HoldCause::Customer | HoldCause::Access | HoldCause::Parts | HoldCause::Supplier | HoldCause::Approval => {
+                format!("for {}: {reason}", cause.as_str())
+            }
+        },
+        TicketChange::Cancelled { reason } => reason.clone(),
         TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
         TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
         TicketChange::Scheduled { at } => format!("for {at}"),
@@ -204,6 +233,13 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             to.kind.as_str(),
             to.priority,
             ticket.reason.en
+        ),
+        TicketChange::Reclassed { from, to, reason } => format!(
+            "from {} {:?} to {} {:?}: {reason}",
+            from.class.as_str(),
+            from.priority,
+            to.class.as_str(),
+            to.priority
         ),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),

@@ -5,7 +5,9 @@ use crate::clock::ClockKind;
 use crate::effect::{AlarmCommand, HeldBack, Outgoing, TicketDecision};
 use crate::policy::AlertingConfig;
 use crate::record::{Asset, DeviceFacts};
-use crate::ticket::{Actor, Grade, Outcome, Priority, TicketCommand, TicketKind, TicketRefusal, WorkStep};
+use crate::ticket::{
+    Actor, Grade, HoldCause, Outcome, Priority, TicketClass, TicketCommand, TicketKind, TicketRefusal, WorkStep,
+};
 use domain::profile::shipped;
 use domain::{
     AlarmId, ConditionChange, ConditionState, DeviceIndex, Evidence, EvidenceReason, Health, MetricName, Millis,
@@ -48,6 +50,15 @@ impl World {
                 asset: Asset::default(),
             },
         }
+    }
+
+    /// Where only tickets matter: an alarm may stand for ever.
+    fn patient(profile: Arc<Profile>) -> Self {
+        let mut config = AlertingConfig::default();
+        config.alarms.stale_after_min = 0;
+        let mut world = World::new(profile);
+        world.book = Book::new(Arc::new(config.check().unwrap()));
+        world
     }
 
     fn wait(&mut self, minutes: i64) -> &mut Self {
@@ -139,7 +150,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::AlarmChanged { reason, ticket, .. } => Some(format!("alarm {} / {}", reason.as_str(), ticket.as_str())),
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
-        Effect::Audit(_) => None,
+        Effect::WindowChanged { .. } | Effect::Audit(_) => None,
         Effect::Publish(message) => match &message.content {
             Outgoing::Alarm(m) if message.is_notice => Some(format!("announce {}", m.state)),
             Outgoing::Alarm(m) => Some(format!("publish {}", m.state)),
@@ -228,7 +239,8 @@ fn a_silent_device_comes_back_though_its_clock_is_behind() {
         words(&world.step(input).unwrap()),
         [
             "alarm returned_unseen / not_assessed",
-            "publish returned_unacknowledged"
+            "publish returned_unacknowledged",
+            "alarm found_fleeting / not_assessed"
         ]
     );
 }
@@ -273,7 +285,7 @@ fn danger_to_people_is_an_emergency_with_half_an_hour_to_answer() {
         (TicketKind::Emergency, Priority::P1)
     );
     assert!(!ticket.safety_note.en.is_empty() && !ticket.safety_note.zh.is_empty());
-    let due = |kind| ticket.clocks[&kind].due_at(&world.book.policy().calendar);
+    let due = |kind| ticket.clocks[&kind].due_at(&world.book.policy().terms(None).calendar);
     assert_eq!(due(ClockKind::FirstResponse), Some(Timestamp(world.now + 30 * MINUTE)));
     assert_eq!(due(ClockKind::OnSite), Some(Timestamp(world.now + 120 * MINUTE)));
 }
@@ -321,7 +333,7 @@ fn a_worse_condition_upgrades_the_ticket_and_keeps_the_time_used() {
         ]
     );
     let (ticket, policy) = (world.record(1), world.book.policy());
-    let elapsed = ticket.clocks[&ClockKind::FirstResponse].elapsed(&policy.calendar, Timestamp(world.now));
+    let elapsed = ticket.clocks[&ClockKind::FirstResponse].elapsed(&policy.terms(None).calendar, Timestamp(world.now));
     assert_eq!(elapsed, Millis::minutes(40));
 }
 
@@ -461,7 +473,13 @@ fn a_technician_may_go_straight_to_work_and_close() {
         .map(|h| (h.by.name(), h.what.as_str()))
         .collect();
     assert_eq!(history, [("system", "opened"), ("li", "stepped"), ("li", "closed")]);
-    let refused = world.ticket(1, TicketCommand::Hold { reason: "x".into() });
+    let refused = world.ticket(
+        1,
+        TicketCommand::Hold {
+            cause: HoldCause::Other,
+            reason: "x".into(),
+        },
+    );
     let (ticket, state) = (TicketId(1), "closed".to_owned());
     assert_eq!(
         refused,
@@ -526,7 +544,7 @@ fn a_new_episode_after_closing_opens_a_new_ticket() {
 
 #[test]
 fn a_ticket_is_archived_only_when_its_alarm_is_normal_again() {
-    let mut world = World::new(pump());
+    let mut world = World::patient(pump());
     world.raise("bearing_wear", Severity::Warning);
     let alarm = world.alarm_id("bearing_wear", 1);
     world.ticket(1, closed()).unwrap();
@@ -555,13 +573,13 @@ fn a_ticket_is_archived_only_when_its_alarm_is_normal_again() {
 
 #[test]
 fn clocks_warn_and_breach_once_and_stand_still_on_hold() {
-    let mut world = World::new(Arc::new(profile("generic")));
+    let mut world = World::patient(Arc::new(profile("generic")));
     world.raise("abnormal_behaviour", Severity::Warning);
     assert_eq!(world.book.next_deadline(), Some(Timestamp(world.now + 45 * MINUTE)));
     assert_eq!(words(&world.wait(45).tick()), ["ticket 1 clock_warning"]);
     assert_eq!(words(&world.wait(15).tick()), ["ticket 1 clock_breached"]);
-    let reason = "waiting for the part".to_owned();
-    world.ticket(1, TicketCommand::Hold { reason }).unwrap();
+    let (cause, reason) = (HoldCause::Parts, "waiting for the part".to_owned());
+    world.ticket(1, TicketCommand::Hold { cause, reason }).unwrap();
     assert_eq!(world.book.next_deadline(), None);
     world.wait(10 * 24 * 60).ticket(1, TicketCommand::Resume).unwrap();
     // 60 min of the 24 h for the resolution were used before the hold; the warning comes at 18 h.
@@ -627,7 +645,7 @@ fn a_site_may_count_working_hours_only() {
     // A Friday, 17:30 in Shanghai.
     world.now = Timestamp::parse_rfc3339("2026-11-20T17:30:00+08:00").unwrap().0;
     world.raise("abnormal_behaviour", Severity::Warning);
-    let due = world.record(1).clocks[&ClockKind::FirstResponse].due_at(&world.book.policy().calendar);
+    let due = world.record(1).clocks[&ClockKind::FirstResponse].due_at(&world.book.policy().terms(None).calendar);
     assert_eq!(due, Timestamp::parse_rfc3339("2026-11-23T09:30:00+08:00"));
 }
 
@@ -660,4 +678,74 @@ fn every_effect_survives_storage() {
         serde_json::to_string(&held).unwrap(),
         r#"{"is":"held_back","why":"shelved"}"#
     );
+}
+
+#[test]
+fn rows_of_the_first_version_are_still_read_and_go_on() {
+    let alarm: AlarmRecord = serde_json::from_str(include_str!("old_rows/alarm.json")).unwrap();
+    let ticket: TicketRecord = serde_json::from_str(include_str!("old_rows/ticket.json")).unwrap();
+    let mut world = World::new(pump());
+    let policy = Arc::new(Policy::default());
+    world.book = Book::restore(
+        policy,
+        Snapshot {
+            alarms: vec![alarm],
+            tickets: vec![ticket],
+            ..Snapshot::default()
+        },
+    );
+    world.now = 60_002_160_000 + 60 * MINUTE;
+    assert_eq!(
+        words(&world.tick()),
+        ["alarm shelving_expired / covered", "announce unacknowledged"]
+    );
+    world.ticket(1, TicketCommand::Resume).unwrap();
+    let kinds: Vec<_> = world.record(1).clocks.keys().copied().collect();
+    let old = [ClockKind::FirstResponse, ClockKind::OnSite, ClockKind::Resolution];
+    assert!(old.iter().all(|kind| kinds.contains(kind)));
+    // 36 of the 72 hours' minutes were used before the hold; the hold of an hour does not count.
+    assert_eq!(
+        world.record(1).due_at,
+        Some(Timestamp(world.now + (72 * 60 - 36) * MINUTE))
+    );
+}
+
+#[test]
+fn what_a_person_judged_mild_becomes_urgent_again_only_when_the_alarm_gets_worse() {
+    let mut world = World::new(pump());
+    world.raise("bearing_wear", Severity::Warning);
+    let command = TicketCommand::Reclass {
+        class: TicketClass::Ordinary,
+        priority: Some(Priority::P4),
+        reason: "stand-by pump, not in use".into(),
+    };
+    assert_eq!(words(&world.ticket(1, command).unwrap()), ["ticket 1 reclassed"]);
+    world.clear("bearing_wear");
+    world.wait(5).raise("bearing_wear", Severity::Warning);
+    assert_eq!(world.record(1).grade.class, TicketClass::Ordinary);
+    world.wait(5).raise("bearing_wear", Severity::Critical);
+    assert_eq!(world.record(1).grade.class, TicketClass::Key);
+}
+
+#[test]
+fn a_contract_gives_its_machines_their_own_clocks_and_hours() {
+    let text = r#"
+        [[contracts]]
+        name = "gold"
+        covers.customers = ["Waterworks*"]
+        calendar = { time_zone = "Asia/Shanghai" }
+        clocks.key = { first_response_min = 15, hours = "working" }
+    "#;
+    let config: AlertingConfig = domain::checked::from_tree(domain::checked::tree_of(text).unwrap()).unwrap();
+    let mut world = World::new(pump());
+    world.book = Book::new(Arc::new(config.check().unwrap()));
+    world.now = Timestamp::parse_rfc3339("2026-11-20T17:50:00+08:00").unwrap().0;
+    world.device.asset.customer = "Waterworks North".into();
+    world.raise("bearing_wear", Severity::Warning);
+    assert_eq!(world.record(1).contract.as_deref(), Some("gold"));
+    assert_eq!(world.tick(), []);
+    // Ten minutes on Friday evening, five on Monday morning.
+    let due_at = world.record(1).clocks[&ClockKind::FirstResponse];
+    let due_at = due_at.due_at(&world.record(1).terms(world.book.policy()).calendar);
+    assert_eq!(due_at, Timestamp::parse_rfc3339("2026-11-23T09:05:00+08:00"));
 }

@@ -2,9 +2,9 @@
 
 use super::telling::{tell, tell_service};
 use super::{Book, ModeKey, Subject};
-use crate::alarm::AlarmReason;
-use crate::clock::Clock;
+use crate::alarm::{AlarmReason, IsaState};
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
+use crate::habit::Habit;
 use crate::reason;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::ticket::{
@@ -33,6 +33,7 @@ struct NewTicket {
     parts: Vec<String>,
     skills: Vec<String>,
     asset: Asset,
+    profile: String,
 }
 
 impl Book {
@@ -91,8 +92,17 @@ impl Book {
             Some(from) if alarm.life.severity < from && alarm.risk.level < self.policy.opens_from_risk => {
                 Some(HeldBack::BelowThreshold)
             }
-            Some(_) if alarm.is_shelved() && !alarm.facts.is_safety => Some(HeldBack::Shelved),
-            Some(_) => None,
+            Some(_) if alarm.facts.is_safety => None,
+            Some(_) => match alarm.life.isa_state() {
+                IsaState::Shelved => Some(HeldBack::Shelved),
+                IsaState::SuppressedByDesign => Some(HeldBack::SuppressedByDesign),
+                IsaState::OutOfService => Some(HeldBack::OutOfService),
+                IsaState::Normal
+                | IsaState::Unacknowledged
+                | IsaState::Acknowledged
+                | IsaState::ReturnedUnacknowledged
+                | IsaState::Latched => None,
+            },
         }
     }
 
@@ -133,7 +143,7 @@ impl Book {
         if self.last.get(&key).is_some_and(|last| last.episode >= occurrence) {
             return;
         }
-        self.remember_episode(key.clone(), occurrence, measured_at);
+        self.remember_episode(key.clone(), occurrence, measured_at, &Habit::default());
         if let Some(ticket) = self.open_ticket_of(&key.0, &key.1) {
             self.change_ticket(ticket, TicketChange::DueAgain { occurrence }, Actor::System, now, out);
             return;
@@ -166,6 +176,7 @@ impl Book {
             parts: plan.parts.clone(),
             skills: Vec::new(),
             asset: device.asset.clone(),
+            profile: device.profile.id.clone(),
             device: key.0,
         };
         self.open_ticket(new, now, out);
@@ -212,6 +223,7 @@ impl Book {
             | TicketChange::DueAgain { .. }
             | TicketChange::Linked { .. }
             | TicketChange::Upgraded { .. }
+            | TicketChange::Reclassed { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
         }
@@ -246,11 +258,11 @@ impl Book {
         let at = match self.tickets.get(&id) {
             None => None,
             Some(ticket) => match ticket.state {
-                TicketState::Open { .. } => ticket.next_clock_deadline(&self.policy),
+                TicketState::Open { .. } | TicketState::OnHold { .. } => ticket.next_clock_deadline(&self.policy),
                 TicketState::Finished { at, .. } if self.standing_alarm(id).is_none() => {
                     Some(at + self.policy.archive_after)
                 }
-                TicketState::OnHold { .. } | TicketState::Finished { .. } | TicketState::Archived { .. } => None,
+                TicketState::Finished { .. } | TicketState::Archived { .. } => None,
             },
         };
         self.set_deadline(Subject::Ticket(id), at);
@@ -270,11 +282,7 @@ impl Book {
             Some(by_mode) => by_mode.values().copied().collect(),
             None => BTreeSet::new(),
         };
-        let targets = self.policy.targets(new.grade.class, new.due_at, now);
-        let clocks: BTreeMap<_, _> = targets
-            .into_iter()
-            .map(|(kind, target)| (kind, Clock::start(target, now)))
-            .collect();
+        let contract = self.policy.contract_of(&new.device, &new.profile, &new.asset);
         let mut ticket = TicketRecord {
             id,
             key: AlarmId::new(&new.device, &new.failure_mode, new.episode).to_string(),
@@ -294,7 +302,11 @@ impl Book {
             assignee: None,
             scheduled_for: None,
             due_at: None,
-            clocks,
+            clocks: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            contract: contract.map(str::to_owned),
+            breaches: Vec::new(),
+            judged: None,
             title: new.title,
             reason: new.reason.clone(),
             action: new.action,
@@ -308,6 +320,7 @@ impl Book {
             revision: 0,
             history: Vec::new(),
         };
+        ticket.start_clocks(new.due_at, &self.policy, now);
         let change = TicketChange::Opened { reason: new.reason };
         ticket.apply(change.clone(), Actor::System, &self.policy, now);
         tell(&ticket, change, Actor::System, now, out);
@@ -331,8 +344,11 @@ impl Book {
         let Some(ticket) = self.tickets.get_mut(&id) else {
             return false;
         };
+        let is_judged = ticket
+            .judged
+            .is_some_and(|judged| grade.severity <= judged.severity && grade.risk <= judged.risk);
         let (from, to) = (ticket.grade, ticket.grade.worst(grade));
-        if from == to {
+        if from == to || is_judged {
             return false;
         }
         ticket.reason = alarm.reason.clone();
@@ -376,6 +392,15 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::Shelved { .. }
         | AlarmReason::Unshelved { .. }
         | AlarmReason::ShelvingExpired
+        | AlarmReason::Suppressed { .. }
+        | AlarmReason::SuppressionEnding { .. }
+        | AlarmReason::SuppressionEnded
+        | AlarmReason::TakenOutOfService { .. }
+        | AlarmReason::ReturnedToService { .. }
+        | AlarmReason::ReAlarmed
+        | AlarmReason::FoundStale { .. }
+        | AlarmReason::FoundChattering { .. }
+        | AlarmReason::FoundFleeting { .. }
         | AlarmReason::Reset { .. } => None,
     }
 }
@@ -398,6 +423,7 @@ fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
         parts: facts.parts.clone(),
         skills: facts.skills.clone(),
         asset: alarm.asset.clone(),
+        profile: alarm.profile.clone(),
     }
 }
 

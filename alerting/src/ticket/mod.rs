@@ -2,15 +2,19 @@
 //!
 //! A pure state machine: no clock, no I/O. Which tickets there are is the book's business; here is what happens to one.
 
+mod clocks;
 mod words;
 
+#[cfg(test)]
+mod clock_tests;
 #[cfg(test)]
 mod tests;
 
 pub use words::*;
 
 use crate::alarm::PersonName;
-use crate::clock::{Clock, ClockKind, ClockState, Told};
+use crate::clock::{Clock, ClockKind};
+use crate::ledger::Breach;
 use crate::policy::Policy;
 use crate::record::Asset;
 use domain::text::Text;
@@ -55,6 +59,18 @@ pub struct TicketRecord {
     pub due_at: Option<Timestamp>,
     /// Its clocks.
     pub clocks: BTreeMap<ClockKind, Clock>,
+    /// Clocks that its present class does not have, with the time they had counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resting: BTreeMap<ClockKind, Clock>,
+    /// The contract whose clocks and working hours count; none: the site's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
+    /// Clocks that were too late, in the order found; at most [`MAX_BREACHES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaches: Vec<Breach>,
+    /// What a person judged when they set the class: only what is worse makes the ticket more urgent by itself again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
     /// For people.
     pub title: Text,
     /// Why, with value and limit.
@@ -109,17 +125,6 @@ impl TicketRecord {
         is_over.then_some(closed.at)
     }
 
-    /// What a clock shows at `now`.
-    pub fn clock_state(&self, kind: ClockKind, policy: &Policy, now: Timestamp) -> Option<ClockState> {
-        self.clocks.get(&kind).map(|clock| clock.state(&policy.calendar, now))
-    }
-
-    /// When a clock must be told about next; none unless the ticket is open.
-    pub fn next_clock_deadline(&self, policy: &Policy) -> Option<Timestamp> {
-        let deadlines = self.clocks.values().filter_map(|c| c.next_deadline(&policy.calendar));
-        deadlines.min().filter(|_| self.state.is_open())
-    }
-
     /// Follows a person's command.
     ///
     /// # Errors
@@ -140,6 +145,7 @@ impl TicketRecord {
             | TicketCommand::Assign { .. }
             | TicketCommand::Schedule { .. }
             | TicketCommand::Comment { .. }
+            | TicketCommand::Reclass { .. }
             | TicketCommand::Reopen { .. } => false,
         };
         if self.history.len() >= MAX_HISTORY && !ends {
@@ -162,11 +168,16 @@ impl TicketRecord {
                     let from = *step;
                     Ok(TicketChange::Stepped { from, to, note })
                 }
-                TicketCommand::Hold { reason } => Ok(TicketChange::Held { reason }),
+                TicketCommand::Hold { cause, reason } => Ok(TicketChange::Held { cause, reason }),
                 TicketCommand::Resume => Err(TicketRefusal::NotOnHold),
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
                 TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Reclass {
+                    class,
+                    priority,
+                    reason,
+                } => self.reclass(class, priority, reason),
                 TicketCommand::Close { outcome, note } => Ok(TicketChange::Closed { outcome, note }),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
@@ -178,6 +189,11 @@ impl TicketRecord {
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
                 TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Reclass {
+                    class,
+                    priority,
+                    reason,
+                } => self.reclass(class, priority, reason),
                 TicketCommand::Close { outcome, note } => Ok(TicketChange::Closed { outcome, note }),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
@@ -193,6 +209,7 @@ impl TicketRecord {
                 | TicketCommand::Resume
                 | TicketCommand::Assign { .. }
                 | TicketCommand::Schedule { .. }
+                | TicketCommand::Reclass { .. }
                 | TicketCommand::Close { .. }
                 | TicketCommand::Cancel { .. } => Err(self.not_open()),
             },
@@ -204,6 +221,7 @@ impl TicketRecord {
                 | TicketCommand::Assign { .. }
                 | TicketCommand::Schedule { .. }
                 | TicketCommand::Comment { .. }
+                | TicketCommand::Reclass { .. }
                 | TicketCommand::Close { .. }
                 | TicketCommand::Cancel { .. } => Err(self.not_open()),
             },
@@ -216,6 +234,24 @@ impl TicketRecord {
         }
         let from = self.assignee.clone();
         Ok(TicketChange::Assigned { from, to })
+    }
+
+    fn reclass(
+        &self,
+        class: TicketClass,
+        priority: Option<Priority>,
+        reason: String,
+    ) -> Result<TicketChange, TicketRefusal> {
+        let from = self.grade;
+        let to = Grade {
+            class,
+            priority: priority.unwrap_or(from.priority),
+            ..from
+        };
+        if from == to {
+            return Err(TicketRefusal::NoChange);
+        }
+        Ok(TicketChange::Reclassed { from, to, reason })
     }
 
     fn not_open(&self) -> TicketRefusal {
@@ -235,19 +271,26 @@ impl TicketRecord {
                 self.state = TicketState::Open { step: *to };
                 self.settle_clocks(*to, policy, now);
             }
-            TicketChange::Held { reason } => {
+            TicketChange::Held { cause, reason } => {
                 if let TicketState::Open { step } = self.state {
-                    let (reason, since) = (reason.clone(), now);
-                    self.state = TicketState::OnHold { step, reason, since };
+                    let (cause, reason, since) = (*cause, reason.clone(), now);
+                    self.state = TicketState::OnHold {
+                        step,
+                        cause,
+                        reason,
+                        since,
+                    };
                     // Who puts it on hold has answered.
                     self.meet(&[ClockKind::FirstResponse], policy, now);
-                    self.pause_all(policy, now);
+                    if self.terms(policy).clocks.pauses_for(cause) {
+                        self.pause_all(policy, now);
+                    }
                 }
             }
             TicketChange::Resumed => {
                 if let TicketState::OnHold { step, .. } = self.state {
                     self.state = TicketState::Open { step };
-                    self.resume_unmet(policy, now);
+                    self.resume_unmet(now);
                     self.settle_clocks(step, policy, now);
                 }
             }
@@ -256,11 +299,7 @@ impl TicketRecord {
                     outcome: outcome.clone(),
                 };
                 self.state = TicketState::Finished { end, at: now };
-                self.meet(
-                    &[ClockKind::FirstResponse, ClockKind::OnSite, ClockKind::Resolution],
-                    policy,
-                    now,
-                );
+                self.meet(&ClockKind::ALL, policy, now);
             }
             TicketChange::Cancelled { reason } => {
                 let end = TicketEnd::Cancelled { reason: reason.clone() };
@@ -271,7 +310,7 @@ impl TicketRecord {
                 self.state = TicketState::Open {
                     step: WorkStep::Reported,
                 };
-                self.resume_unmet(policy, now);
+                self.resume_unmet(now);
                 if let Some(clock) = self.clocks.get_mut(&ClockKind::Resolution) {
                     clock.resume(now);
                 }
@@ -303,13 +342,20 @@ impl TicketRecord {
                 self.grade = *to;
                 self.retarget(policy, now);
             }
+            TicketChange::Reclassed { to, .. } => {
+                self.grade = *to;
+                let (severity, risk) = (to.severity, to.risk);
+                self.judged = Some(Judged { severity, risk });
+                self.retarget(policy, now);
+            }
             TicketChange::Opened { .. }
             | TicketChange::Commented { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
         }
+        self.note_breaches(policy, now);
         let resolution = self.clocks.get(&ClockKind::Resolution);
-        self.due_at = resolution.and_then(|c| c.due_at(&policy.calendar));
+        self.due_at = resolution.and_then(|c| c.due_at(&self.terms(policy).calendar));
         self.changed_at = now;
         self.revision = self.revision.saturating_add(1);
         // The audit trail has what no longer fits here. Room is kept for the end of the story.
@@ -321,93 +367,14 @@ impl TicketRecord {
             });
         }
     }
-
-    /// What the clocks have to tell at `now`; applied and returned, the first response first.
-    pub(crate) fn tell_clocks(&mut self, policy: &Policy, now: Timestamp) -> Vec<TicketChange> {
-        let mut changes = Vec::new();
-        for (kind, clock) in &mut self.clocks {
-            let (clock_kind, due_at) = (*kind, clock.due_at(&policy.calendar));
-            match clock.tell(&policy.calendar, now) {
-                Some(Told::Warning) => changes.push(TicketChange::ClockWarning {
-                    clock: clock_kind,
-                    due_at,
-                }),
-                Some(Told::Breach) => changes.push(TicketChange::ClockBreached {
-                    clock: clock_kind,
-                    due_at,
-                }),
-                Some(Told::Nothing) | None => {}
-            }
-        }
-        changes
-    }
-
-    /// A step stops the clocks that it answers. Going back from the customer to the work lets the resolution run again.
-    fn settle_clocks(&mut self, step: WorkStep, policy: &Policy, now: Timestamp) {
-        if step > WorkStep::Reported {
-            self.meet(&[ClockKind::FirstResponse], policy, now);
-        }
-        if step >= WorkStep::InProgress {
-            self.meet(&[ClockKind::OnSite], policy, now);
-        }
-        if step >= WorkStep::AwaitingConfirmation {
-            self.meet(&[ClockKind::Resolution], policy, now);
-        } else if let Some(clock) = self.clocks.get_mut(&ClockKind::Resolution) {
-            clock.resume(now);
-        }
-    }
-
-    fn meet(&mut self, kinds: &[ClockKind], policy: &Policy, now: Timestamp) {
-        for kind in kinds {
-            if let Some(clock) = self.clocks.get_mut(kind) {
-                clock.meet(&policy.calendar, now);
-            }
-        }
-    }
-
-    fn pause_all(&mut self, policy: &Policy, now: Timestamp) {
-        self.clocks.values_mut().for_each(|c| c.pause(&policy.calendar, now));
-    }
-
-    fn resume_unmet(&mut self, policy: &Policy, now: Timestamp) {
-        for clock in self.clocks.values_mut() {
-            match clock.state(&policy.calendar, now) {
-                ClockState::Met { .. } => {}
-                ClockState::Running { .. } | ClockState::Paused { .. } | ClockState::Breached { .. } => {
-                    clock.resume(now)
-                }
-            }
-        }
-    }
-
-    /// The clocks of the present class. Elapsed time is kept; a clock that the class adds starts now, in the ticket's state.
-    fn retarget(&mut self, policy: &Policy, now: Timestamp) {
-        for (kind, target) in policy.targets(self.grade.class, None, now) {
-            match self.clocks.get_mut(&kind) {
-                Some(clock) => clock.retarget(target, &policy.calendar, now),
-                None => {
-                    self.clocks.insert(kind, Clock::start(target, now));
-                }
-            }
-        }
-        match self.state {
-            TicketState::Open { step } => {
-                if step >= WorkStep::InProgress {
-                    self.meet(&[ClockKind::OnSite], policy, now);
-                }
-            }
-            TicketState::OnHold { .. } | TicketState::Finished { .. } | TicketState::Archived { .. } => {
-                self.pause_all(policy, now);
-            }
-        }
-    }
 }
 
 fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
     match command {
-        TicketCommand::Hold { reason } | TicketCommand::Cancel { reason } | TicketCommand::Reopen { reason } => {
-            check_text("reason", reason, MAX_TEXT_BYTES)
-        }
+        TicketCommand::Hold { reason, .. }
+        | TicketCommand::Reclass { reason, .. }
+        | TicketCommand::Cancel { reason }
+        | TicketCommand::Reopen { reason } => check_text("reason", reason, MAX_TEXT_BYTES),
         TicketCommand::Comment { text } => check_text("text", text, MAX_TEXT_BYTES),
         TicketCommand::Assign { to: Some(to) } => check_text("to", to, MAX_NAME_BYTES),
         TicketCommand::Close { outcome, note } => {

@@ -1,16 +1,16 @@
 //! Every sequence of commands up to a length, against a plain model that knows only a few words.
 
 use super::*;
+use crate::clock::ClockState;
 use crate::risk::RiskMatrix;
 use domain::{Impact, Millis, Probability, RiskLevel, Severity};
 
 const HOUR: i64 = 3_600_000;
 
-fn ticket(policy: &Policy) -> TicketRecord {
+pub(super) fn ticket(policy: &Policy) -> TicketRecord {
     let class = TicketClass::Key;
     let (impact, rare) = (Impact::new(4).unwrap(), Probability::new(1).unwrap());
-    let clocks = policy.targets(class, None, Timestamp(0));
-    TicketRecord {
+    let mut ticket = TicketRecord {
         id: TicketId(1),
         key: "s/d/m/1".into(),
         device: DeviceKey::new("s", "d").unwrap(),
@@ -35,10 +35,11 @@ fn ticket(policy: &Policy) -> TicketRecord {
         assignee: None,
         scheduled_for: None,
         due_at: None,
-        clocks: clocks
-            .into_iter()
-            .map(|(kind, target)| (kind, Clock::start(target, Timestamp(0))))
-            .collect(),
+        clocks: BTreeMap::new(),
+        resting: BTreeMap::new(),
+        contract: None,
+        breaches: vec![],
+        judged: None,
         title: Text::default(),
         reason: Text::default(),
         action: Text::default(),
@@ -51,7 +52,9 @@ fn ticket(policy: &Policy) -> TicketRecord {
         changed_at: Timestamp(0),
         revision: 0,
         history: vec![],
-    }
+    };
+    ticket.start_clocks(None, policy, Timestamp(0));
+    ticket
 }
 
 fn commands() -> Vec<TicketCommand> {
@@ -73,7 +76,10 @@ fn commands() -> Vec<TicketCommand> {
             to: WorkStep::AwaitingConfirmation,
             note: String::new(),
         },
-        TicketCommand::Hold { reason: text() },
+        TicketCommand::Hold {
+            cause: HoldCause::Parts,
+            reason: text(),
+        },
         TicketCommand::Resume,
         TicketCommand::Comment { text: text() },
         TicketCommand::Close {
@@ -99,7 +105,12 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let kinds = [ClockKind::FirstResponse, ClockKind::OnSite, ClockKind::Resolution];
+        let kinds = [
+            ClockKind::FirstResponse,
+            ClockKind::OnSite,
+            ClockKind::Diagnosis,
+            ClockKind::Resolution,
+        ];
         Model {
             step: WorkStep::Reported,
             word: "open",
@@ -115,13 +126,21 @@ impl Model {
     }
 
     fn met(&mut self, kind: ClockKind, is_met: bool) {
-        self.clocks.get_mut(&kind).unwrap().1 = is_met;
+        if let Some(clock) = self.clocks.get_mut(&kind) {
+            clock.1 = is_met;
+        }
     }
 
     fn at_step(&mut self, step: WorkStep) {
         self.step = step;
         if step != WorkStep::Reported {
             self.met(ClockKind::FirstResponse, true);
+            self.met(ClockKind::Diagnosis, true);
+        }
+        if step == WorkStep::Diagnosed {
+            self.clocks.entry(ClockKind::Plan).or_insert((0, false));
+        } else {
+            self.met(ClockKind::Plan, true);
         }
         if matches!(step, WorkStep::InProgress | WorkStep::AwaitingConfirmation) {
             self.met(ClockKind::OnSite, true);
@@ -138,6 +157,7 @@ impl Model {
             TicketCommand::Close { .. } | TicketCommand::Cancel { .. } => ["open", "on_hold"].contains(&self.word),
             TicketCommand::Reopen { .. } | TicketCommand::Archive => ["closed", "cancelled"].contains(&self.word),
             TicketCommand::Assign { .. } | TicketCommand::Schedule { .. } => ["open", "on_hold"].contains(&self.word),
+            TicketCommand::Reclass { .. } => ["open", "on_hold"].contains(&self.word),
         }
     }
 
@@ -160,7 +180,10 @@ impl Model {
                 self.met(ClockKind::Resolution, false);
             }
             TicketCommand::Archive => self.word = "archived",
-            TicketCommand::Comment { .. } | TicketCommand::Assign { .. } | TicketCommand::Schedule { .. } => {}
+            TicketCommand::Comment { .. }
+            | TicketCommand::Assign { .. }
+            | TicketCommand::Schedule { .. }
+            | TicketCommand::Reclass { .. } => {}
         }
     }
 
@@ -188,14 +211,16 @@ fn explore(before: &TicketRecord, model: &Model, policy: &Policy, hour: i64, lef
         }
         model.follow(&command);
         assert_eq!(ticket.state.as_str(), model.state(), "{:?} {command:?}", before.state);
+        let calendar = &policy.terms(None).calendar;
+        assert_eq!(ticket.clocks.len(), model.clocks.len());
         for (kind, (hours, is_met)) in &model.clocks {
             let clock = &ticket.clocks[kind];
             assert_eq!(
-                clock.elapsed(&policy.calendar, now),
+                clock.elapsed(calendar, now),
                 Millis::hours(*hours),
                 "{kind:?} after {command:?}"
             );
-            let shown = matches!(clock.state(&policy.calendar, now), ClockState::Met { .. });
+            let shown = matches!(clock.state(calendar, now), ClockState::Met { .. });
             assert_eq!(shown, *is_met, "{kind:?} of {:?} after {command:?}", before.state);
         }
         assert_eq!(ticket.history.len(), before.history.len() + 1);
@@ -244,6 +269,6 @@ fn the_first_breach_of_an_upgraded_ticket_counts_from_its_opening() {
     // 20 of the 30 minutes of an emergency are gone, under the clock of a key problem.
     let now = Timestamp(HOUR / 3);
     ticket.apply(TicketChange::Upgraded { from, to }, Actor::System, &policy, now);
-    let due = ticket.clocks[&ClockKind::FirstResponse].due_at(&policy.calendar);
+    let due = ticket.clocks[&ClockKind::FirstResponse].due_at(&policy.terms(None).calendar);
     assert_eq!(due, Some(Timestamp(HOUR / 2)));
 }

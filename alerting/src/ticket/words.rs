@@ -16,6 +16,8 @@ pub const MAX_TEXT_BYTES: usize = 4_096;
 pub const MAX_NAME_BYTES: usize = 128;
 /// Parts named on closing.
 pub const MAX_PARTS: usize = 50;
+/// Breaches listed in a ticket; a clock can be breached again only after the ticket got another class or was reopened.
+pub const MAX_BREACHES: usize = 50;
 
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -209,6 +211,49 @@ pub enum TicketEnd {
     },
 }
 
+/// What a ticket on hold waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldCause {
+    /// The customer's word.
+    Customer,
+    /// A way to the machine: a locked plant room, a machine that cannot be stopped.
+    Access,
+    /// Parts.
+    Parts,
+    /// Another company.
+    Supplier,
+    /// Leave to spend money, or to work in a dangerous place.
+    Approval,
+    /// Anything else; also where nobody said.
+    #[default]
+    Other,
+}
+
+impl HoldCause {
+    /// All of them.
+    pub const ALL: [HoldCause; 6] = [
+        HoldCause::Customer,
+        HoldCause::Access,
+        HoldCause::Parts,
+        HoldCause::Supplier,
+        HoldCause::Approval,
+        HoldCause::Other,
+    ];
+
+    /// The word of the wire and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HoldCause::Customer => "customer",
+            HoldCause::Access => "access",
+            HoldCause::Parts => "parts",
+            HoldCause::Supplier => "supplier",
+            HoldCause::Approval => "approval",
+            HoldCause::Other => "other",
+        }
+    }
+}
+
 /// Where a ticket is in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
@@ -218,11 +263,14 @@ pub enum TicketState {
         /// How far it is.
         step: WorkStep,
     },
-    /// Waiting for somebody else; its clocks stand still.
+    /// Waiting for somebody else; its clocks stand still, unless the policy says otherwise for this cause.
     OnHold {
         /// How far the work was.
         step: WorkStep,
-        /// Why.
+        /// For what it waits.
+        #[serde(default)]
+        cause: HoldCause,
+        /// Why, in words.
         reason: String,
         /// Since when.
         since: Timestamp,
@@ -280,7 +328,10 @@ pub enum TicketCommand {
     },
     /// Waits for somebody else.
     Hold {
-        /// Why.
+        /// For what.
+        #[serde(default)]
+        cause: HoldCause,
+        /// Why, in words.
         reason: String,
     },
     /// Goes on.
@@ -299,6 +350,16 @@ pub enum TicketCommand {
     Comment {
         /// In words.
         text: String,
+    },
+    /// It is more or less urgent than it was taken for. Allowed from every step and from hold.
+    Reclass {
+        /// Which clocks run from now on; the time used is kept.
+        class: TicketClass,
+        /// Its new priority; none: as before.
+        #[serde(default)]
+        priority: Option<Priority>,
+        /// Why.
+        reason: String,
     },
     /// Work is done. Allowed from every step and from hold.
     Close {
@@ -337,7 +398,7 @@ pub enum ReopenReason {
     RaisedAgain,
 }
 
-/// How urgent a ticket is. Every part only rises while the ticket lives.
+/// How urgent a ticket is. Every part only rises while the ticket lives, unless a person says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grade {
     /// Which service.
@@ -365,6 +426,15 @@ impl Grade {
     }
 }
 
+/// What was known when a person judged how urgent a ticket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The worst severity then.
+    pub severity: Option<Severity>,
+    /// The highest risk then.
+    pub risk: RiskLevel,
+}
+
 /// What changed, for the history and the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -375,7 +445,11 @@ pub enum TicketChange {
     /// The work is at another step.
     Stepped { from: WorkStep, to: WorkStep, note: String },
     /// Waits.
-    Held { reason: String },
+    Held {
+        #[serde(default)]
+        cause: HoldCause,
+        reason: String,
+    },
     /// Goes on.
     Resumed,
     /// Given to somebody.
@@ -403,6 +477,8 @@ pub enum TicketChange {
     Linked { ticket: TicketId },
     /// More urgent than before.
     Upgraded { from: Grade, to: Grade },
+    /// A person judged how urgent it is.
+    Reclassed { from: Grade, to: Grade, reason: String },
     /// Time runs short.
     ClockWarning {
         clock: ClockKind,
@@ -434,6 +510,7 @@ impl TicketChange {
             TicketChange::DueAgain { .. } => "due_again",
             TicketChange::Linked { .. } => "linked",
             TicketChange::Upgraded { .. } => "upgraded",
+            TicketChange::Reclassed { .. } => "reclassed",
             TicketChange::ClockWarning { .. } => "clock_warning",
             TicketChange::ClockBreached { .. } => "clock_breached",
         }

@@ -5,7 +5,7 @@ use super::parts::{
 };
 use super::{Frame, Listens, Place, layout};
 use crate::phrase;
-use crate::view::{Alarm, AlarmState, Page};
+use crate::view::{Alarm, AlarmState, Finding, Page};
 use crate::words::Word as W;
 use domain::{Severity, SiteName};
 use maud::{Markup, html};
@@ -151,7 +151,19 @@ pub(super) fn table(frame: &Frame, alarms: &[Alarm], with_device: bool) -> Marku
 }
 
 fn is_new(alarm: &Alarm) -> bool {
-    alarm.shelved.is_none() && may_acknowledge(alarm.state)
+    !is_hidden(alarm) && may_acknowledge(alarm.state)
+}
+
+fn is_hidden(alarm: &Alarm) -> bool {
+    alarm.shelved.is_some() || alarm.suppressed.is_some() || alarm.out_of_service.is_some()
+}
+
+fn finding_word(finding: Finding) -> W {
+    match finding {
+        Finding::Chattering => W::FoundChattering,
+        Finding::Fleeting => W::FoundFleeting,
+        Finding::Stale => W::FoundStale,
+    }
 }
 
 fn may_acknowledge(state: AlarmState) -> bool {
@@ -177,6 +189,11 @@ fn state(frame: &Frame, alarm: &Alarm) -> Markup {
         @if let Some(why) = &alarm.suppressed {
             span.small.block { (frame.t(W::SuppressedBecause)) ": " (frame.say(why)) }
         }
+        @if let Some(out) = &alarm.out_of_service {
+            span.small.block { (frame.t(W::OutOfServiceBy)) " " (out.by) ": " (out.reason)
+                @if let Some(window) = &out.window { " (" (window) ")" } }
+        }
+        @for finding in &alarm.findings { span.tag { (frame.t(finding_word(*finding))) } }
     }
 }
 
@@ -224,6 +241,15 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
                             div { dt { (frame.t(W::Ticket)) } dd { a href=(format!("/tickets/{ticket}")) { (ticket) } } }
                         }
                     }
+                    @if let Some(why) = &alarm.rationale {
+                        dl.facts {
+                            @for (word, text) in [(W::Cause, &why.cause), (W::Consequence, &why.consequence), (W::Response, &why.response)] {
+                                div { dt { (frame.t(word)) } dd { (text) } }
+                            }
+                            div { dt { (frame.t(W::RespondWithin)) }
+                                dd { (phrase::span(frame.language, domain::Millis::minutes(i64::from(why.time_to_respond_min)))) } }
+                        }
+                    }
                     div.line { (row_actions(frame, alarm)) }
                 }
             }
@@ -246,6 +272,28 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
                 button.primary type="submit" { (frame.t(W::Shelve)) }
             }
         }
+        @if frame.rights.may_work { (service_form(frame, alarm, &path)) }
     };
     layout(frame, Place::Alarms, title(frame, alarm), &Listens::Changes, &body)
+}
+
+/// Out of service and back; what a window took comes back with the window.
+fn service_form(frame: &Frame, alarm: &Alarm, path: &str) -> Markup {
+    let revision = Some(alarm.revision);
+    match &alarm.out_of_service {
+        Some(out) if out.window.is_some() => html! {},
+        Some(_) => html! {
+            div.panel.pad { (button_form(frame, &format!("{path}/return-to-service"), revision, W::ReturnToService, "primary")) }
+        },
+        None if alarm.state == AlarmState::Normal => html! {},
+        None => html! {
+            details.panel.pad { summary { (frame.t(W::TakeOutOfService)) }
+                form.stack method="post" action=(format!("{path}/out-of-service")) data-action {
+                    (form_fields(frame, revision))
+                    label { span { (frame.t(W::OutOfServiceWhy)) } input type="text" name="reason" required maxlength="256" autocomplete="off"; }
+                    button type="submit" { (frame.t(W::TakeOutOfService)) }
+                }
+            }
+        },
+    }
 }

@@ -3,8 +3,8 @@
 use super::Frame;
 use crate::phrase;
 use crate::view::{
-    AlarmState, At, Clock, ClockKind, ClockState, ComponentState, Connectivity, FleetCounts, Outcome, TicketClass,
-    TicketKind, TicketState, TimeLeft,
+    AlarmState, At, Clock, ClockKind, ClockState, ComponentState, Connectivity, FleetCounts, HoldCause, Outcome,
+    TicketClass, TicketKind, TicketState, TimeLeft,
 };
 use crate::words::Word as W;
 use domain::{RiskLevel, Severity};
@@ -203,7 +203,20 @@ pub(super) fn clock_word(kind: ClockKind) -> W {
     match kind {
         ClockKind::FirstResponse => W::ClockFirstResponse,
         ClockKind::OnSite => W::ClockOnSite,
+        ClockKind::Diagnosis => W::ClockDiagnosis,
+        ClockKind::Plan => W::ClockPlan,
         ClockKind::Resolution => W::ClockResolution,
+    }
+}
+
+pub(super) fn hold_word(cause: HoldCause) -> W {
+    match cause {
+        HoldCause::Customer => W::HoldCustomer,
+        HoldCause::Access => W::HoldAccess,
+        HoldCause::Parts => W::HoldParts,
+        HoldCause::Supplier => W::HoldSupplier,
+        HoldCause::Approval => W::HoldApproval,
+        HoldCause::Other => W::HoldOther,
     }
 }
 

@@ -1,11 +1,11 @@
 //! One ticket: what is known, what to do next, what happened.
 
 use super::parts::{
-    button_form, class_word, clock, clock_word, form_fields, kind_word, outcome_word, risk, severity,
+    button_form, class_word, clock, clock_word, form_fields, hold_word, kind_word, outcome_word, risk, severity,
     ticket_state_word, time_left_bar, when,
 };
 use super::{Frame, Listens, Place, layout};
-use crate::view::{Outcome, StepKind, Ticket, TicketStep};
+use crate::view::{HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
@@ -32,7 +32,8 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         div { dt { (frame.t(W::Opened)) } dd { (when(frame, s.opened_at)) } }
                         div { dt { (frame.t(W::Assignee)) } dd { (s.assignee.as_deref().unwrap_or(frame.t(W::NobodyAssigned))) } }
                         @if !ticket.part.is_empty() { div { dt { (frame.t(W::Part)) } dd { (ticket.part) } } }
-                        @if let Some(hold) = &s.on_hold { div { dt { (frame.t(W::HoldWhy)) } dd { (hold.reason) " · " (hold.act.by) } } }
+                        @if let Some(hold) = &s.on_hold { div { dt { (frame.t(W::HoldWhy)) } dd { (frame.t(hold_word(hold.cause))) " · " (hold.reason) " · " (hold.act.by) } } }
+                        @if let Some(contract) = &ticket.contract { div { dt { (frame.t(W::Contract)) } dd { (contract) } } }
                     }
                 }
                 div.figures {
@@ -61,6 +62,15 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                     }
                 }
                 div {
+                    @if !ticket.breaches.is_empty() {
+                        h2 { (frame.t(W::Breaches)) }
+                        ul.panel.list {
+                            @for b in &ticket.breaches {
+                                li { span.breached { (frame.t(clock_word(b.clock))) } " · " (frame.t(class_word(b.class))) " · " (when(frame, b.due_at)) " – "
+                                    @if let Some(at) = b.ended_at { (when(frame, at)) } @else { (frame.t(W::BreachOpen)) } }
+                            }
+                        }
+                    }
                     h2 { (frame.t(W::Timeline)) }
                     ol.panel.timeline { @for step in ticket.history.iter().rev() { (timeline_step(frame, step)) } }
                 }
@@ -96,7 +106,7 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
     let what = match &step.what {
         StepKind::Opened => html! { (frame.t(W::StepOpened)) },
         StepKind::Stepped { to } => html! { (frame.t(W::StepMoved)) " " b { (frame.t(ticket_state_word(*to))) } },
-        StepKind::Held => html! { (frame.t(W::StepHeld)) },
+        StepKind::Held { cause } => html! { (frame.t(W::StepHeld)) ": " (frame.t(hold_word(*cause))) },
         StepKind::Resumed => html! { (frame.t(W::StepResumed)) },
         StepKind::Assigned { to: Some(to) } => html! { (frame.t(W::StepAssigned)) " " b { (to) } },
         StepKind::Assigned { to: None } => html! { (frame.t(W::NobodyAssigned)) },
@@ -112,6 +122,7 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
             html! { (frame.t(W::StepLinked)) " " a href=(format!("/tickets/{ticket}")) { (ticket) } }
         }
         StepKind::Upgraded => html! { (frame.t(W::StepUpgraded)) },
+        StepKind::Reclassed { class } => html! { (frame.t(W::StepReclassed)) " " b { (frame.t(class_word(*class))) } },
         StepKind::ClockWarning { clock } => html! { (frame.t(W::StepClockWarning)) ": " (frame.t(clock_word(*clock))) },
         StepKind::ClockBreached { clock } => {
             html! { span.breached { (frame.t(W::StepBreached)) ": " (frame.t(clock_word(*clock))) } }
@@ -151,7 +162,7 @@ fn actions(frame: &Frame, ticket: &Ticket) -> Markup {
                             label { span { (frame.t(W::Note)) } input type="text" name="note" maxlength="1024" autocomplete="off"; }
                             div.line {
                                 @for (i, state) in steps.iter().enumerate() {
-                                    button class=[(i == 0).then_some("primary")] type="submit" name="to" value=(state_value(state)) {
+                                    button class=[(i == 0).then_some("primary")] type="submit" name="to" value=(word_of(state)) {
                                         (frame.t(W::MoveTo)) " " (frame.t(ticket_state_word(**state)))
                                     }
                                 }
@@ -164,7 +175,8 @@ fn actions(frame: &Frame, ticket: &Ticket) -> Markup {
                     }
                     @if frame.rights.may_work {
                         @if s.on_hold.is_some() { (button_form(frame, &format!("{path}/resume"), revision, W::Resume, "")) }
-                        @else { (one_field("hold", "reason", W::HoldWhy, W::Hold)) }
+                        @else { (hold_form(frame, &path, revision)) }
+                        (reclass_form(frame, &path, revision, s.class))
                     }
                 }
                 @if frame.rights.may_work {
@@ -173,6 +185,35 @@ fn actions(frame: &Frame, ticket: &Ticket) -> Markup {
                         details { summary { (frame.t(W::CancelTicket)) } (one_field("cancel", "reason", W::CancelWhy, W::CancelTicket)) }
                     }
                 }
+            }
+        }
+    }
+}
+
+fn hold_form(frame: &Frame, path: &str, revision: Option<u64>) -> Markup {
+    html! {
+        form.stack.field method="post" action=(format!("{path}/hold")) data-action data-leave {
+            (form_fields(frame, revision))
+            label { span { (frame.t(W::HoldFor)) }
+                select name="waits_for" { @for cause in HoldCause::ALL {
+                    option value=(word_of(&cause)) selected[cause == HoldCause::Other] { (frame.t(hold_word(cause))) }
+                } } }
+            label { span { (frame.t(W::HoldWhy)) } input type="text" name="reason" required maxlength="256" autocomplete="off"; }
+            button type="submit" { (frame.t(W::Hold)) }
+        }
+    }
+}
+
+fn reclass_form(frame: &Frame, path: &str, revision: Option<u64>, now: TicketClass) -> Markup {
+    html! {
+        details { summary { (frame.t(W::Reclass)) }
+            form.stack.field method="post" action=(format!("{path}/reclass")) data-action data-leave {
+                (form_fields(frame, revision))
+                select name="class" aria-label=(frame.t(W::Reclass)) { @for class in TicketClass::ALL {
+                    option value=(word_of(&class)) selected[class == now] { (frame.t(class_word(class))) }
+                } }
+                label { span { (frame.t(W::ReclassWhy)) } input type="text" name="reason" required maxlength="256" autocomplete="off"; }
+                button type="submit" { (frame.t(W::Reclass)) }
             }
         }
     }
@@ -197,9 +238,9 @@ fn close_form(frame: &Frame, path: &str, revision: Option<u64>) -> Markup {
     }
 }
 
-/// The state's word in forms and URLs: the one that the API uses.
-fn state_value(state: &crate::view::TicketState) -> String {
-    match serde_json::to_value(state) {
+/// A word in forms and URLs: the one that the API uses.
+fn word_of(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         Ok(_) | Err(_) => String::new(),
     }

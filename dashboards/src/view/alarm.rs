@@ -45,6 +45,44 @@ pub struct Shelving {
     pub until: At,
 }
 
+/// An alarm that is out of service for work on the machine.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OutOfService {
+    /// Who answers for it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: At,
+    /// By which maintenance window, such as `W-000042`; none: a person took this alarm alone, and brings it back.
+    pub window: Option<String>,
+}
+
+/// A bad habit of an alarm: its rule should be mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// It comes and goes.
+    Chattering,
+    /// It was gone before anybody could have acted, at least once.
+    Fleeting,
+    /// It has stood for too long.
+    Stale,
+}
+
+/// Why there is the alarm, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Rationale {
+    /// What makes it show.
+    pub cause: String,
+    /// What happens if nobody acts.
+    pub consequence: String,
+    /// What to do.
+    pub response: String,
+    /// Within what time, minutes.
+    pub time_to_respond_min: u32,
+}
+
 /// One alarm of one episode.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Alarm {
@@ -77,6 +115,12 @@ pub struct Alarm {
     /// Put aside by logic: why.
     #[schema(value_type = Option<schema::Text>)]
     pub suppressed: Option<Text>,
+    /// Put aside for work on the machine.
+    pub out_of_service: Option<OutOfService>,
+    /// Bad habits found.
+    pub findings: Vec<Finding>,
+    /// Why there is this alarm and what to do, where the site has written it down.
+    pub rationale: Option<Rationale>,
     /// The matrix's answer.
     #[schema(value_type = schema::RiskLevel)]
     pub risk: RiskLevel,

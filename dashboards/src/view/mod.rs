@@ -5,11 +5,13 @@ mod alarm;
 mod device;
 mod system;
 mod ticket;
+mod window;
 
 pub use alarm::*;
 pub use device::*;
 pub use system::*;
 pub use ticket::*;
+pub use window::*;
 
 use domain::text::Text;
 use domain::{RemainingLife, Timestamp};

@@ -32,6 +32,16 @@ pub enum TicketClass {
     Planned,
 }
 
+impl TicketClass {
+    /// All of them, the most urgent first.
+    pub const ALL: [TicketClass; 4] = [
+        TicketClass::Emergency,
+        TicketClass::Key,
+        TicketClass::Ordinary,
+        TicketClass::Planned,
+    ];
+}
+
 /// Where a ticket stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +99,10 @@ pub enum ClockKind {
     FirstResponse,
     /// Until somebody is on site.
     OnSite,
+    /// Until the cause is known.
+    Diagnosis,
+    /// From the diagnosis until time, parts and cost are agreed.
+    Plan,
     /// Until it is solved.
     Resolution,
 }
@@ -196,12 +210,62 @@ pub struct TicketSummary {
     pub clocks: Vec<Clock>,
 }
 
+/// What a ticket on hold waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldCause {
+    /// The customer's word.
+    Customer,
+    /// A way to the machine.
+    Access,
+    /// Parts.
+    Parts,
+    /// Another company.
+    Supplier,
+    /// Leave to spend money, or to work in a dangerous place.
+    Approval,
+    /// Anything else; also where nobody said.
+    #[default]
+    Other,
+}
+
+impl HoldCause {
+    /// All of them.
+    pub const ALL: [HoldCause; 6] = [
+        HoldCause::Customer,
+        HoldCause::Access,
+        HoldCause::Parts,
+        HoldCause::Supplier,
+        HoldCause::Approval,
+        HoldCause::Other,
+    ];
+}
+
+/// A clock that was too late: a line of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Breach {
+    /// Which clock.
+    pub clock: ClockKind,
+    /// Which class the ticket had.
+    pub class: TicketClass,
+    /// Under which contract; none: the site's terms.
+    pub contract: Option<String>,
+    /// When time was over.
+    pub due_at: At,
+    /// Who had the ticket then.
+    pub assignee: Option<String>,
+    /// When it was over: done late, judged anew, or cancelled. None: it lasts.
+    pub ended_at: Option<At>,
+}
+
 /// Why a ticket waits.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Hold {
     /// Who and when.
     #[serde(flatten)]
     pub act: Act,
+    /// For what.
+    pub cause: HoldCause,
     /// Why.
     pub reason: String,
 }
@@ -229,6 +293,10 @@ pub struct Ticket {
     pub alarms: Vec<String>,
     /// Time left when last told.
     pub time_left: Option<TimeLeft>,
+    /// The contract whose clocks and working hours count; none: the site's terms.
+    pub contract: Option<String>,
+    /// Clocks that were too late.
+    pub breaches: Vec<Breach>,
     /// The states it may go to next.
     pub next_states: Vec<TicketState>,
     /// How it ended.
@@ -260,8 +328,11 @@ pub enum StepKind {
         /// Which.
         to: TicketState,
     },
-    /// Told to wait; its clocks pause.
-    Held,
+    /// Told to wait.
+    Held {
+        /// For what.
+        cause: HoldCause,
+    },
     /// Goes on.
     Resumed,
     /// Given to somebody, or to nobody yet.
@@ -301,6 +372,11 @@ pub enum StepKind {
     },
     /// More urgent than before.
     Upgraded,
+    /// A person judged how urgent it is.
+    Reclassed {
+        /// Which clocks run from now on.
+        class: TicketClass,
+    },
     /// Time runs short.
     ClockWarning {
         /// Which clock.

@@ -21,6 +21,12 @@ pub struct AlarmMessage {
     /// Whether a person took it out of sight for a time; its later changes are then not published until that ends.
     #[serde(default)]
     pub is_shelved: bool,
+    /// Whether logic hides it; its later changes are then not published until that ends.
+    #[serde(default)]
+    pub is_suppressed: bool,
+    /// Whether it is out of service for work on the machine; its later changes are then not published until that ends.
+    #[serde(default)]
+    pub is_out_of_service: bool,
     /// The matrix's answer.
     pub risk: RiskLevel,
     /// Device time (ms) of the reading that decided this change.

@@ -5,11 +5,12 @@ use super::{LiveBackend, revision_fits};
 use crate::store::rows::AlarmRow;
 use crate::store::{AlarmList, StoreError};
 use crate::web::backend::{AlarmCommand, AlarmQuery, Answer, BackendError, Order};
-use alerting::alarm::{AlarmRefusal, AlarmState};
+use alerting::alarm::{AlarmRefusal, AlarmState, SuppressionCause};
 use alerting::effect::{Command, Refusal};
+use alerting::habit::Habit;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRefusal;
-use dashboards::view::{self, Act, Alarm, EvidenceView, Page, Shelving};
+use dashboards::view::{self, Act, Alarm, EvidenceView, Finding, OutOfService, Page, Rationale, Shelving};
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Evidence, MetricName, Timestamp};
 
@@ -80,6 +81,8 @@ fn command_of(command: AlarmCommand) -> alerting::AlarmCommand {
         AlarmCommand::Shelve { reason, until } => alerting::AlarmCommand::Shelve { reason, until },
         AlarmCommand::Unshelve => alerting::AlarmCommand::Unshelve,
         AlarmCommand::Reset => alerting::AlarmCommand::Reset,
+        AlarmCommand::TakeOutOfService { reason } => alerting::AlarmCommand::TakeOutOfService { reason },
+        AlarmCommand::ReturnToService => alerting::AlarmCommand::ReturnToService,
     }
 }
 
@@ -109,7 +112,21 @@ pub fn refused(refusal: &Refusal) -> BackendError {
     };
     match refusal {
         // the row was there a moment ago: it is over by now
-        Refusal::UnknownAlarm { .. } | Refusal::UnknownTicket { .. } => BackendError::Conflict { detail },
+        Refusal::UnknownAlarm { .. }
+        | Refusal::UnknownTicket { .. }
+        | Refusal::NeedsPerson
+        | Refusal::TooManyWindows { .. } => BackendError::Conflict { detail },
+        Refusal::UnknownWindow { window } => BackendError::NotFound {
+            what: format!("window {window} that is not over"),
+        },
+        Refusal::Schedule { why } => BackendError::Invalid {
+            pointer: "/schedule".to_owned(),
+            detail: why.to_string(),
+        },
+        Refusal::Covers { why } => BackendError::Invalid {
+            pointer: "/covers".to_owned(),
+            detail: why.clone(),
+        },
         Refusal::Alarm { why, .. } => match why {
             AlarmRefusal::ShelvingInThePast | AlarmRefusal::ShelvingTooLong { .. } => BackendError::Invalid {
                 pointer: "/until".to_owned(),
@@ -121,12 +138,46 @@ pub fn refused(refusal: &Refusal) -> BackendError {
             | AlarmRefusal::AlreadyShelved
             | AlarmRefusal::NotShelved
             | AlarmRefusal::NotExpired { .. }
+            | AlarmRefusal::AlreadySuppressed
+            | AlarmRefusal::NotSuppressed
+            | AlarmRefusal::AlreadyOutOfService
+            | AlarmRefusal::NotOutOfService
+            | AlarmRefusal::ByWindow { .. }
+            | AlarmRefusal::OutOfSight
             | AlarmRefusal::NotLatched => BackendError::Conflict { detail },
         },
         Refusal::Ticket { why, .. } | Refusal::Text { why } => {
             of_text(why).unwrap_or(BackendError::Conflict { detail })
         }
     }
+}
+
+/// Why logic hides an alarm, for people.
+fn suppressed_because(cause: &SuppressionCause) -> Text {
+    let (en, zh) = match cause {
+        SuppressionCause::ParentDown { parent } => (
+            format!("{parent} is down, and this hangs on it"),
+            format!("上级设备 {parent} 不可用"),
+        ),
+        SuppressionCause::FirstUp { first } => {
+            (format!("likely to follow from {first}"), format!("可能由 {first} 引起"))
+        }
+        SuppressionCause::Commissioning { window } => {
+            (format!("commissioning, {window}"), format!("设备调试中，{window}"))
+        }
+    };
+    Text { en, zh }
+}
+
+fn findings_of(habit: &Habit) -> Vec<Finding> {
+    [
+        (habit.is_chattering, Finding::Chattering),
+        (habit.fleeting > 0, Finding::Fleeting),
+        (habit.is_stale, Finding::Stale),
+    ]
+    .into_iter()
+    .filter_map(|(is_found, finding)| is_found.then_some(finding))
+    .collect()
 }
 
 impl LiveBackend {
@@ -176,7 +227,20 @@ impl LiveBackend {
             state: state_view(&record.life.state),
             is_active: record.life.state.is_active(),
             shelved,
-            suppressed: None,
+            suppressed: record.life.suppression.as_ref().map(|s| suppressed_because(&s.cause)),
+            out_of_service: record.life.out_of_service.as_ref().map(|out| OutOfService {
+                by: out.by.clone(),
+                reason: out.reason.clone(),
+                since: out.at.into(),
+                window: out.window.map(|w| w.to_string()),
+            }),
+            findings: findings_of(&record.habit),
+            rationale: record.facts.rationale.as_ref().map(|r| Rationale {
+                cause: r.cause.clone(),
+                consequence: r.consequence.clone(),
+                response: r.response.clone(),
+                time_to_respond_min: r.time_to_respond_min,
+            }),
             risk: record.risk.level,
             raised_at: record.raised_at.into(),
             since: acknowledged.as_ref().map_or(record.measured_at.into(), |act| act.at),

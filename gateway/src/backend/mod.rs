@@ -10,6 +10,7 @@ mod standing;
 mod stream;
 mod system;
 mod tickets;
+mod windows;
 
 use crate::app::Running;
 use crate::clock::Clock;
@@ -18,11 +19,11 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, Order, Slice,
-    TicketCommand, TicketQuery, WatchGuard,
+    TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
     Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, ModelInForce, Page, QuarantinedPacket, Replayed,
-    SystemHealth, Ticket, TicketSummary,
+    SystemHealth, Ticket, TicketSummary, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, SiteName, TicketId, Timestamp};
@@ -208,6 +209,18 @@ impl Backend for LiveBackend {
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
         self.change_ticket(order, id, command).await
+    }
+
+    async fn windows(&self) -> Answer<Vec<Window>> {
+        self.list_windows().await
+    }
+
+    async fn plan_window(&self, order: Order, plan: WindowPlan) -> Answer<Window> {
+        self.make_window(order, plan).await
+    }
+
+    async fn end_window(&self, order: Order, id: u64, reason: String) -> Answer<Window> {
+        self.close_window(order, id, reason).await
     }
 
     async fn quarantine(&self, slice: Slice) -> Answer<Page<QuarantinedPacket>> {

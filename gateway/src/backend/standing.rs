@@ -154,14 +154,15 @@ impl Standing {
 
     fn open_ticket(&self, row: &TicketRow) -> Result<OpenTicket, StoreError> {
         let record = ticket_of(row)?;
+        let calendar = &record.terms(&self.policy).calendar;
         Ok(OpenTicket {
             revision: row.revision,
-            device: record.device,
+            device: record.device.clone(),
             kind: record.grade.kind,
             breaches: record
                 .clocks
                 .values()
-                .filter_map(|clock| clock.due_at(&self.policy.calendar))
+                .filter_map(|clock| clock.due_at(calendar))
                 .collect(),
         })
     }
@@ -233,7 +234,10 @@ fn open_alarm(row: &AlarmRow) -> Result<OpenAlarm, StoreError> {
         revision: row.revision,
         stands: record.stands(),
         is_active: record.life.state.is_active(),
-        needs_acknowledgement: record.life.state.needs_acknowledgement(),
+        // logic and work on the machine hide it from the counter; a shelved one a person still owes an answer
+        needs_acknowledgement: record.life.state.needs_acknowledgement()
+            && record.life.suppression.is_none()
+            && record.life.out_of_service.is_none(),
         severity: record.life.severity,
         risk: record.risk.level,
         prognosis: record.prognosis,

@@ -9,9 +9,11 @@ use crate::store::{OpenTicketPlace, Reader, StoreError, TicketList};
 use crate::web::backend::{Answer, BackendError, Order, TicketCommand, TicketQuery};
 use alerting::clock::{self, ClockKind};
 use alerting::effect::Command;
+use alerting::ledger::{Breach, BreachEnd};
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::{self, HistoryEntry, ReopenReason, TicketChange, TicketEnd, TicketRecord, WorkStep};
+use alerting::window::WindowId;
 use dashboards::view::{
     self, Act, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary,
 };
@@ -102,10 +104,58 @@ fn class_view(class: ticket::TicketClass) -> view::TicketClass {
     }
 }
 
+/// The class of the book behind that of the pages.
+fn class_of(class: view::TicketClass) -> ticket::TicketClass {
+    match class {
+        view::TicketClass::Planned => ticket::TicketClass::Planned,
+        view::TicketClass::Ordinary => ticket::TicketClass::Ordinary,
+        view::TicketClass::Key => ticket::TicketClass::Key,
+        view::TicketClass::Emergency => ticket::TicketClass::Emergency,
+    }
+}
+
+fn hold_cause_view(cause: ticket::HoldCause) -> view::HoldCause {
+    match cause {
+        ticket::HoldCause::Customer => view::HoldCause::Customer,
+        ticket::HoldCause::Access => view::HoldCause::Access,
+        ticket::HoldCause::Parts => view::HoldCause::Parts,
+        ticket::HoldCause::Supplier => view::HoldCause::Supplier,
+        ticket::HoldCause::Approval => view::HoldCause::Approval,
+        ticket::HoldCause::Other => view::HoldCause::Other,
+    }
+}
+
+fn hold_cause_of(cause: view::HoldCause) -> ticket::HoldCause {
+    match cause {
+        view::HoldCause::Customer => ticket::HoldCause::Customer,
+        view::HoldCause::Access => ticket::HoldCause::Access,
+        view::HoldCause::Parts => ticket::HoldCause::Parts,
+        view::HoldCause::Supplier => ticket::HoldCause::Supplier,
+        view::HoldCause::Approval => ticket::HoldCause::Approval,
+        view::HoldCause::Other => ticket::HoldCause::Other,
+    }
+}
+
+fn breach_view(breach: &Breach) -> view::Breach {
+    let ended_at = breach.end.map(|end| match end {
+        BreachEnd::Met { at } | BreachEnd::Reclassed { at } | BreachEnd::Cancelled { at } => at.into(),
+    });
+    view::Breach {
+        clock: clock_kind_view(breach.clock),
+        class: class_view(breach.class),
+        contract: breach.contract.clone(),
+        due_at: breach.due_at.into(),
+        assignee: breach.assignee.clone(),
+        ended_at,
+    }
+}
+
 fn clock_kind_view(kind: ClockKind) -> view::ClockKind {
     match kind {
         ClockKind::FirstResponse => view::ClockKind::FirstResponse,
         ClockKind::OnSite => view::ClockKind::OnSite,
+        ClockKind::Diagnosis => view::ClockKind::Diagnosis,
+        ClockKind::Plan => view::ClockKind::Plan,
         ClockKind::Resolution => view::ClockKind::Resolution,
     }
 }
@@ -145,13 +195,15 @@ pub fn clocks_of(record: &TicketRecord, policy: &Policy, now: Timestamp) -> Vec<
     record
         .clocks
         .iter()
-        .map(|(kind, clock)| clock_view(*kind, clock.state(&policy.calendar, now), now))
+        .map(|(kind, clock)| clock_view(*kind, clock.state(&record.terms(policy).calendar, now), now))
         .collect()
 }
 
 fn summary(record: &TicketRecord, policy: &Policy, now: Timestamp) -> TicketSummary {
     let on_hold = match &record.state {
-        ticket::TicketState::OnHold { reason, since, .. } => {
+        ticket::TicketState::OnHold {
+            cause, reason, since, ..
+        } => {
             let holder = record
                 .history
                 .iter()
@@ -163,6 +215,7 @@ fn summary(record: &TicketRecord, policy: &Policy, now: Timestamp) -> TicketSumm
                     by,
                     at: (*since).into(),
                 },
+                cause: hold_cause_view(*cause),
                 reason: reason.clone(),
             })
         }
@@ -196,7 +249,12 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
     let (what, note) = match &entry.what {
         TicketChange::Opened { .. } => (StepKind::Opened, silent()),
         TicketChange::Stepped { to, note, .. } => (StepKind::Stepped { to: of_step(*to) }, note.clone()),
-        TicketChange::Held { reason } => (StepKind::Held, reason.clone()),
+        TicketChange::Held { cause, reason } => (
+            StepKind::Held {
+                cause: hold_cause_view(*cause),
+            },
+            reason.clone(),
+        ),
         TicketChange::Resumed => (StepKind::Resumed, silent()),
         TicketChange::Assigned { to, .. } => (StepKind::Assigned { to: to.clone() }, silent()),
         TicketChange::Scheduled { at } => (StepKind::Scheduled { visit_at: (*at).into() }, silent()),
@@ -227,6 +285,12 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
             silent(),
         ),
         TicketChange::Upgraded { .. } => (StepKind::Upgraded, silent()),
+        TicketChange::Reclassed { to, reason, .. } => (
+            StepKind::Reclassed {
+                class: class_view(to.class),
+            },
+            reason.clone(),
+        ),
         TicketChange::ClockWarning { clock, .. } => (
             StepKind::ClockWarning {
                 clock: clock_kind_view(*clock),
@@ -303,7 +367,15 @@ fn command_of(command: TicketCommand) -> Result<ticket::TicketCommand, BackendEr
             }
         },
         TicketCommand::Assign { assignee } => ticket::TicketCommand::Assign { to: Some(assignee) },
-        TicketCommand::Hold { reason } => ticket::TicketCommand::Hold { reason },
+        TicketCommand::Hold { cause, reason } => ticket::TicketCommand::Hold {
+            cause: hold_cause_of(cause),
+            reason,
+        },
+        TicketCommand::Reclass { class, reason } => ticket::TicketCommand::Reclass {
+            class: class_of(class),
+            priority: None,
+            reason,
+        },
         TicketCommand::Resume => ticket::TicketCommand::Resume,
         TicketCommand::Comment { text } => ticket::TicketCommand::Comment { text },
         TicketCommand::Close {
@@ -450,6 +522,8 @@ impl LiveBackend {
                 Prognosis::NotYetKnown => None,
                 Prognosis::Known(life) => Some(life.into()),
             },
+            contract: record.contract.clone(),
+            breaches: record.breaches.iter().map(breach_view).collect(),
             next_states: next_states(&record.state),
             closing: closing_of(record),
             history: record.history.iter().map(step_view).collect(),
@@ -516,7 +590,7 @@ impl LiveBackend {
     }
 
     /// Lets the book decide; answered when it is on disk.
-    pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<()> {
+    pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<Option<WindowId>> {
         let (reply, answer) = oneshot::channel();
         let order = ToCommit::Command {
             actor: actor_of(&order.actor),
@@ -527,7 +601,7 @@ impl LiveBackend {
         let gone = || unavailable("the gateway stops");
         self.running.commit.send(order).await.map_err(|_| gone())?;
         match answer.await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(window)) => Ok(window),
             Ok(Err(NotDone::Refused(refusal))) => Err(refused(&refusal)),
             Ok(Err(NotDone::Changed { revision })) => Err(BackendError::Changed { revision }),
             Err(_) => Err(gone()),

@@ -81,25 +81,25 @@ fn score_file(
     let mut player = arguments.player(profile)?;
     let mut table = arguments.open(&file.path)?;
     let mut failure = None;
-    write_whole(output, |out| {
+    let written = write_whole(output, |out| {
         out.write_all(b"timestamp,score,alert\n")?;
         for row in table.by_ref() {
-            let line = match row
-                .map_err(anyhow::Error::from)
-                .and_then(|row| step(arguments, &mut player, &row))
-            {
-                Ok(line) => line,
+            let line = row.map_err(anyhow::Error::from);
+            match line.and_then(|row| step(arguments, &mut player, &row)) {
+                Ok(line) => out.write_all(line.as_bytes())?,
                 Err(error) => {
                     failure = Some(error);
                     return Err(std::io::Error::other("the recording cannot be read"));
                 }
-            };
-            out.write_all(line.as_bytes())?;
+            }
         }
         Ok(())
-    })
-    .or_else(|error| Err(failure.take().unwrap_or_else(|| error.into())))
-    .with_context(|| format!("nothing is written to {}", output.display()))?;
+    });
+    match (written, failure) {
+        (Ok(()), _) => {}
+        (Err(_), Some(failure)) => return Err(failure),
+        (Err(error), None) => return Err(error).with_context(|| format!("cannot write {}", output.display())),
+    }
     Ok(notes(&player, &table))
 }
 

@@ -5,7 +5,7 @@
 
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
-use super::records::{alarm_row, ticket_row};
+use super::records::{alarm_row, ticket_row, window_row};
 use super::shard::{ToShard, shard_of};
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
@@ -20,6 +20,7 @@ use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
+use alerting::window::WindowId;
 use domain::{DeviceIndex, FailureModeId, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -79,7 +80,7 @@ pub enum ToCommit {
         /// Only if the alarm or ticket still has this revision; none: in any case.
         if_revision: Option<u64>,
         /// Answered after it is on disk.
-        reply: oneshot::Sender<Result<(), NotDone>>,
+        reply: oneshot::Sender<Done>,
     },
     /// How a delivery ended; answered after it is on disk.
     Delivered(Delivered, oneshot::Sender<()>),
@@ -113,8 +114,11 @@ pub struct CheckpointSlice {
     pub is_last: bool,
 }
 
+/// What a command came to: the maintenance window that it changed, if it was about one.
+pub type Done = Result<Option<WindowId>, NotDone>;
+
 /// An answer to a person, and whom to give it after the commit.
-type Reply = (oneshot::Sender<Result<(), NotDone>>, Result<(), NotDone>);
+type Reply = (oneshot::Sender<Done>, Done);
 
 /// Why a command was not followed; nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -296,7 +300,11 @@ impl Committer {
                     Some(_) | None => {
                         let now = self.setup.clock.now();
                         let answer = self.setup.book.step(Input::Command { actor, command }, now);
-                        let answer = answer.map(|effects| group.effects.extend(effects));
+                        let answer = answer.map(|effects| {
+                            let window = effects.iter().find_map(changed_window);
+                            group.effects.extend(effects);
+                            window
+                        });
                         answer.map_err(NotDone::Refused)
                     }
                 };
@@ -338,6 +346,7 @@ impl Committer {
         match command {
             Command::Alarm { alarm, .. } => book.alarms().find(|a| a.id == *alarm).map(|a| u64::from(a.transitions)),
             Command::Ticket { ticket, .. } => book.ticket(*ticket).map(|t| u64::from(t.revision)),
+            Command::Window { .. } => None,
         }
     }
 
@@ -487,11 +496,12 @@ impl Committer {
             match effect {
                 Effect::AlarmChanged { record, .. } => commit.alarm(&alarm_row(record))?,
                 Effect::TicketChanged { record, change } => {
-                    commit.ticket(&ticket_row(record, &setup.book.policy().calendar))?;
+                    commit.ticket(&ticket_row(record, setup.book.policy()))?;
                     if let Some(repair) = repair_of(record, change, &setup.directory, now) {
                         commit.repair(&repair)?;
                     }
                 }
+                Effect::WindowChanged { record } => commit.window(&window_row(record))?,
                 Effect::Audit(entry) => commit.audit(&AuditRow {
                     id: 0,
                     at: entry.at,
@@ -616,10 +626,20 @@ impl Committer {
                             .map(|r| to_shard(r, self.setup.shards.len())),
                     );
                 }
+                Effect::WindowChanged { record } => {
+                    tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
+                }
                 Effect::Audit(_) | Effect::Publish(_) => {}
             }
         }
         answer(group);
+    }
+}
+
+fn changed_window(effect: &Effect) -> Option<WindowId> {
+    match effect {
+        Effect::WindowChanged { record } => Some(record.id),
+        Effect::AlarmChanged { .. } | Effect::TicketChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => None,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Records of the book as rows of the store. Pure.
 
-use crate::store::rows::{AlarmRow, TicketRow};
-use alerting::calendar::Calendar;
+use crate::store::rows::{AlarmRow, TicketRow, WindowRow};
+use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
+use alerting::window::WindowRecord;
 
 /// An alarm as its row.
 pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
@@ -23,8 +24,18 @@ pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
     }
 }
 
+/// A maintenance window as its row.
+pub fn window_row(record: &WindowRecord) -> WindowRow {
+    WindowRow {
+        id: record.id.0,
+        is_open: record.is_live(),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
 /// A ticket as its row. It is due when the first of its running clocks runs out.
-pub fn ticket_row(record: &TicketRecord, calendar: &Calendar) -> TicketRow {
+pub fn ticket_row(record: &TicketRecord, policy: &Policy) -> TicketRow {
+    let calendar = &record.terms(policy).calendar;
     let due_at = record.clocks.values().filter_map(|clock| clock.due_at(calendar)).min();
     TicketRow {
         id: record.id.0,

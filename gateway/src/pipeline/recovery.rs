@@ -10,6 +10,7 @@ use alerting::book::Snapshot;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
+use alerting::window::WindowRecord;
 use domain::DeviceIndex;
 use std::sync::Arc;
 
@@ -95,6 +96,10 @@ pub fn restore_book(
     for row in reader.tickets_to_restore()? {
         tickets.push(serde_json::from_str(&row.record).map_err(damaged(format!("ticket {}", row.id)))?);
     }
+    let mut windows: Vec<WindowRecord> = Vec::new();
+    for row in reader.open_windows()? {
+        windows.push(serde_json::from_str(&row.record).map_err(damaged(format!("maintenance window {}", row.id)))?);
+    }
     let of = shards.len();
     for alarm in alarms.iter().filter(|a| a.life.state.is_active()) {
         if let Some(device) = directory.find(&alarm.device) {
@@ -109,6 +114,8 @@ pub fn restore_book(
             tickets,
             last: Vec::new(),
             last_ticket,
+            windows,
+            last_window: reader.last_window_number()?,
         },
     ))
 }

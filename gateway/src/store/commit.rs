@@ -1,6 +1,6 @@
 //! One commit: everything that one step of the pipeline changed, on disk together or not at all.
 
-use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow, WaveformRow};
+use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow, WaveformRow, WindowRow};
 use super::{Attempt, Checkpoint, Repair, StoreError, StoredDevice};
 use crate::failpoint::{self, Failpoint};
 use domain::{DeviceIndex, MetricIndex, MetricName, Timestamp};
@@ -123,6 +123,14 @@ impl<'a> Commit<'a> {
         self.execute(sql, values, "store a ticket")?;
         failpoint::hit(Failpoint::AfterTicketInsert);
         Ok(())
+    }
+
+    /// A maintenance window as it is now.
+    pub fn window(&self, row: &WindowRow) -> Result<(), StoreError> {
+        let sql = "INSERT INTO maintenance_window VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET \
+                   is_open = excluded.is_open, record = excluded.record";
+        let values = params![row.id as i64, row.is_open, row.record];
+        self.execute(sql, values, "store a maintenance window").map(drop)
     }
 
     /// A line of the audit trail.

@@ -1,6 +1,6 @@
 //! Reading beside the writer: lists for people, the journal for the stores it feeds, everything for a restart.
 
-use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow};
+use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow, WindowRow};
 use super::{Attempt, Checkpoint, Repair, StoreError, StoredDevice, schema};
 use domain::{DeviceIndex, DeviceKey, FailureModeId, MetricIndex, MetricName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -252,6 +252,28 @@ impl Reader {
             .map(|mut rows| rows.pop())
     }
 
+    /// Maintenance windows that are not over, the oldest first.
+    pub fn open_windows(&self) -> Result<Vec<WindowRow>, StoreError> {
+        let sql = "SELECT id, is_open, record FROM maintenance_window WHERE is_open = 1 ORDER BY id";
+        self.list(sql, [], window_row, "read the maintenance windows")
+    }
+
+    /// A maintenance window, over or not.
+    pub fn window(&self, id: u64) -> Result<Option<WindowRow>, StoreError> {
+        let sql = "SELECT id, is_open, record FROM maintenance_window WHERE id = ?";
+        let found = self.list(sql, [id as i64], window_row, "read a maintenance window")?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The highest number of a maintenance window; 0 before the first.
+    pub fn last_window_number(&self) -> Result<u64, StoreError> {
+        let last: Option<i64> = self
+            .connection
+            .query_row("SELECT max(id) FROM maintenance_window", [], |row| row.get(0))
+            .attempt("find the last maintenance window")?;
+        Ok(last.unwrap_or(0) as u64)
+    }
+
     /// The highest ticket number given; 0 before the first.
     pub fn last_ticket_number(&self) -> Result<u64, StoreError> {
         let what = "find the last ticket number";
@@ -405,6 +427,14 @@ pub(super) fn alarm_row(row: &Row<'_>) -> rusqlite::Result<AlarmRow> {
         changed_at: Timestamp(row.get(10)?),
         revision: row.get::<_, i64>(11)? as u64,
         record: row.get(12)?,
+    })
+}
+
+fn window_row(row: &Row<'_>) -> rusqlite::Result<WindowRow> {
+    Ok(WindowRow {
+        id: row.get::<_, i64>(0)? as u64,
+        is_open: row.get(1)?,
+        record: row.get(2)?,
     })
 }
 

@@ -31,6 +31,17 @@ pub struct AlarmRow {
     pub record: String,
 }
 
+/// A maintenance window's row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowRow {
+    /// Its number.
+    pub id: u64,
+    /// Whether it is not over.
+    pub is_open: bool,
+    /// The whole record as JSON.
+    pub record: String,
+}
+
 /// A ticket's row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TicketRow {

@@ -2,8 +2,9 @@
 
 use super::StreamEvent;
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, ModelInForce, Outcome, Page,
-    QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketState, TicketSummary,
+    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, ModelInForce, Outcome,
+    Page, QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Window,
+    WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{AlarmId, DeviceKey, DeviceName, MetricName, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,26 @@ pub enum AlarmCommand {
     Unshelve,
     /// A latched alarm whose condition is gone is let go.
     Reset,
+    /// There is work on the machine.
+    TakeOutOfService {
+        /// Why; not empty.
+        reason: String,
+    },
+    /// The work is over.
+    ReturnToService,
+}
+
+/// Work on machines that shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowPlan {
+    /// What for.
+    pub purpose: WindowPurpose,
+    /// Which machines.
+    pub covers: WindowCovers,
+    /// When.
+    pub schedule: WindowSchedule,
+    /// Why; not empty.
+    pub reason: String,
 }
 
 /// What a person does to a ticket.
@@ -191,13 +212,22 @@ pub enum TicketCommand {
         /// Whom; not empty.
         assignee: String,
     },
-    /// It waits, its clocks pause.
+    /// It waits.
     Hold {
+        /// For what.
+        cause: HoldCause,
         /// Why; not empty.
         reason: String,
     },
     /// It goes on.
     Resume,
+    /// It is more or less urgent than it was taken for.
+    Reclass {
+        /// Which clocks run from now on.
+        class: TicketClass,
+        /// Why; not empty.
+        reason: String,
+    },
     /// A remark.
     Comment {
         /// Not empty.
@@ -278,6 +308,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         id: TicketId,
         command: TicketCommand,
     ) -> impl Future<Output = Answer<Ticket>> + Send;
+
+    /// Maintenance windows that are not over, the oldest first.
+    fn windows(&self) -> impl Future<Output = Answer<Vec<Window>>> + Send;
+    /// Plans a maintenance window.
+    fn plan_window(&self, order: Order, plan: WindowPlan) -> impl Future<Output = Answer<Window>> + Send;
+    /// Ends a maintenance window before its time.
+    fn end_window(&self, order: Order, id: u64, reason: String) -> impl Future<Output = Answer<Window>> + Send;
 
     /// Packets in quarantine, newest first.
     fn quarantine(&self, slice: Slice) -> impl Future<Output = Answer<Page<QuarantinedPacket>>> + Send;

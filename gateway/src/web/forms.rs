@@ -5,12 +5,12 @@ use super::api::alarms::{AlarmPath, LONGEST_REASON, ShelveBody, shelving};
 use super::api::tickets::{CloseBody, StepBody, checked};
 use super::auth::Who;
 use super::backend::{AlarmCommand, Backend, Order, Role, TicketCommand};
-use super::extract::{Form, InPath, text, ticket_id};
+use super::extract::{Form, InPath, needed, text, ticket_id};
 use super::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Redirect;
-use dashboards::view::{Outcome, TicketState};
+use dashboards::view::{HoldCause, Outcome, TicketClass, TicketState};
 use serde::Deserialize;
 
 /// A path on this site, never another one's.
@@ -42,7 +42,11 @@ pub async fn alarm<B: Backend>(
     InPath((site, device, mode, episode, action)): InPath<(String, String, String, u32, String)>,
     Form(form): Form<AlarmForm>,
 ) -> Result<Redirect, Problem> {
-    let actor = who.needs(Role::Operator)?;
+    let role = match action.as_str() {
+        "out-of-service" | "return-to-service" => Role::Technician,
+        _ => Role::Operator,
+    };
+    let actor = who.needs(role)?;
     let command = match action.as_str() {
         "acknowledge" => AlarmCommand::Acknowledge {
             note: text("/note", &form.note, LONGEST_REASON)?,
@@ -57,6 +61,10 @@ pub async fn alarm<B: Backend>(
         }
         "unshelve" => AlarmCommand::Unshelve,
         "reset" => AlarmCommand::Reset,
+        "out-of-service" => AlarmCommand::TakeOutOfService {
+            reason: needed("/reason", &form.reason, LONGEST_REASON)?,
+        },
+        "return-to-service" => AlarmCommand::ReturnToService,
         other => return Err(no_action(other)),
     };
     let order = Order {
@@ -79,6 +87,7 @@ pub struct TicketForm {
     back: String,
     revision: Option<u64>,
     to: Option<TicketState>,
+    class: Option<TicketClass>,
     outcome: Option<Outcome>,
     #[serde(default)]
     note: String,
@@ -88,6 +97,8 @@ pub struct TicketForm {
     reason: String,
     #[serde(default)]
     text: String,
+    #[serde(default)]
+    waits_for: HoldCause,
     #[serde(default)]
     cause: String,
     #[serde(default)]
@@ -109,8 +120,12 @@ pub async fn ticket<B: Backend>(
             (Role::Technician, checked::step(&StepBody { to, note: form.note })?)
         }
         "assign" => (Role::Operator, checked::assign(&form.assignee)?),
-        "hold" => (Role::Technician, checked::hold(&form.reason)?),
+        "hold" => (Role::Technician, checked::hold(form.waits_for, &form.reason)?),
         "resume" => (Role::Technician, TicketCommand::Resume),
+        "reclass" => {
+            let class = form.class.ok_or_else(|| missing("/class"))?;
+            (Role::Technician, checked::reclass(class, &form.reason)?)
+        }
         "comment" => (Role::Operator, checked::comment(&form.text)?),
         "cancel" => (Role::Technician, checked::cancel(&form.reason)?),
         "reopen" => (Role::Technician, checked::reopen(&form.reason)?),

@@ -1,6 +1,6 @@
 //! The OpenAPI document.
 
-use super::api::{alarms, devices, quarantine, system, tickets};
+use super::api::{alarms, devices, quarantine, system, tickets, windows};
 use super::auth::Who;
 use super::backend::Role;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -37,7 +37,9 @@ impl IntoResponses for Problems {
     paths(
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
-        tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::comment,
+        alarms::out_of_service, alarms::return_to_service, windows::list, windows::plan, windows::end,
+        tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::reclass,
+        tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         system::models, system::health, system::audit, system::healthz, system::readyz, system::metrics,

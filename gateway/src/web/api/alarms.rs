@@ -128,6 +128,13 @@ pub struct ShelveBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct OutOfServiceBody {
+    /// What work is done; at most 256 characters.
+    pub reason: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct EmptyBody {}
 
 /// A checked command from a shelve request.
@@ -217,4 +224,35 @@ pub async fn reset<B: Backend>(
 ) -> Result<Tagged, Problem> {
     let actor = who.needs(Role::Operator)?;
     command(&app, actor, revision, &path, AlarmCommand::Reset).await
+}
+
+/// Out of service for work on the machine, under the name of who asks; the condition is tracked underneath
+#[utoipa::path(post, path = "/api/v1/alarms/{site}/{device}/{mode}/{episode}/out-of-service", tag = "Alarms", params(AlarmPath),
+    request_body = OutOfServiceBody, responses((status = 200, description = "The alarm", body = Alarm), Problems))]
+pub async fn out_of_service<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(path): InPath<AlarmPath>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<OutOfServiceBody>,
+) -> Result<Tagged, Problem> {
+    let actor = who.needs(Role::Technician)?;
+    let reason = needed("/reason", &body.reason, LONGEST_REASON)?;
+    command(&app, actor, revision, &path, AlarmCommand::TakeOutOfService { reason }).await
+}
+
+/// Back in service: it is unacknowledged if its condition stands
+#[utoipa::path(post, path = "/api/v1/alarms/{site}/{device}/{mode}/{episode}/return-to-service", tag = "Alarms", params(AlarmPath),
+    request_body = EmptyBody, responses((status = 200, description = "The alarm", body = Alarm), Problems))]
+pub async fn return_to_service<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(path): InPath<AlarmPath>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    _: Json<EmptyBody>,
+) -> Result<Tagged, Problem> {
+    let actor = who.needs(Role::Technician)?;
+    command(&app, actor, revision, &path, AlarmCommand::ReturnToService).await
 }

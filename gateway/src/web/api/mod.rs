@@ -5,6 +5,7 @@ pub mod devices;
 pub mod quarantine;
 pub mod system;
 pub mod tickets;
+pub mod windows;
 
 use super::backend::Backend;
 use super::{App, openapi, stream};
@@ -62,12 +63,24 @@ pub fn routes<B: Backend>() -> Routes<B> {
             "/api/v1/alarms/{site}/{device}/{mode}/{episode}/reset",
             alarms::reset::<B>,
         )
+        .post(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/out-of-service",
+            alarms::out_of_service::<B>,
+        )
+        .post(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/return-to-service",
+            alarms::return_to_service::<B>,
+        )
+        .get("/api/v1/windows", windows::list::<B>)
+        .post("/api/v1/windows", windows::plan::<B>)
+        .post("/api/v1/windows/{window}/end", windows::end::<B>)
         .get("/api/v1/tickets", tickets::list::<B>)
         .get("/api/v1/tickets/{ticket}", tickets::one::<B>)
         .post("/api/v1/tickets/{ticket}/step", tickets::step::<B>)
         .post("/api/v1/tickets/{ticket}/assign", tickets::assign::<B>)
         .post("/api/v1/tickets/{ticket}/hold", tickets::hold::<B>)
         .post("/api/v1/tickets/{ticket}/resume", tickets::resume::<B>)
+        .post("/api/v1/tickets/{ticket}/reclass", tickets::reclass::<B>)
         .post("/api/v1/tickets/{ticket}/comment", tickets::comment::<B>)
         .post("/api/v1/tickets/{ticket}/close", tickets::close::<B>)
         .post("/api/v1/tickets/{ticket}/cancel", tickets::cancel::<B>)

@@ -9,7 +9,7 @@ use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
-use dashboards::view::{Outcome, Page, Ticket, TicketState, TicketSummary};
+use dashboards::view::{HoldCause, Outcome, Page, Ticket, TicketClass, TicketState, TicketSummary};
 use domain::{DeviceName, SiteName};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -106,6 +106,25 @@ pub struct ReasonBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct HoldBody {
+    /// For what it waits; whether its clocks stand still for that, the configuration says.
+    #[serde(default)]
+    pub cause: HoldCause,
+    /// Why, in words; at most 256 characters.
+    pub reason: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReclassBody {
+    /// Which clocks run from now on. Time used so far is kept.
+    pub class: TicketClass,
+    /// Why; at most 256 characters.
+    pub reason: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CommentBody {
     /// At most 4096 characters.
     pub text: String,
@@ -132,7 +151,7 @@ pub struct CloseBody {
 
 /// Checked commands from requests, shared by API and pages.
 pub mod checked {
-    use super::{CloseBody, LONGEST_NAME, LONGEST_NOTE, LONGEST_REASON, MOST_PARTS, StepBody};
+    use super::{CloseBody, HoldCause, LONGEST_NAME, LONGEST_NOTE, LONGEST_REASON, MOST_PARTS, StepBody, TicketClass};
     use super::{Problem, StatusCode, TicketCommand, needed, text};
 
     pub fn step(body: &StepBody) -> Result<TicketCommand, Problem> {
@@ -151,9 +170,14 @@ pub mod checked {
         Ok(TicketCommand::Assign { assignee })
     }
 
-    pub fn hold(reason: &str) -> Result<TicketCommand, Problem> {
+    pub fn hold(cause: HoldCause, reason: &str) -> Result<TicketCommand, Problem> {
         let reason = needed("/reason", reason, LONGEST_REASON)?;
-        Ok(TicketCommand::Hold { reason })
+        Ok(TicketCommand::Hold { cause, reason })
+    }
+
+    pub fn reclass(class: TicketClass, reason: &str) -> Result<TicketCommand, Problem> {
+        let reason = needed("/reason", reason, LONGEST_REASON)?;
+        Ok(TicketCommand::Reclass { class, reason })
     }
 
     pub fn cancel(reason: &str) -> Result<TicketCommand, Problem> {
@@ -246,16 +270,32 @@ pub async fn assign<B: Backend>(
 
 /// Told to wait; its clocks pause
 #[utoipa::path(post, path = "/api/v1/tickets/{ticket}/hold", tag = "Tickets", params(("ticket" = String, Path)),
-    request_body = ReasonBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+    request_body = HoldBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
 pub async fn hold<B: Backend>(
     State(app): State<App<B>>,
     who: Who,
     InPath(id): InPath<String>,
     IfMatch(revision): IfMatch,
     _: Asked<NoQuery>,
-    Json(body): Json<ReasonBody>,
+    Json(body): Json<HoldBody>,
 ) -> Result<Tagged, Problem> {
-    command(&app, who, Role::Technician, revision, &id, checked::hold(&body.reason)).await
+    let hold = checked::hold(body.cause, &body.reason);
+    command(&app, who, Role::Technician, revision, &id, hold).await
+}
+
+/// More or less urgent than it was taken for; other clocks run, the time used is kept
+#[utoipa::path(post, path = "/api/v1/tickets/{ticket}/reclass", tag = "Tickets", params(("ticket" = String, Path)),
+    request_body = ReclassBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
+pub async fn reclass<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<ReclassBody>,
+) -> Result<Tagged, Problem> {
+    let reclass = checked::reclass(body.class, &body.reason);
+    command(&app, who, Role::Technician, revision, &id, reclass).await
 }
 
 /// Goes on after a hold

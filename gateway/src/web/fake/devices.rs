@@ -271,6 +271,7 @@ pub(super) fn state(now: Timestamp) -> State {
         devices,
         alarms,
         tickets,
+        windows: Vec::new(),
         packets,
         audit,
         commands: 0,

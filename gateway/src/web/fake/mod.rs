@@ -6,7 +6,7 @@ mod work;
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading, Order,
-    Slice, TicketCommand, TicketQuery, WatchGuard,
+    Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::*;
 use devices::*;
@@ -34,6 +34,8 @@ pub struct State {
     pub alarms: Vec<Alarm>,
     /// Tickets.
     pub tickets: Vec<Ticket>,
+    /// Maintenance windows that are not over.
+    pub windows: Vec<Window>,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -90,6 +92,7 @@ impl Fake {
             s.devices.clear();
             s.alarms.clear();
             s.tickets.clear();
+            s.windows.clear();
             s.packets.clear();
             s.audit.clear();
         });
@@ -404,6 +407,23 @@ impl Backend for Fake {
                 }
                 AlarmCommand::Reset if alarm.state == AlarmState::Latched => alarm.state = AlarmState::Normal,
                 AlarmCommand::Reset => return Err(conflict("the alarm is not latched")),
+                AlarmCommand::TakeOutOfService { .. } if alarm.out_of_service.is_some() => {
+                    return Err(conflict("the alarm is out of service already"));
+                }
+                AlarmCommand::TakeOutOfService { reason } => {
+                    alarm.out_of_service = Some(OutOfService {
+                        by,
+                        reason: reason.clone(),
+                        since: now.into(),
+                        window: None,
+                    });
+                }
+                AlarmCommand::ReturnToService => {
+                    alarm
+                        .out_of_service
+                        .take()
+                        .ok_or_else(|| conflict("the alarm is not out of service"))?;
+                }
             }
             alarm.revision += 1;
             Ok(alarm.clone())
@@ -411,6 +431,50 @@ impl Backend for Fake {
         self.note(&order.actor, "alarm.change", &id, &format!("{command:?}"));
         self.tell(StreamEvent::Alarm(Arc::new(changed.clone())));
         Ok(changed)
+    }
+
+    async fn windows(&self) -> Answer<Vec<Window>> {
+        Ok(self.with(|s| s.windows.clone()))
+    }
+
+    async fn plan_window(&self, order: Order, plan: WindowPlan) -> Answer<Window> {
+        let now: At = self.now().into();
+        let made = self.with(|s| {
+            let window = Window {
+                id: format!("W-{:06}", s.windows.len() + 1),
+                purpose: plan.purpose,
+                covers: plan.covers,
+                schedule: plan.schedule,
+                by: order.actor.name.clone(),
+                reason: plan.reason,
+                created_at: now,
+                state: WindowState::Open {
+                    since: now,
+                    until: None,
+                },
+                ended: None,
+            };
+            s.windows.push(window.clone());
+            window
+        });
+        self.note(&order.actor, "window.planned", &made.id, &made.reason);
+        Ok(made)
+    }
+
+    async fn end_window(&self, order: Order, id: u64, reason: String) -> Answer<Window> {
+        let (at, by) = (self.now().into(), order.actor.name.clone());
+        let id = format!("W-{id:06}");
+        let ended = self.with(|s| {
+            let place = s.windows.iter().position(|w| w.id == id);
+            let mut window = s
+                .windows
+                .remove(place.ok_or_else(|| not_found(format!("window {id}")))?);
+            window.state = WindowState::Over { at };
+            window.ended = Some(WindowEnd { by, reason });
+            Ok(window)
+        })?;
+        self.note(&order.actor, "window.ended", &id, &ended.reason);
+        Ok(ended)
     }
 
     async fn tickets(&self, query: TicketQuery) -> Answer<Page<TicketSummary>> {
@@ -485,12 +549,13 @@ impl Backend for Fake {
                 TicketCommand::Hold { .. } if ticket.summary.on_hold.is_some() => {
                     return Err(conflict("the ticket is on hold already"));
                 }
-                TicketCommand::Hold { reason } => {
+                TicketCommand::Hold { cause, reason } => {
                     ticket.summary.on_hold = Some(Hold {
                         act: act.clone(),
+                        cause,
                         reason: reason.clone(),
                     });
-                    (StepKind::Held, reason)
+                    (StepKind::Held { cause }, reason)
                 }
                 TicketCommand::Resume => {
                     ticket
@@ -499,6 +564,10 @@ impl Backend for Fake {
                         .take()
                         .ok_or_else(|| conflict("the ticket is not on hold"))?;
                     (StepKind::Resumed, String::new())
+                }
+                TicketCommand::Reclass { class, reason } => {
+                    ticket.summary.class = class;
+                    (StepKind::Reclassed { class }, reason)
                 }
                 TicketCommand::Comment { text } => (StepKind::Commented, text),
                 TicketCommand::Close {

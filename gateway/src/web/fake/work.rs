@@ -52,6 +52,9 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
             is_active: matches!(state, AlarmState::Unacknowledged | AlarmState::Acknowledged),
             shelved: None,
             suppressed: None,
+            out_of_service: None,
+            findings: Vec::new(),
+            rationale: None,
             risk,
             raised_at: at,
             since: at,
@@ -353,6 +356,8 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             evidence: from.evidence.clone(),
             alarms: vec![from.id.to_string()],
             time_left: None,
+            contract: None,
+            breaches: Vec::new(),
             next_states: next(state),
             closing: None,
             history: vec![step("system", minutes, StepKind::Opened, "")],
@@ -484,6 +489,7 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             by: "Zhou Min".into(),
             at: ago(60),
         },
+        cause: HoldCause::Parts,
         reason: "waits for door motor".into(),
     });
     for clock in all[4]

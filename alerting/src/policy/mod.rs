@@ -1,0 +1,165 @@
+//! What a site may change about alarms and tickets: the configuration, and the checked policy that the book works by.
+//!
+//! Every figure of the service handbooks is a default here. No I/O: the gateway reads the file.
+
+mod alarms;
+mod clocks;
+mod contracts;
+mod hours;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use alarms::fits;
+pub use alarms::{AlarmRuleConfig, AlarmSettings, AlarmsConfig, FirstUpConfig, ParentConfig, Rationale};
+pub use clocks::{ClassClocks, Clocks, ClocksConfig};
+pub use contracts::{ContractClocks, ContractConfig, Terms};
+pub use hours::{CalendarConfig, Day, FurtherHours};
+
+use crate::record::Asset;
+use crate::risk::RiskConfig;
+use contracts::Contract;
+use domain::checked::Problem;
+use domain::{DeviceKey, Millis, RiskLevel};
+use serde::{Deserialize, Serialize};
+
+/// The longest time a clock or a shelving may be set to, in minutes: ten years.
+const MOST_MINUTES: u32 = 10 * 366 * 24 * 60;
+
+/// The section `alerting` of the configuration, as written.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertingConfig {
+    /// How risk is told.
+    pub risk: RiskConfig,
+    /// Which clocks run for which class of ticket.
+    pub clocks: ClocksConfig,
+    /// The site's working hours.
+    pub calendar: CalendarConfig,
+    /// Other clocks or working hours for some machines; the first that covers a machine holds for it.
+    pub contracts: Vec<ContractConfig>,
+    /// What operators may do.
+    pub alarms: AlarmsConfig,
+    /// When tickets open and of which kind they are.
+    pub tickets: TicketsConfig,
+}
+
+/// When tickets open by themselves and of which kind they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TicketsConfig {
+    /// The risk from which a ticket opens although the severity alone would not.
+    pub opens_from_risk: RiskLevel,
+    /// The risk from which it is an on-site inspection, not a reminder.
+    pub on_site_from_risk: RiskLevel,
+    /// How long a planned maintenance may take where the plan tells no date.
+    pub planned_within_days: u32,
+    /// How long a finished ticket can be reopened before it is archived by itself.
+    pub archive_after_hours: u32,
+}
+
+impl Default for TicketsConfig {
+    fn default() -> Self {
+        TicketsConfig {
+            opens_from_risk: RiskLevel::High,
+            on_site_from_risk: RiskLevel::High,
+            planned_within_days: 7,
+            // The customer is called back within 24 h of closing; a day more to act on what was said.
+            archive_after_hours: 48,
+        }
+    }
+}
+
+/// The checked policy that the book works by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// How risk is told.
+    pub risk: RiskConfig,
+    /// Everything about alarms.
+    pub alarms: AlarmSettings,
+    /// The risk from which a ticket opens.
+    pub opens_from_risk: RiskLevel,
+    /// The risk from which it is an on-site inspection.
+    pub on_site_from_risk: RiskLevel,
+    /// How long a planned maintenance may take.
+    pub planned_within: Millis,
+    /// How long a finished ticket can be reopened.
+    pub archive_after: Millis,
+    site: Terms,
+    contracts: Vec<Contract>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        AlertingConfig::default()
+            .check()
+            .expect("the defaults are sound, see the tests")
+    }
+}
+
+impl Policy {
+    /// Clocks and working hours under a contract; of the whole site without one, and where the contract is no longer known.
+    pub fn terms(&self, contract: Option<&str>) -> &Terms {
+        let known = contract.and_then(|name| self.contracts.iter().find(|c| c.name == name));
+        known.map_or(&self.site, |c| &c.terms)
+    }
+
+    /// The name of the contract that holds for a machine.
+    pub fn contract_of(&self, device: &DeviceKey, profile: &str, asset: &Asset) -> Option<&str> {
+        let holds = self.contracts.iter().find(|c| c.holds_for(device, profile, asset));
+        holds.map(|c| c.name.as_str())
+    }
+}
+
+impl AlertingConfig {
+    /// What is wrong, each with its path below `alerting`.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.check().err().unwrap_or_default()
+    }
+
+    /// Makes the policy.
+    ///
+    /// # Errors
+    /// Every mistake, each with its path and what would be right.
+    pub fn check(&self) -> Result<Policy, Vec<Problem>> {
+        let mut problems = self.risk.problems("risk");
+        let clocks = self.clocks.check("clocks", &mut problems);
+        let alarms = self.alarms.check(&mut problems);
+        for (path, minutes) in [
+            (
+                "tickets.planned_within_days",
+                self.tickets.planned_within_days.saturating_mul(24 * 60),
+            ),
+            (
+                "tickets.archive_after_hours",
+                self.tickets.archive_after_hours.saturating_mul(60),
+            ),
+        ] {
+            if minutes > MOST_MINUTES {
+                problems.push(too_long(path.into(), minutes));
+            }
+        }
+        let calendar = self.calendar.check("calendar", &mut problems);
+        let contracts = contracts::check(&self.contracts, &self.clocks, calendar.as_ref(), &mut problems);
+        let Some(calendar) = calendar.filter(|_| problems.is_empty()) else {
+            return Err(problems);
+        };
+        Ok(Policy {
+            risk: self.risk.clone(),
+            alarms,
+            opens_from_risk: self.tickets.opens_from_risk,
+            on_site_from_risk: self.tickets.on_site_from_risk,
+            planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),
+            archive_after: Millis::hours(i64::from(self.tickets.archive_after_hours)),
+            site: Terms { calendar, clocks },
+            contracts,
+        })
+    }
+}
+
+fn too_long(path: String, minutes: u32) -> Problem {
+    Problem::at(
+        path,
+        format!("{minutes} minutes; at most {MOST_MINUTES} (ten years) are expected"),
+    )
+}
