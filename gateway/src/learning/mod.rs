@@ -89,11 +89,11 @@ fn open(file: &Path) -> Result<std::fs::File, DataError> {
     })
 }
 
+/// The rows of a file, as text.
+type Records = csv::StringRecordsIntoIter<Box<dyn std::io::Read + Send>>;
+
 /// The header and the records of a CSV file, perhaps gzipped.
-fn table(
-    file: &Path,
-    delimiter: Option<u8>,
-) -> Result<(Vec<String>, csv::StringRecordsIntoIter<Box<dyn std::io::Read + Send>>), DataError> {
+fn table(file: &Path, delimiter: Option<u8>) -> Result<(Vec<String>, Records), DataError> {
     let mut reader = device_sim::table::records(open(file)?, delimiter, false).map_err(|cause| DataError::Read {
         file: file.to_owned(),
         cause,

@@ -166,7 +166,7 @@ impl Ensemble {
         self.columns == columns
             && self.base.len() == outputs
             && outputs > 0
-            && self.trees.len() % outputs == 0
+            && self.trees.len().is_multiple_of(outputs)
             && self.base.iter().all(|b| b.is_finite())
             && self.trees.iter().all(|tree| tree.is_sound(columns))
     }

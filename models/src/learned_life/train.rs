@@ -269,7 +269,7 @@ fn trees(
         column_share: 0.3,
         ridge: 1.0,
         // every other ensemble sees the slow directions only: fewer columns to be misled by
-        only: (bag % 2 == 0).then(|| ages.slow.clone()),
+        only: bag.is_multiple_of(2).then(|| ages.slow.clone()),
         seed: settings.seed.wrapping_add(bag as u64),
     };
     Ensemble::train(binned, rows, targets, Some(weights), Loss::Squared, &boost)

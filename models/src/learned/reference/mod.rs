@@ -256,7 +256,7 @@ impl Reference {
         } else {
             self.rows
         };
-        let adopt_after = reference_rows.max(WARM_ROWS).min(ADOPT_AFTER_ROWS);
+        let adopt_after = reference_rows.clamp(WARM_ROWS, ADOPT_AFTER_ROWS);
         let is_adopted = self.alarm.standing_rows().is_some_and(|rows| rows as f64 > adopt_after);
         let is_quiet = self.alarm.standing_rows().is_none() && ratio < 1.0;
         let is_normal = is_known_normal || is_quiet || is_adopted || self.rows < WARM_ROWS;
