@@ -34,7 +34,16 @@ pub struct Outcome {
 }
 
 /// Keys in records that tell our time, which differs from run to run.
-const OUR_TIMES: [&str; 6] = ["opened_at", "changed_at", "due_at", "clocks", "at", "scheduled_for"];
+const OUR_TIMES: [&str; 8] = [
+    "opened_at",
+    "changed_at",
+    "due_at",
+    "clocks",
+    "at",
+    "scheduled_for",
+    "active_since",
+    "announced_at",
+];
 
 impl Outcome {
     /// Reads it; the gateway may still run.

@@ -47,13 +47,17 @@ impl Workers for Threads {
     }
 }
 
+/// Learning panicked; what it said is on standard error.
+#[derive(Debug, thiserror::Error)]
+#[error("learning stopped at a mistake of the program (above); nothing was written")]
+pub struct Stopped;
+
 /// Learns with a net below: a bug in arithmetic becomes an error, not a half-written file.
 ///
 /// # Errors
 /// If `learn` panicked.
-pub fn guarded<T>(learn: impl FnOnce() -> T) -> anyhow::Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(learn))
-        .map_err(|_| anyhow::anyhow!("learning stopped at a mistake of the program (above); nothing was written"))
+pub fn guarded<T>(learn: impl FnOnce() -> T) -> Result<T, Stopped> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(learn)).map_err(|_| Stopped)
 }
 
 #[cfg(test)]
