@@ -105,6 +105,7 @@ catalogue! {
     Location: "Location", "位置";
     Customer: "Customer", "客户";
     Profile: "Profile", "型号档案";
+    JudgedBy: "Judged by", "判定模型";
     Measurements: "Measurements", "测量值";
     FailureModes: "Failure modes", "故障模式";
     FailureMode: "Failure mode", "故障模式";

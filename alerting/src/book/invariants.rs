@@ -6,7 +6,7 @@ use crate::clock::ClockKind;
 use crate::effect::AlarmCommand;
 use crate::record::{Asset, DeviceFacts};
 use crate::ticket::{Actor, TicketChange, TicketCommand, WorkStep};
-use domain::{AlarmId, ConditionState, Millis, Severity};
+use domain::{AlarmId, ConditionState, Millis, ModelVersion, Severity};
 use proptest::prelude::*;
 
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -214,6 +214,7 @@ proptest! {
         let device = |name| DeviceFacts {
             key: DeviceKey::new("harbour", name).unwrap(),
             profile: pump(),
+            model: ModelVersion::default(),
             asset: Asset::default(),
         };
         let devices = [device("pump-1"), device("pump-2")];

@@ -6,14 +6,16 @@ use crate::alarm::AlarmReason;
 use crate::clock::Clock;
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
 use crate::reason;
-use crate::record::{AlarmRecord, Asset, DeviceFacts};
+use crate::record::{AlarmRecord, Asset, DeviceFacts, ModeFacts};
 use crate::ticket::{
     Actor, Grade, Priority, ReopenReason, TicketChange, TicketClass, TicketCommand, TicketEnd, TicketKind,
     TicketRecord, TicketRefusal, TicketState, WorkStep,
 };
 use domain::profile::{MaintenanceDue, MaintenancePlan};
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, FailureModeId, Impact, Millis, Probability, Severity, TicketId, Timestamp};
+use domain::{
+    AlarmId, DeviceKey, FailureModeId, Impact, Millis, ModelVersion, Probability, Prognosis, Severity, TicketId, Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a new ticket is about.
@@ -33,6 +35,7 @@ struct NewTicket {
     parts: Vec<String>,
     skills: Vec<String>,
     asset: Asset,
+    model: ModelVersion,
 }
 
 impl Book {
@@ -94,6 +97,19 @@ impl Book {
             Some(_) if alarm.is_shelved() && !alarm.facts.is_safety => Some(HeldBack::Shelved),
             Some(_) => None,
         }
+    }
+
+    /// Whether a condition would open a ticket were there none yet; nothing is changed. What [`Self::holds_back`] says, without
+    /// what a person did.
+    pub fn would_open_ticket(
+        &self,
+        facts: &ModeFacts,
+        severity: Severity,
+        prognosis: &Prognosis,
+        at: Timestamp,
+    ) -> bool {
+        let is_risky = || self.policy.risk.assess(severity, prognosis, facts.impact, at).level >= self.policy.opens_from_risk;
+        facts.ticket_from.is_some_and(|from| severity >= from || is_risky())
     }
 
     /// Danger to people is an emergency; a high risk or a critical condition needs somebody on site; the rest is reminded of.
@@ -166,6 +182,7 @@ impl Book {
             parts: plan.parts.clone(),
             skills: Vec::new(),
             asset: device.asset.clone(),
+            model: device.model.clone(),
             device: key.0,
         };
         self.open_ticket(new, now, out);
@@ -303,6 +320,7 @@ impl Book {
             parts: new.parts,
             skills: new.skills,
             asset: new.asset,
+            model: new.model,
             opened_at: now,
             changed_at: now,
             revision: 0,
@@ -398,6 +416,7 @@ fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
         parts: facts.parts.clone(),
         skills: facts.skills.clone(),
         asset: alarm.asset.clone(),
+        model: alarm.model.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::clock::{Clock, ClockKind, ClockState, Told};
 use crate::policy::Policy;
 use crate::record::Asset;
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, FailureModeId, Impact, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, FailureModeId, Impact, ModelVersion, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,6 +71,9 @@ pub struct TicketRecord {
     pub skills: Vec<String>,
     /// What the registry says about the machine.
     pub asset: Asset,
+    /// The model that gave cause for it.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// Our time of opening.
     pub opened_at: Timestamp,
     /// Our time of the latest change.

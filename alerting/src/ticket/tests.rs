@@ -47,6 +47,7 @@ fn ticket(policy: &Policy) -> TicketRecord {
         parts: vec![],
         skills: vec![],
         asset: Asset::default(),
+        model: ModelVersion::default(),
         opened_at: Timestamp(0),
         changed_at: Timestamp(0),
         revision: 0,

@@ -74,7 +74,8 @@ impl LiveBackend {
         let (readers, standing, waiting) = opened?;
         let titles = running
             .catalogue
-            .profiles()
+            .files()
+            .map(|release| release.profile())
             .map(|p| (p.id.clone(), p.title.clone()))
             .collect();
         let backend = LiveBackend {

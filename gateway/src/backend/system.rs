@@ -5,8 +5,9 @@ use crate::history::InfluxState;
 use crate::store::rows::AuditRow;
 use crate::web::backend::{Answer, Slice};
 use dashboards::view::{Act, AuditEntry, Component, ComponentState, ModelInForce, Page, SystemHealth};
-use domain::Millis;
+use domain::{Millis, Profile};
 use domain::text::Text;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 fn part(name: &str, state: ComponentState, en: String, zh: String) -> Component {
@@ -150,8 +151,8 @@ impl LiveBackend {
 
     pub(super) fn list_models(&self) -> Vec<ModelInForce> {
         let devices = self.devices_by_profile();
-        let in_force = |profile| ModelInForce::of_profile(profile, devices.get(&profile.id).copied().unwrap_or(0));
-        self.running.catalogue.profiles().map(in_force).collect()
+        let in_force = |profile: Arc<Profile>| ModelInForce::of_profile(&profile, devices.get(&profile.id).copied().unwrap_or(0));
+        self.running.catalogue.files().map(|r| in_force(r.profile())).collect()
     }
 
     pub(super) async fn list_audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {

@@ -20,7 +20,7 @@ use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
-use domain::{DeviceIndex, FailureModeId, Names, Timestamp};
+use domain::{DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -348,7 +348,7 @@ impl Committer {
         }
         let now = self.setup.clock.now();
         for change in &piece.changes {
-            let device = self.facts(change.device);
+            let device = self.facts(change.device, &change.model);
             self.step(
                 Input::Condition {
                     change: change.clone(),
@@ -366,7 +366,7 @@ impl Committer {
     }
 
     fn maintenance(&self, reminder: &Reminder) -> Option<Input> {
-        let device = self.facts(reminder.device);
+        let device = self.facts(reminder.device, &reminder.model);
         let plan: FailureModeId = device.profile.maintenance.get(reminder.plan)?.id.clone();
         Some(Input::MaintenanceDue {
             device,
@@ -384,7 +384,7 @@ impl Committer {
         }
     }
 
-    fn facts(&self, index: DeviceIndex) -> DeviceFacts {
+    fn facts(&self, index: DeviceIndex, judged_by: &ModelVersion) -> DeviceFacts {
         let key = self.setup.directory.device(index);
         let entry = self.setup.directory.registry().entry(&key);
         let asset = entry.map_or_else(Asset::default, |e| Asset {
@@ -392,12 +392,16 @@ impl Committer {
             location: e.location.clone(),
             customer: e.customer.clone(),
         });
-        let profile = self
-            .setup
-            .catalogue
-            .engine_of(index, &self.setup.directory)
-            .shared_profile();
-        DeviceFacts { key, profile, asset }
+        // what judged may be no longer in force
+        let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
+        let engine = catalogue.engine_named(judged_by, index, directory);
+        let engine = engine.unwrap_or_else(|| catalogue.engine_of(index, directory));
+        DeviceFacts {
+            key,
+            profile: engine.shared_profile(),
+            model: engine.version().clone(),
+            asset,
+        }
     }
 
     /// Deadlines of alarms and tickets, and the next round of checkpoints.

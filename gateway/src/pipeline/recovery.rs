@@ -37,7 +37,7 @@ pub struct Recovered {
 pub fn restore_shards(reader: &Reader, shards: &mut [Shard]) -> Result<Recovered, StoreError> {
     let mut recovered = Recovered::default();
     let of = shards.len();
-    reader.checkpoints(|checkpoint| match postcard::from_bytes::<DeviceMemory>(&checkpoint.state) {
+    reader.checkpoints(|checkpoint| match DeviceMemory::from_bytes(&checkpoint.state) {
         Ok(memory) => {
             recovered.devices += 1;
             shards[shard_of(checkpoint.device, of)].restore(checkpoint.device, memory, checkpoint.position);
