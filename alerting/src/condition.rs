@@ -121,7 +121,11 @@ impl ConditionTracker {
     /// out.
     #[must_use]
     pub fn moved(&self, place: impl Fn(ModeIndex) -> Option<ModeIndex>) -> ConditionTracker {
-        let mut busy: Vec<_> = self.busy.iter().filter_map(|(mode, phase)| Some((place(*mode)?, *phase))).collect();
+        let mut busy: Vec<_> = self
+            .busy
+            .iter()
+            .filter_map(|(mode, phase)| Some((place(*mode)?, *phase)))
+            .collect();
         busy.sort_by_key(|(mode, _)| *mode);
         busy.dedup_by_key(|(mode, _)| *mode);
         ConditionTracker { busy }

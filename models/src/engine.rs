@@ -10,7 +10,9 @@ use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCo
 use crate::trees::MAX_DIMENSIONS;
 use domain::profile::{Direction, FailureMode, MAX_MODES};
 use domain::wire::event::{DeviceEvent, EventState};
-use domain::{MetricIndex, MetricName, Millis, ModeIndex, ModelVersion, Profile, Quality, Reading, Sample, Severity, Timestamp};
+use domain::{
+    MetricIndex, MetricName, Millis, ModeIndex, ModelVersion, Profile, Quality, Reading, Sample, Severity, Timestamp,
+};
 use std::sync::Arc;
 
 /// Severity of rules whose profile entry has none: a sensor that cannot be believed, a device that is silent.

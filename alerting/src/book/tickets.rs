@@ -14,7 +14,8 @@ use crate::ticket::{
 use domain::profile::{MaintenanceDue, MaintenancePlan};
 use domain::text::Text;
 use domain::{
-    AlarmId, DeviceKey, FailureModeId, Impact, Millis, ModelVersion, Probability, Prognosis, Severity, TicketId, Timestamp,
+    AlarmId, DeviceKey, FailureModeId, Impact, Millis, ModelVersion, Probability, Prognosis, Severity, TicketId,
+    Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,7 +109,8 @@ impl Book {
         prognosis: &Prognosis,
         at: Timestamp,
     ) -> bool {
-        let is_risky = || self.policy.risk.assess(severity, prognosis, facts.impact, at).level >= self.policy.opens_from_risk;
+        let is_risky =
+            || self.policy.risk.assess(severity, prognosis, facts.impact, at).level >= self.policy.opens_from_risk;
         facts.ticket_from.is_some_and(|from| severity >= from || is_risky())
     }
 

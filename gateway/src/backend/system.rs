@@ -5,8 +5,8 @@ use crate::history::InfluxState;
 use crate::store::rows::AuditRow;
 use crate::web::backend::{Answer, Slice};
 use dashboards::view::{Act, AuditEntry, Component, ComponentState, ModelInForce, Page, SystemHealth};
-use domain::{Millis, Profile};
 use domain::text::Text;
+use domain::{Millis, Profile};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -151,7 +151,8 @@ impl LiveBackend {
 
     pub(super) fn list_models(&self) -> Vec<ModelInForce> {
         let devices = self.devices_by_profile();
-        let in_force = |profile: Arc<Profile>| ModelInForce::of_profile(&profile, devices.get(&profile.id).copied().unwrap_or(0));
+        let in_force =
+            |profile: Arc<Profile>| ModelInForce::of_profile(&profile, devices.get(&profile.id).copied().unwrap_or(0));
         self.running.catalogue.files().map(|r| in_force(r.profile())).collect()
     }
 

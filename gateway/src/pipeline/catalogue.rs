@@ -1,7 +1,9 @@
 //! The models in force and in shadow: profiles, each made into an engine once; devices with limits of their own get an
 //! engine of their own. Swapped while the gateway runs.
 
+use super::releases::Releases;
 use crate::ingest::directory::Directory;
+use crate::store::rows::ModelRow;
 use domain::checked::Problem;
 use domain::profile::{parse, shipped};
 use domain::registry::{DeviceEntry, with_overrides};
@@ -136,7 +138,10 @@ impl Release {
 pub fn problems_with_registry(profile: &Profile, directory: &Directory) -> Vec<Problem> {
     let of = |entry: &DeviceEntry| {
         let problem = with_overrides(profile, entry).err()?;
-        let message = format!("the registry has it for {}/{}: {}", entry.site, entry.device, problem.message);
+        let message = format!(
+            "the registry has it for {}/{}: {}",
+            entry.site, entry.device, problem.message
+        );
         Some(Problem::at(problem.path, message))
     };
     entries_with_own(directory, &profile.id).filter_map(of).collect()
@@ -171,7 +176,10 @@ impl Catalogue {
     pub fn new(profiles: Vec<Profile>, directory: &Directory) -> Self {
         let release = |profile: Profile| {
             let version = ModelVersion::of_file(&profile.id, profile.version);
-            (profile.id.clone(), Arc::new(Release::new(version, Arc::new(profile), directory)))
+            (
+                profile.id.clone(),
+                Arc::new(Release::new(version, Arc::new(profile), directory)),
+            )
         };
         let files: BTreeMap<_, _> = profiles.into_iter().map(release).collect();
         let judging = Judging {
@@ -228,7 +236,10 @@ impl Catalogue {
         let key = directory.device(index);
         let profile = directory.registry().profile_of(&key);
         let judging = self.judging();
-        let release = judging.in_force.get(profile).or_else(|| judging.in_force.get("generic"));
+        let release = judging
+            .in_force
+            .get(profile)
+            .or_else(|| judging.in_force.get("generic"));
         release.expect("the generic profile is shipped").engine_of(&key)
     }
 
@@ -265,4 +276,30 @@ impl Catalogue {
     pub fn in_force(&self, profile: &str) -> Option<Arc<Release>> {
         self.judging().in_force.get(profile).cloned()
     }
+}
+
+/// The engines of a version that was added; none if its text, which was sound when it was added, is not so for this program.
+pub fn release_of(row: &ModelRow, directory: &Directory) -> Option<Arc<Release>> {
+    match parse(&row.toml) {
+        Ok(profile) => Some(Arc::new(Release::new(
+            row.version.clone(),
+            Arc::new(profile),
+            directory,
+        ))),
+        Err(problems) => {
+            let problem = problems.first().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(version = %row.version, problem, "a model cannot be read; the profile file stands in");
+            None
+        }
+    }
+}
+
+/// Makes what the releases say come true for the devices of a profile.
+pub fn put_in_force(catalogue: &Catalogue, releases: &Releases, profile: &str, directory: &Directory) {
+    let ready = |row: &ModelRow| catalogue.known(&row.version).or_else(|| release_of(row, directory));
+    let in_force = releases.in_force(profile).and_then(ready);
+    let shadow = releases.shadow(profile).and_then(ready);
+    let name = |release: &Option<Arc<Release>>| release.as_ref().map(|r| r.version().to_string());
+    tracing::info!(profile, in_force = name(&in_force), shadow = name(&shadow), "models");
+    catalogue.put(profile, in_force, shadow);
 }

@@ -3,9 +3,10 @@
 //!
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
-use super::batch::{BatchReceipt, Processed, Reminder};
-use super::catalogue::Catalogue;
+use super::batch::{BatchReceipt, Processed, Reminder, ShadowChange};
+use super::catalogue::{Catalogue, put_in_force};
 use super::records::{alarm_row, ticket_row};
+use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::shard::{ToShard, shard_of};
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
@@ -14,13 +15,13 @@ use crate::outbound::Routing;
 use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
-use crate::store::rows::AuditRow;
+use crate::store::rows::{AuditRow, ComparedRow, ModelState};
 use crate::store::{Checkpoint, Repair, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
-use alerting::record::{Asset, DeviceFacts};
+use alerting::record::{Asset, DeviceFacts, ModeFacts};
 use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
-use domain::{DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
+use domain::{ConditionState, DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -94,6 +95,17 @@ pub enum ToCommit {
         /// Answered after it is on disk.
         reply: oneshot::Sender<()>,
     },
+    /// What a person wants of a model version.
+    Model {
+        /// Which.
+        version: ModelVersion,
+        /// What.
+        order: ModelOrder,
+        /// Who.
+        actor: Actor,
+        /// Answered after it is on disk and in force: whatever a shard takes from then on is judged by it.
+        reply: oneshot::Sender<Result<(), ReleaseRefusal>>,
+    },
     /// Time passes.
     Tick,
     /// A shard has handed over all it had.
@@ -115,6 +127,8 @@ pub struct CheckpointSlice {
 
 /// An answer to a person, and whom to give it after the commit.
 type Reply = (oneshot::Sender<Result<(), NotDone>>, Result<(), NotDone>);
+/// The same about a model.
+type ModelReply = (oneshot::Sender<Result<(), ReleaseRefusal>>, Result<(), ReleaseRefusal>);
 
 /// Why a command was not followed; nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,8 +159,10 @@ pub struct CommitSetup {
     pub book: Book,
     /// Names.
     pub directory: Arc<Directory>,
-    /// Profiles.
+    /// Models in force and in shadow.
     pub catalogue: Arc<Catalogue>,
+    /// Model versions that were added.
+    pub releases: Releases,
     /// What became of each message.
     pub ledger: Arc<Ledger>,
     /// Our time.
@@ -198,7 +214,10 @@ struct Group {
     delivered: Vec<Delivered>,
     released: Vec<u64>,
     audits: Vec<AuditRow>,
+    releases: Vec<ReleaseEffect>,
+    compared: Vec<ComparedRow>,
     replies: Vec<Reply>,
+    model_replies: Vec<ModelReply>,
     done: Vec<oneshot::Sender<()>>,
     bytes: usize,
     taken: usize,
@@ -212,6 +231,7 @@ impl Group {
             && self.delivered.is_empty()
             && self.released.is_empty()
             && self.audits.is_empty()
+            && self.releases.is_empty()
     }
 
     fn is_full(&self) -> bool {
@@ -278,6 +298,7 @@ impl Committer {
             ToCommit::Processed(piece) => {
                 group.bytes += piece.block.len() + piece.waveforms.iter().map(|w| w.payload.len()).sum::<usize>();
                 self.decide(&piece, group);
+                self.compare(&piece.shadow, group);
                 group.pieces.push(*piece);
             }
             ToCommit::Checkpoints(slice) => group.checkpoints = Some(slice),
@@ -328,7 +349,74 @@ impl Committer {
                 }
                 group.done.push(reply);
             }
+            ToCommit::Model {
+                version,
+                order,
+                actor,
+                reply,
+            } => {
+                let at = self.setup.clock.now();
+                let answer = self.setup.releases.step(&version, order, actor.name(), at);
+                let answer = answer.map(|effects| {
+                    for effect in effects {
+                        match effect {
+                            ReleaseEffect::Audit { action, detail } => group.audits.push(AuditRow {
+                                id: 0,
+                                at,
+                                actor: actor.name().to_owned(),
+                                action: action.to_owned(),
+                                subject: format!("model/{version}"),
+                                detail,
+                            }),
+                            ReleaseEffect::Store(_)
+                            | ReleaseEffect::Forget(_)
+                            | ReleaseEffect::ForgetComparison(_)
+                            | ReleaseEffect::Judged(_) => group.releases.push(effect),
+                        }
+                    }
+                });
+                group.model_replies.push((reply, answer));
+            }
             ToCommit::Tick | ToCommit::ShardStopped => {}
+        }
+    }
+
+    /// What two models say of the same device, for the comparison; what comes after one of them has ended is left out.
+    fn compare(&self, said: &[ShadowChange], group: &mut Group) {
+        for ShadowChange { shadow, side, change } in said {
+            let runs = self
+                .setup
+                .releases
+                .get(shadow)
+                .is_some_and(|m| m.state == ModelState::Shadow);
+            if !runs {
+                continue;
+            }
+            let DeviceFacts { key, profile, .. } = self.facts(change.device, &change.model);
+            let mode = profile.modes.iter().find(|m| m.id == change.failure_mode);
+            let facts = mode.map_or_else(
+                || ModeFacts::unknown(&change.failure_mode, profile.impact),
+                ModeFacts::from,
+            );
+            let would_open_ticket = match change.state {
+                ConditionState::Clear => false,
+                ConditionState::Active { severity } => {
+                    let at = change.measured_at;
+                    self.setup
+                        .book
+                        .would_open_ticket(&facts, severity, &change.prognosis, at)
+                }
+            };
+            group.compared.push(ComparedRow {
+                shadow: shadow.clone(),
+                side: *side,
+                device: key,
+                failure_mode: change.failure_mode.clone(),
+                state: change.state,
+                measured_at: change.measured_at,
+                would_open_ticket,
+                reason: alerting::reason::text(&change.evidence, &change.failure_mode).en,
+            });
         }
     }
 
@@ -518,6 +606,18 @@ impl Committer {
         for audit in &group.audits {
             commit.audit(audit)?;
         }
+        // before what is compared, which belongs to a version that is there
+        for effect in &group.releases {
+            match effect {
+                ReleaseEffect::Store(row) => commit.model(row)?,
+                ReleaseEffect::Forget(version) => commit.forget_model(version)?,
+                ReleaseEffect::ForgetComparison(version) => commit.forget_comparison(version)?,
+                ReleaseEffect::Judged(_) | ReleaseEffect::Audit { .. } => {}
+            }
+        }
+        for row in &group.compared {
+            commit.compared(row)?;
+        }
         for delivered in &group.delivered {
             match &delivered.error {
                 None => commit.outbox_done(delivered.id)?,
@@ -603,6 +703,18 @@ impl Committer {
         for receipt in group.pieces.iter().flat_map(|p| &p.receipts) {
             BatchReceipt::part_is_durable(receipt);
         }
+        for effect in &group.releases {
+            match effect {
+                ReleaseEffect::Judged(profile) => {
+                    let setup = &self.setup;
+                    put_in_force(&setup.catalogue, &setup.releases, profile, &setup.directory);
+                }
+                ReleaseEffect::Store(_)
+                | ReleaseEffect::Forget(_)
+                | ReleaseEffect::ForgetComparison(_)
+                | ReleaseEffect::Audit { .. } => {}
+            }
+        }
         if written.has_orders {
             self.setup.outbox_wake.notify_one();
         }
@@ -656,6 +768,9 @@ struct Written {
 /// Whoever asked may have gone; that is no error.
 fn answer(group: Group) {
     for (reply, answer) in group.replies {
+        reply.send(answer).ok();
+    }
+    for (reply, answer) in group.model_replies {
         reply.send(answer).ok();
     }
     for done in group.done {

@@ -200,7 +200,9 @@ impl Device {
     /// replay changes at the same reading.
     pub fn follow(&mut self, engine: Arc<Engine>, shadow: Option<Arc<Engine>>, scratch: &mut Scratch) {
         if engine.version() != self.engine.version() {
-            scratch.writer.model(self.index, ModelChange::InForce(engine.version().as_str()));
+            scratch
+                .writer
+                .model(self.index, ModelChange::InForce(engine.version().as_str()));
             self.adopt(engine, scratch);
         }
         let running = self.memory.shadow.as_ref().map(|s| &s.model);
@@ -212,7 +214,9 @@ impl Device {
             self.end_shadow();
         }
         if let Some(shadow) = shadow {
-            scratch.writer.model(self.index, ModelChange::ShadowBegins(shadow.version().as_str()));
+            scratch
+                .writer
+                .model(self.index, ModelChange::ShadowBegins(shadow.version().as_str()));
             self.begin_shadow(shadow);
         }
     }
@@ -242,7 +246,11 @@ impl Device {
         }
         self.memory.tracker = tracker;
         self.memory.model = engine.version().clone();
-        let ran_beside = self.memory.shadow.as_ref().is_some_and(|s| s.model == *engine.version());
+        let ran_beside = self
+            .memory
+            .shadow
+            .as_ref()
+            .is_some_and(|s| s.model == *engine.version());
         match self.memory.shadow.take_if(|_| ran_beside) {
             Some(shadow) => {
                 self.memory.state = shadow.state;

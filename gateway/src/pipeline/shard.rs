@@ -230,6 +230,24 @@ impl Shard {
         }
     }
 
+    /// The same by the model that runs in shadow, if it is this one.
+    pub fn adopt_standing_in_shadow(
+        &mut self,
+        device: DeviceIndex,
+        version: &ModelVersion,
+        failure_mode: &str,
+        severity: domain::Severity,
+    ) {
+        let mode = self
+            .engine_named(version, device)
+            .and_then(|engine| engine.profile().mode_index(failure_mode));
+        let (target, _, _) = self.parts(device);
+        let shadow = target.memory.shadow.as_mut().filter(|shadow| shadow.model == *version);
+        if let Some((shadow, mode)) = shadow.zip(mode) {
+            shadow.tracker.adopt_raised(mode, severity);
+        }
+    }
+
     /// Devices are judged by what is in force now. A message asks for it if anything has changed, so that a model is in
     /// force from the first reading after its commit; a restart asks for all.
     fn follow_models(&mut self) {
@@ -492,7 +510,9 @@ impl Shard {
         let device = self.devices[place].get_or_insert_with(|| {
             let engine = setup.catalogue.engine_of(index, &setup.directory);
             // so that a replay knows by what its first reading was judged
-            scratch.writer.model(index, ModelChange::InForce(engine.version().as_str()));
+            scratch
+                .writer
+                .model(index, ModelChange::InForce(engine.version().as_str()));
             let mut device = Box::new(Device::new(index, engine.clone()));
             if is_working {
                 device.follow(engine, setup.catalogue.shadow_of(index, &setup.directory), scratch);

@@ -6,7 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// One step for each version; a step is never changed once released.
-const MIGRATIONS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// Opens for writing; migrates if needed.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
