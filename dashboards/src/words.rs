@@ -259,7 +259,11 @@ catalogue! {
     PartDegraded: "degraded", "降级";
     PartDown: "down", "故障";
     PartOff: "off", "未启用";
-    ModelsInForce: "Models in force", "在用模型";
+    Models: "Models", "模型";
+    ModelCandidate: "candidate", "候选";
+    ModelShadow: "in shadow", "影子运行";
+    ModelInForce: "in force", "在用";
+    ModelRetired: "retired", "已停用";
     Rules: "rules", "条规则";
     DevicesJudged: "devices", "台设备";
     AuditTrail: "Audit trail", "审计记录";

@@ -3,11 +3,13 @@
 
 mod alarm;
 mod device;
+mod model;
 mod system;
 mod ticket;
 
 pub use alarm::*;
 pub use device::*;
+pub use model::*;
 pub use system::*;
 pub use ticket::*;
 

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod hash_password;
 mod history;
+mod model;
 mod recording;
 mod run;
 mod score;
@@ -25,6 +26,8 @@ Examples:
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
   forewarn score --input DIR --output SCORED     what the engine says of recorded data
   forewarn backtest --input DIR --labels EVENTS  how often it would have fired, how early, and what it would have missed
+  forewarn model shadow pump.toml                what would these limits have done? Beside the ones in force, on live readings
+  forewarn model show pump@2-1f0c9a77            the difference in alarms and tickets so far
 
 Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
 Logs: FOREWARN_LOG=debug, or e.g. FOREWARN_LOG=info,gateway::listener=debug
@@ -57,6 +60,9 @@ enum Command {
     Score(score::Arguments),
     /// How often would this have fired? Plays recorded history and compares the alarms with what happened.
     Backtest(backtest::Arguments),
+    /// Model versions of a running gateway: what judges, what runs in shadow, and how the two differ.
+    #[command(subcommand)]
+    Model(model::Command),
     /// Copies a data folder, consistent, also while the gateway runs.
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
@@ -69,7 +75,7 @@ enum Command {
 pub fn set_up_logging(line: &CommandLine) {
     let filter = EnvFilter::try_from_env("FOREWARN_LOG").unwrap_or_else(|_| {
         EnvFilter::new(match line.command {
-            Command::Demo(_) | Command::Score(_) | Command::Backtest(_) => "warn",
+            Command::Demo(_) | Command::Score(_) | Command::Backtest(_) | Command::Model(_) => "warn",
             Command::Run(_)
             | Command::Check(_)
             | Command::History(_)
@@ -97,6 +103,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::History(command) => history::run(command),
         Command::Score(arguments) => score::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Model(command) => on_runtime(model::run(command)),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::HashPassword => hash_password::run(),

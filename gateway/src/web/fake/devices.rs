@@ -268,6 +268,7 @@ pub(super) fn state(now: Timestamp) -> State {
         },
     ];
     State {
+        models: super::models::shipped_models(&devices),
         devices,
         alarms,
         tickets,
