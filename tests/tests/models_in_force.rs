@@ -323,7 +323,7 @@ fn live(checkpoint_every_ms: u64, is_killed: bool) -> (Outcome, Vec<Value>) {
 #[test]
 fn power_cuts_around_every_change_of_model_change_no_alarm_no_ticket_and_no_comparison() {
     let (unbroken, compared) = live(200, false);
-    let by: Vec<&str> = unbroken.alarms.values().filter_map(|a| a["model"].as_str()).collect();
+    let by: Vec<&str> = unbroken.tickets.values().filter_map(|t| t["model"].as_str()).collect();
     assert!(
         by.contains(&"pump@1") && by.iter().any(|m| m.starts_with("pump@2-")),
         "{by:?}"
