@@ -16,6 +16,9 @@ const DRAIN: Duration = Duration::from_secs(120);
 /// Device time of the first reading of pumps that are not of the load.
 const START_MS: i64 = 1_760_000_000_000;
 
+/// The vibration of a pump at each step.
+type Course = fn(i64) -> f64;
+
 fn setup(more: &str) -> GatewaySetup {
     let config = format!(
         "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\nprofiles = \"profiles\"\n{more}"
@@ -93,7 +96,7 @@ fn tally(of: &Value) -> [u64; 5] {
 async fn a_lower_limit_in_shadow_shows_what_it_would_have_done_and_tells_nobody() {
     let setup = setup("");
     let gateway = setup.start();
-    let pumps: [(&str, fn(i64) -> f64); 3] = [
+    let pumps: [(&str, Course); 3] = [
         ("pump-1", |i| if i < 60 { 1.2 } else { 2.5 }),
         ("pump-2", |i| 1.2 + (i - 60).clamp(0, 60) as f64 * 0.04),
         ("pump-3", |_| 1.2),

@@ -4,7 +4,7 @@ use super::recording::{RecordingArguments, on_all};
 use crate::recorded::{InputFile, Inputs, Player, output_for, write_whole};
 use anyhow::Context;
 use device_sim::table::{Row, Table};
-use domain::Profile;
+use domain::{ModelVersion, Profile};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,7 +52,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("{failure:#}");
     }
     let done = inputs.files.len() - failures.len();
-    eprintln!("{done} of {} recordings scored", inputs.files.len());
+    let model = ModelVersion::of_file(&profile.id, profile.version);
+    eprintln!("{done} of {} recordings scored by {model}", inputs.files.len());
     Ok(if failures.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -87,7 +88,7 @@ fn score_file(
         }
         Ok(())
     })
-    .or_else(|error| Err(failure.take().unwrap_or_else(|| error.into())))
+    .map_err(|error| failure.take().unwrap_or_else(|| error.into()))
     .with_context(|| format!("nothing is written to {}", output.display()))?;
     Ok(notes(&player, &table))
 }

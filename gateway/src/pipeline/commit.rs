@@ -3,8 +3,10 @@
 //!
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
-use super::batch::{BatchReceipt, Processed, Reminder, ShadowChange};
-use super::catalogue::{Catalogue, put_in_force};
+mod models;
+
+use super::batch::{BatchReceipt, Processed, Reminder};
+use super::catalogue::Catalogue;
 use super::records::{alarm_row, ticket_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::shard::{ToShard, shard_of};
@@ -15,13 +17,13 @@ use crate::outbound::Routing;
 use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
-use crate::store::rows::{AuditRow, ComparedRow, ModelState};
+use crate::store::rows::{AuditRow, ComparedRow};
 use crate::store::{Checkpoint, Repair, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
-use alerting::record::{Asset, DeviceFacts, ModeFacts};
+use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
-use domain::{ConditionState, DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
+use domain::{DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -355,68 +357,10 @@ impl Committer {
                 actor,
                 reply,
             } => {
-                let at = self.setup.clock.now();
-                let answer = self.setup.releases.step(&version, order, actor.name(), at);
-                let answer = answer.map(|effects| {
-                    for effect in effects {
-                        match effect {
-                            ReleaseEffect::Audit { action, detail } => group.audits.push(AuditRow {
-                                id: 0,
-                                at,
-                                actor: actor.name().to_owned(),
-                                action: action.to_owned(),
-                                subject: format!("model/{version}"),
-                                detail,
-                            }),
-                            ReleaseEffect::Store(_)
-                            | ReleaseEffect::Forget(_)
-                            | ReleaseEffect::ForgetComparison(_)
-                            | ReleaseEffect::Judged(_) => group.releases.push(effect),
-                        }
-                    }
-                });
+                let answer = self.release(version, order, &actor, group);
                 group.model_replies.push((reply, answer));
             }
             ToCommit::Tick | ToCommit::ShardStopped => {}
-        }
-    }
-
-    /// What two models say of the same device, for the comparison; what comes after one of them has ended is left out.
-    fn compare(&self, said: &[ShadowChange], group: &mut Group) {
-        for ShadowChange { shadow, side, change } in said {
-            let runs = self
-                .setup
-                .releases
-                .get(shadow)
-                .is_some_and(|m| m.state == ModelState::Shadow);
-            if !runs {
-                continue;
-            }
-            let DeviceFacts { key, profile, .. } = self.facts(change.device, &change.model);
-            let mode = profile.modes.iter().find(|m| m.id == change.failure_mode);
-            let facts = mode.map_or_else(
-                || ModeFacts::unknown(&change.failure_mode, profile.impact),
-                ModeFacts::from,
-            );
-            let would_open_ticket = match change.state {
-                ConditionState::Clear => false,
-                ConditionState::Active { severity } => {
-                    let at = change.measured_at;
-                    self.setup
-                        .book
-                        .would_open_ticket(&facts, severity, &change.prognosis, at)
-                }
-            };
-            group.compared.push(ComparedRow {
-                shadow: shadow.clone(),
-                side: *side,
-                device: key,
-                failure_mode: change.failure_mode.clone(),
-                state: change.state,
-                measured_at: change.measured_at,
-                would_open_ticket,
-                reason: alerting::reason::text(&change.evidence, &change.failure_mode).en,
-            });
         }
     }
 
@@ -606,18 +550,7 @@ impl Committer {
         for audit in &group.audits {
             commit.audit(audit)?;
         }
-        // before what is compared, which belongs to a version that is there
-        for effect in &group.releases {
-            match effect {
-                ReleaseEffect::Store(row) => commit.model(row)?,
-                ReleaseEffect::Forget(version) => commit.forget_model(version)?,
-                ReleaseEffect::ForgetComparison(version) => commit.forget_comparison(version)?,
-                ReleaseEffect::Judged(_) | ReleaseEffect::Audit { .. } => {}
-            }
-        }
-        for row in &group.compared {
-            commit.compared(row)?;
-        }
+        models::write(&commit, &group.releases, &group.compared)?;
         for delivered in &group.delivered {
             match &delivered.error {
                 None => commit.outbox_done(delivered.id)?,
@@ -703,18 +636,7 @@ impl Committer {
         for receipt in group.pieces.iter().flat_map(|p| &p.receipts) {
             BatchReceipt::part_is_durable(receipt);
         }
-        for effect in &group.releases {
-            match effect {
-                ReleaseEffect::Judged(profile) => {
-                    let setup = &self.setup;
-                    put_in_force(&setup.catalogue, &setup.releases, profile, &setup.directory);
-                }
-                ReleaseEffect::Store(_)
-                | ReleaseEffect::Forget(_)
-                | ReleaseEffect::ForgetComparison(_)
-                | ReleaseEffect::Audit { .. } => {}
-            }
-        }
+        self.swap(&group.releases);
         if written.has_orders {
             self.setup.outbox_wake.notify_one();
         }

@@ -1,8 +1,12 @@
 //! One device on its way through the models: admission, engine, delays. Pure: the shard drives it, a restart replays it.
 
+mod swap;
+
+pub use swap::ShadowMemory;
+
 use super::batch::{Processed, Reminder, ShadowChange, Side};
 use super::repeats::{Admission, Repeats};
-use crate::store::codec::{BlockWriter, ModelChange, Telemetry};
+use crate::store::codec::{BlockWriter, Telemetry};
 use alerting::{ConditionTracker, Edge};
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{
@@ -30,17 +34,6 @@ pub struct DeviceMemory {
     pub model: ModelVersion,
     /// What the model remembers that runs beside it.
     pub shadow: Option<Box<ShadowMemory>>,
-}
-
-/// All that a model remembers of a device which it watches beside the one that judges.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ShadowMemory {
-    /// Which model.
-    pub model: ModelVersion,
-    /// What it has learned.
-    pub state: DeviceState,
-    /// Delays that run.
-    pub tracker: ConditionTracker,
 }
 
 impl DeviceMemory {
@@ -194,93 +187,6 @@ impl Device {
     pub fn is_silent(&self) -> bool {
         let no_data = self.engine.profile().built_in.no_data;
         self.memory.tracker.raised() & (1 << no_data.0) != 0
-    }
-
-    /// Is judged by what is in force now, and watched by what runs in shadow now. What changes is written down, so that a
-    /// replay changes at the same reading.
-    pub fn follow(&mut self, engine: Arc<Engine>, shadow: Option<Arc<Engine>>, scratch: &mut Scratch) {
-        if engine.version() != self.engine.version() {
-            scratch
-                .writer
-                .model(self.index, ModelChange::InForce(engine.version().as_str()));
-            self.adopt(engine, scratch);
-        }
-        let running = self.memory.shadow.as_ref().map(|s| &s.model);
-        if running == shadow.as_ref().map(|s| s.version()) {
-            return;
-        }
-        if running.is_some() {
-            scratch.writer.model(self.index, ModelChange::ShadowEnds);
-            self.end_shadow();
-        }
-        if let Some(shadow) = shadow {
-            scratch
-                .writer
-                .model(self.index, ModelChange::ShadowBegins(shadow.version().as_str()));
-            self.begin_shadow(shadow);
-        }
-    }
-
-    /// Another model judges from here on. If it ran beside, it brings what it has learned; if not, it takes over what fits.
-    /// What stands goes on standing until the new model has judged it over; a failure mode that the new one does not have is
-    /// over at once, because nobody would ever judge it again.
-    pub fn adopt(&mut self, engine: Arc<Engine>, scratch: &mut Scratch) {
-        self.is_dirty = true;
-        let old = std::mem::replace(&mut self.engine, engine.clone());
-        let place = |mode| Some(engine.profile().mode_index(old.profile().mode(mode)?.id.as_str())?);
-        let tracker = self.memory.tracker.moved(place);
-        let measured_at = self.memory.state.last_measured().unwrap_or(Timestamp(0));
-        for mode in StepOutput::modes(self.memory.tracker.raised()).filter(|mode| place(*mode).is_none()) {
-            let Some(gone) = old.profile().mode(mode) else { continue };
-            scratch.out.changes.push(ConditionChange {
-                device: self.index,
-                mode,
-                failure_mode: gone.id.clone(),
-                state: ConditionState::Clear,
-                measured_at,
-                evidence: Vec::new(),
-                health: old.health(&self.memory.state),
-                prognosis: domain::Prognosis::NotYetKnown,
-                model: engine.version().clone(),
-            });
-        }
-        self.memory.tracker = tracker;
-        self.memory.model = engine.version().clone();
-        let ran_beside = self
-            .memory
-            .shadow
-            .as_ref()
-            .is_some_and(|s| s.model == *engine.version());
-        match self.memory.shadow.take_if(|_| ran_beside) {
-            Some(shadow) => {
-                self.memory.state = shadow.state;
-                self.shadow = None;
-            }
-            None => {
-                let fresh = engine.fresh();
-                self.memory.state = engine.adopt(std::mem::replace(&mut self.memory.state, fresh));
-            }
-        }
-    }
-
-    /// A model begins to run beside the one that judges, from what that one knows as far as it fits.
-    pub fn begin_shadow(&mut self, engine: Arc<Engine>) {
-        self.is_dirty = true;
-        let live = self.engine.profile();
-        let place = |mode| Some(engine.profile().mode_index(live.mode(mode)?.id.as_str())?);
-        self.memory.shadow = Some(Box::new(ShadowMemory {
-            model: engine.version().clone(),
-            state: engine.adopt(self.memory.state.clone()),
-            tracker: self.memory.tracker.moved(place),
-        }));
-        self.shadow = Some(engine);
-    }
-
-    /// Nothing runs beside any more.
-    pub fn end_shadow(&mut self) {
-        self.is_dirty = true;
-        self.memory.shadow = None;
-        self.shadow = None;
     }
 
     /// What runs beside the model that judges. Without it this is the one comparison that a reading pays for.
