@@ -5,21 +5,29 @@
 //! argument, and the same calls give the same answers.
 
 pub mod baseline;
+pub mod boost;
+pub mod bundle;
+pub mod classes;
 pub mod engine;
 pub mod evaluation;
 pub mod ewma;
 pub mod explain;
+pub mod kernel;
 pub mod learned;
+pub mod learned_life;
 pub mod life;
 pub mod limit;
 pub mod maintenance;
+pub mod matrix;
 mod plan;
 pub mod rate;
+pub mod seeded;
 pub mod state;
 pub mod stuck;
 pub mod trees;
 pub mod trend;
 pub mod waveform;
+pub mod workers;
 
 pub use engine::{Engine, StepOutput};
 pub use explain::{DeviceSnapshot, Explanation, Learning, MetricSnapshot, ModeSnapshot};

@@ -1,0 +1,104 @@
+use super::*;
+use crate::matrix::Matrix;
+use crate::seeded::Seeded;
+use crate::workers::InTurn;
+
+fn small() -> ClassSettings {
+    ClassSettings {
+        folds: 4,
+        bags: 1,
+        rounds: 40,
+        ..ClassSettings::default()
+    }
+}
+
+/// Rows of two numbers, a class for each, and perhaps groups of near copies.
+fn labelled(count: usize, classes: &[&str], of: impl Fn(f32, f32, &mut Seeded) -> usize) -> Labelled {
+    let mut random = Seeded::new(11, 0);
+    let mut rows = Matrix::new(2);
+    let mut labels = Vec::new();
+    for _ in 0..count {
+        let (x, y) = (random.unit() as f32, random.unit() as f32);
+        rows.push(&[x, y]);
+        labels.push(of(x, y, &mut random));
+    }
+    let column = |name: &str| Column {
+        name: name.to_owned(),
+        words: Vec::new(),
+    };
+    Labelled {
+        columns: vec![column("x"), column("y")],
+        rows,
+        classes: classes.iter().map(|c| (*c).to_owned()).collect(),
+        labels,
+        groups: None,
+    }
+}
+
+#[test]
+fn classes_that_differ_are_told_with_confidence() {
+    let table = labelled(600, &["cold", "good", "hot"], |x, _, _| (x * 3.0) as usize);
+    let (model, report) = train(&table, &small(), &InTurn).unwrap();
+    assert!(report.macro_f1 > 0.97 && report.accuracy > 0.97, "{report:?}");
+    let mut space = Vec::new();
+    for (x, class) in [(0.1, 0), (0.5, 1), (0.9, 2)] {
+        let answer = model.predict(&[x, 0.5], &mut space);
+        assert_eq!(answer.class, class);
+        assert!(answer.confidence > 0.9, "{answer:?}");
+    }
+    assert!(model.is_sound());
+}
+
+#[test]
+fn a_rare_class_under_noise_is_not_forgotten() {
+    // a fault in a corner, where it is one of three rows
+    let rare = |x: f32, y: f32, random: &mut Seeded| usize::from(x > 0.7 && y > 0.7 && random.unit() < 0.4);
+    let table = labelled(3000, &["fault", "good"], |x, y, random| 1 - rare(x, y, random));
+    let (model, report) = train(&table, &small(), &InTurn).unwrap();
+    assert!(report.classes[0].recall > 0.6, "{report:?}");
+    assert!(report.calibration_error < 0.05, "{report:?}");
+    let mut space = Vec::new();
+    let answer = model.predict(&[0.9, 0.9], &mut space);
+    assert_eq!(answer.class, 0);
+    assert!(
+        (answer.confidence - 0.4).abs() < 0.2,
+        "told, but not as sure: {answer:?}"
+    );
+}
+
+#[test]
+fn near_copies_are_held_back_together() {
+    let mut table = labelled(200, &["a", "b"], |_, _, random| random.below(2));
+    // each row four times: whoever has seen a copy knows the label
+    let copies: Vec<usize> = (0..800).map(|i| i / 4).collect();
+    table.rows = table.rows.select(&copies);
+    table.labels = copies.iter().map(|row| table.labels[*row]).collect();
+    let (_, fooled) = train(&table, &small(), &InTurn).unwrap();
+    table.groups = Some(copies);
+    let (_, honest) = train(&table, &small(), &InTurn).unwrap();
+    assert!(fooled.accuracy > 0.75, "{fooled:?}");
+    assert!(honest.accuracy < 0.65, "{honest:?}");
+    assert_eq!(honest.groups, 200);
+}
+
+#[test]
+fn labels_that_cannot_be_learned_are_named() {
+    let one = labelled(20, &["a"], |_, _, _| 0);
+    assert_eq!(
+        train(&one, &small(), &InTurn).unwrap_err(),
+        TrainClassesError::Classes { found: 1 }
+    );
+    let mut lonely = labelled(20, &["a", "b"], |_, _, _| 0);
+    lonely.labels[3] = 1;
+    let expected = TrainClassesError::TooFew {
+        class: "b".to_owned(),
+        rows: 1,
+    };
+    assert_eq!(train(&lonely, &small(), &InTurn).unwrap_err(), expected);
+    let mut together = labelled(20, &["a", "b"], |x, _, _| usize::from(x > 0.5));
+    together.groups = Some(vec![7; 20]);
+    assert_eq!(
+        train(&together, &small(), &InTurn).unwrap_err(),
+        TrainClassesError::OneGroup
+    );
+}
