@@ -158,6 +158,12 @@ async fn a_lower_limit_in_shadow_shows_what_it_would_have_done_and_tells_nobody(
     );
     assert_eq!(judged_by(&gateway, "west/pump-1"), "pump@1");
 
+    // as one file it is the same version, at another gateway too
+    let file = setup.folder().join("candidate.fwmodel");
+    let file = file.to_str().expect("UTF-8");
+    model(&setup, &gateway, &["show", &version, "--bundle", file]);
+    assert_eq!(model(&setup, &gateway, &["shadow", file])["model"], version.as_str());
+
     let discarded = model(&setup, &gateway, &["discard", &version]);
     assert_eq!(discarded["state"], "retired");
     assert_eq!(

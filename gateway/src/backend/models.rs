@@ -209,7 +209,7 @@ impl LiveBackend {
     /// Checked whole before anything is kept: whatever is wrong leaves everything as it is.
     pub(super) async fn keep_model(&self, actor: Actor, content: Vec<u8>) -> Answer<ModelDetail> {
         let profiles: Vec<String> = self.running.catalogue.files().map(|r| r.profile().id.clone()).collect();
-        let candidate = Candidate::of_toml(&content)
+        let candidate = Candidate::read(&content)
             .and_then(|candidate| candidate.fits(&profiles, self.directory()).map(|()| candidate))
             .map_err(|problems| BackendError::Wrong { problems })?;
         let version = candidate.version.clone();

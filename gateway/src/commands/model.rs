@@ -2,10 +2,12 @@
 //! judges its devices.
 
 use anyhow::{Context, bail};
+use domain::Timestamp;
+use models::bundle::{Bundle, BundleKind, Description, ProfileModel};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -51,13 +53,16 @@ pub(super) struct ShowArguments {
     /// The text of its profile instead.
     #[arg(long, conflicts_with = "json")]
     toml: bool,
+    /// Also writes it to a file that another gateway takes: its profile and how it did, under a checksum.
+    #[arg(long)]
+    bundle: Option<PathBuf>,
     #[command(flatten)]
     door: Door,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ShadowArguments {
-    /// A profile file, or a version that was added before.
+    /// A profile file or a bundle, or a version that was added before.
     profile: String,
     #[command(flatten)]
     door: Door,
@@ -159,8 +164,16 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let models = door.ask(Method::GET, "", None).await?;
             door.print(&models, list)
         }
-        Command::Show(ShowArguments { version, toml, door }) => {
+        Command::Show(ShowArguments {
+            version,
+            toml,
+            bundle,
+            door,
+        }) => {
             let model = door.ask(Method::GET, &format!("/{}", checked(&version)?), None).await?;
+            if let Some(path) = &bundle {
+                write_bundle(&model, path)?;
+            }
             match (toml, model["toml"].as_str()) {
                 (true, Some(text)) => {
                     write!(std::io::stdout().lock(), "{text}")?;
@@ -173,8 +186,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Shadow(ShadowArguments { profile, door }) => {
             let version = match Path::new(&profile).is_file() || !profile.contains('@') {
                 true => {
-                    let text = std::fs::read(&profile).with_context(|| format!("cannot read the profile {profile}"))?;
-                    let added = door.ask(Method::POST, "", Some(("application/toml", text))).await?;
+                    let content =
+                        std::fs::read(&profile).with_context(|| format!("cannot read the profile {profile}"))?;
+                    let kind = match Bundle::is_meant(&content) {
+                        true => "application/octet-stream",
+                        false => "application/toml",
+                    };
+                    let added = door.ask(Method::POST, "", Some((kind, content))).await?;
                     added["model"].as_str().unwrap_or_default().to_owned()
                 }
                 false => profile,
@@ -214,6 +232,34 @@ async fn in_force(arguments: &ReleaseArguments) -> anyhow::Result<String> {
     let found = models.as_array().into_iter().flatten().find(is_it);
     let version = found.and_then(|m| m["model"].as_str()).map(str::to_owned);
     version.with_context(|| format!("the profile file of {profile} is in force; there is nothing to roll back"))
+}
+
+/// What a gateway said of a version, as one file.
+fn write_bundle(model: &Value, path: &Path) -> anyhow::Result<()> {
+    let Some(toml) = model["toml"].as_str() else {
+        bail!("a profile file is its own bundle; it lies where the gateway read it");
+    };
+    let instant = |value: &Value| value.as_str().and_then(Timestamp::parse_rfc3339);
+    let alarms = &model["comparison"]["alarms"];
+    let figures = ["live", "shadow", "both", "only_live", "only_shadow"];
+    let figure = |key: &str| Some((format!("alarms_{key}"), alarms[key].as_f64()?));
+    let description = Description {
+        name: word(model, "profile").to_owned(),
+        columns: Vec::new(),
+        profile: Some(word(model, "profile").to_owned()),
+        span: None,
+        rows: 0,
+        units: model["devices"].as_u64().unwrap_or(0),
+        data_fingerprint: 0,
+        figures: figures.into_iter().filter_map(figure).collect(),
+        made_at: instant(&model["added"]["at"]).unwrap_or(Timestamp(0)),
+    };
+    let content = ProfileModel {
+        toml: toml.to_owned(),
+        learned: None,
+    };
+    let bytes = Bundle::pack(BundleKind::Profile, &content, description).and_then(|bundle| bundle.encode())?;
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn word<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -5,6 +5,7 @@ use crate::ingest::directory::Directory;
 use domain::checked::Problem;
 use domain::profile::parse;
 use domain::{ModelVersion, Profile};
+use models::bundle::{Bundle, BundleError, BundleKind, ProfileModel};
 use std::sync::Arc;
 
 /// Largest text of a profile, in bytes. The shipped ones have less than a tenth of it.
@@ -24,6 +25,45 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// From a bundle of a profile, or from the text of one.
+    ///
+    /// # Errors
+    /// Every mistake; nothing is kept.
+    pub fn read(bytes: &[u8]) -> Result<Candidate, Vec<Problem>> {
+        if Bundle::is_meant(bytes) {
+            Candidate::of_bundle(bytes)
+        } else {
+            Candidate::of_toml(bytes)
+        }
+    }
+
+    /// A bundle and the text in it are the same model, unless it brings something learned along.
+    fn of_bundle(bytes: &[u8]) -> Result<Candidate, Vec<Problem>> {
+        let wrong = |error: BundleError| vec![Problem::at("", error.to_string())];
+        let bundle = Bundle::decode(bytes).map_err(wrong)?;
+        let model: ProfileModel = bundle.unpack(BundleKind::Profile).map_err(wrong)?;
+        let candidate = Candidate::of_toml(model.toml.as_bytes())?;
+        match &bundle.description().profile {
+            Some(named) if *named != candidate.profile.id => {
+                let message = format!(
+                    "the bundle is for the profile {named}, but holds {}",
+                    candidate.profile.id
+                );
+                return Err(vec![Problem::at("profile", message)]);
+            }
+            Some(_) | None => {}
+        }
+        let Some(learned) = model.learned else {
+            return Ok(candidate);
+        };
+        let content = [model.toml.as_bytes(), &learned].concat();
+        Ok(Candidate {
+            version: ModelVersion::of_candidate(&candidate.profile.id, candidate.profile.version, &content),
+            learned: Some(learned.into()),
+            ..candidate
+        })
+    }
+
     /// From the text of a profile.
     ///
     /// # Errors
@@ -52,12 +92,18 @@ impl Candidate {
     /// Whether it can judge the devices of this gateway.
     ///
     /// # Errors
-    /// There are none of its kind, or one has limits of its own that it does not know.
+    /// There are none of its kind, one has limits of its own that it does not know, or the engine has no use for what it has
+    /// learned: judging without it would be another model than the one that was offered.
     pub fn fits(&self, profiles: &[String], directory: &Directory) -> Result<(), Vec<Problem>> {
         if !profiles.contains(&self.profile.id) {
             let known = profiles.join(", ");
             let message = format!("this gateway has no profile {:?}; known are {known}", self.profile.id);
             return Err(vec![Problem::at("profile", message)]);
+        }
+        if self.learned.is_some() {
+            let message =
+                "the bundle brings something learned along, which this program cannot use; offer its profile alone";
+            return Err(vec![Problem::at("", message)]);
         }
         let problems = problems_with_registry(&self.profile, directory);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
@@ -67,7 +113,9 @@ impl Candidate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::Timestamp;
     use domain::profile::shipped::TEXTS;
+    use models::bundle::Description;
 
     #[test]
     fn a_mistake_is_told_with_its_line_and_field() {
@@ -89,5 +137,46 @@ mod tests {
             Candidate::of_toml(&text.as_bytes()[..text.len() / 2]).is_err(),
             "cut in the middle"
         );
+    }
+
+    fn bundle(toml: &str, named: &str, learned: Option<Vec<u8>>) -> Bundle {
+        let description = Description {
+            name: named.to_owned(),
+            columns: Vec::new(),
+            profile: Some(named.to_owned()),
+            span: None,
+            rows: 0,
+            units: 0,
+            data_fingerprint: 0,
+            figures: Vec::new(),
+            made_at: Timestamp(0),
+        };
+        let toml = toml.to_owned();
+        Bundle::pack(BundleKind::Profile, &ProfileModel { toml, learned }, description).expect("small")
+    }
+
+    #[test]
+    fn a_bundle_is_read_whole_or_refused_whole() {
+        let text = TEXTS.iter().find(|(name, _)| *name == "pump").expect("shipped").1;
+        let bytes = bundle(text, "pump", None).encode().expect("small");
+        let read = Candidate::read(&bytes).expect("sound");
+        assert_eq!(read, Candidate::read(text.as_bytes()).expect("sound"));
+        let learned = bundle(text, "pump", Some(vec![1, 2])).encode().expect("small");
+        let learned = Candidate::read(&learned).expect("sound");
+        assert_ne!(
+            learned.version, read.version,
+            "something learned makes it another model"
+        );
+        assert_eq!(learned.learned.as_deref(), Some(&[1, 2][..]));
+
+        let said = |bytes: &[u8]| Candidate::read(bytes).expect_err("wrong")[0].message.clone();
+        let mut flipped = bytes.clone();
+        flipped[100] ^= 1;
+        assert!(said(&flipped).contains("checksum"));
+        assert!(said(&bytes[..bytes.len() - 9]).contains("not copied completely"));
+        assert!(said(&bundle(text, "washing_machine", None).encode().expect("small")).contains("washing_machine"));
+        let mistaken = text.replacen("deadband", "dedband", 1);
+        let problems = Candidate::read(&bundle(&mistaken, "pump", None).encode().expect("small")).expect_err("wrong");
+        assert!(problems.iter().any(|p| p.line.is_some()), "{problems:?}");
     }
 }

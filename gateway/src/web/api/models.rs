@@ -59,9 +59,9 @@ pub async fn one<B: Backend>(
     Ok(axum::Json(app.backend.model(ModelVersion::from_text(&version)).await?))
 }
 
-/// Adds a version, which does nothing yet: the TOML of a profile; every mistake is named with line and field
+/// Adds a version, which does nothing yet: the TOML of a profile, or a bundle with one; every mistake is named with line and field
 #[utoipa::path(post, path = "/api/v1/models", tag = "Models",
-    request_body(content = String, content_type = "application/toml"),
+    request_body(content((String = "application/toml"), (Vec<u8> = "application/octet-stream"))),
     responses((status = 200, description = "The version", body = ModelDetail), Problems))]
 pub async fn add<B: Backend>(
     State(app): State<App<B>>,
