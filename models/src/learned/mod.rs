@@ -99,8 +99,9 @@ impl LearnedNormal {
         self.row.set(column, value);
     }
 
-    /// Judges the reading. Whether the device is outside what is usual.
-    pub(crate) fn step(&mut self, at: Timestamp, is_alarm_standing: bool, budget: Budget) -> bool {
+    /// Judges the reading. Whether the device is outside what is usual. `is_frozen`: something else says that the device is at
+    /// fault, so what it does now is not taken as usual, for a bounded time.
+    pub(crate) fn step(&mut self, at: Timestamp, is_frozen: bool, budget: Budget) -> bool {
         let known = self.known();
         let mut is_outside = false;
         if let Some(reference) = &mut self.reference {
@@ -109,7 +110,7 @@ impl LearnedNormal {
         let per_month = budget.per_month / (budget.series.max(1) as f64);
         for (value, novelty) in self.row.values().iter().zip(&mut self.alone).skip(known) {
             if value.is_finite() {
-                novelty.step(*value, at, per_month, is_alarm_standing);
+                novelty.step(*value, at, per_month, is_frozen);
             }
             is_outside |= novelty.is_alerting();
         }

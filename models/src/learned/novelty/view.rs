@@ -11,8 +11,6 @@ pub enum Lens {
     Squashed,
     /// The reading less what is usual at this time of day.
     Season,
-    /// The squashed reading less what is usual at this time of day.
-    SquashedSeason,
     /// Size of the steps between readings.
     Restless,
     /// Size of the steps between squashed readings.
@@ -29,7 +27,7 @@ pub struct View {
 }
 
 /// All views. A lens at one row finds spikes, at 64 rows slow shifts.
-pub const VIEWS: [View; 16] = [
+pub const VIEWS: [View; 15] = [
     view(Lens::Plain, 1),
     view(Lens::Plain, 4),
     view(Lens::Plain, 16),
@@ -42,7 +40,6 @@ pub const VIEWS: [View; 16] = [
     view(Lens::Season, 4),
     view(Lens::Season, 16),
     view(Lens::Season, 64),
-    view(Lens::SquashedSeason, 8),
     view(Lens::SquashedRestless, 32),
     view(Lens::Restless, 32),
     view(Lens::Restless, 64),
@@ -53,7 +50,7 @@ pub(super) const PLAIN_OF_ONE_ROW: usize = 0;
 pub(super) const SEASON_OF_ONE_ROW: usize = 8;
 
 /// Number of lenses.
-const LENSES: usize = 6;
+const LENSES: usize = 5;
 /// Rows kept of each lens: the longest window.
 const KEPT: usize = 64;
 
@@ -83,22 +80,15 @@ impl Views {
         }
     }
 
-    /// Takes the plain and squashed reading and what their seasons leave of them; returns the value of each view.
-    pub(super) fn step(&mut self, z: f64, q: f64, season_z: f64, season_q: f64) -> [f32; VIEWS.len()] {
+    /// Takes the plain and squashed reading and what the season leaves of it; returns the value of each view.
+    pub(super) fn step(&mut self, z: f64, q: f64, season: f64) -> [f32; VIEWS.len()] {
         let (step_z, step_q) = if self.filled == 0 {
             (0.0, 0.0)
         } else {
             ((z - self.last[0]).abs(), (q - self.last[1]).abs())
         };
         self.last = [z, q];
-        let row = [
-            z as f32,
-            q as f32,
-            season_z as f32,
-            season_q as f32,
-            step_z as f32,
-            step_q as f32,
-        ];
+        let row = [z as f32, q as f32, season as f32, step_z as f32, step_q as f32];
         let at = usize::from(self.at);
         let mut values = [0.0; VIEWS.len()];
         for ((value, sum), view) in values.iter_mut().zip(&mut self.sums).zip(&VIEWS) {
@@ -140,9 +130,8 @@ fn column(lens: Lens) -> usize {
         Lens::Plain => 0,
         Lens::Squashed => 1,
         Lens::Season => 2,
-        Lens::SquashedSeason => 3,
-        Lens::Restless => 4,
-        Lens::SquashedRestless => 5,
+        Lens::Restless => 3,
+        Lens::SquashedRestless => 4,
     }
 }
 
@@ -155,7 +144,7 @@ mod tests {
         let mut views = Views::new();
         let mut values = [0.0; VIEWS.len()];
         for i in 0..1000 {
-            values = views.step(f64::from(i), 0.0, 0.0, 0.0);
+            values = views.step(f64::from(i), 0.0, 0.0);
         }
         assert_eq!(values[PLAIN_OF_ONE_ROW], 999.0);
         assert_eq!(values[1], 997.5);
