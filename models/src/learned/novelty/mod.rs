@@ -10,28 +10,27 @@
 //! No clock, no I/O, no randomness; nothing is allocated after [`Novelty::new`].
 
 mod alarm;
-mod delay;
 mod range;
 mod scale;
 mod season;
 mod usual;
 mod view;
+mod windows;
 
 pub use view::{Lens, VIEWS, View};
 
 use super::{Finding, Stage};
 use alarm::{Alarm, LIMIT};
-use delay::Delay;
 use domain::{Aspect, Timestamp};
 use range::Ranges;
 use scale::{Squash, Unit};
 use season::Season;
 use serde::{Deserialize, Serialize};
 use usual::Usual;
-use view::Views;
+use windows::Views;
 
-/// Rows that a view must have seen before it is judged: those that the [`delay`] holds back, and 50 in its range.
-const WARM_UP_ROWS: u32 = 50 + delay::ROWS as u32;
+/// Rows that a view must have seen before it is judged: those that [`windows`] holds back, and 50 in its range.
+const WARM_UP_ROWS: u32 = 50 + windows::ROWS as u32;
 /// No view alone brings more evidence than this share of the alarm limit, so that two have to agree.
 const MOST_OF_ONE_VIEW: f64 = 0.6;
 /// Rows after which a range of single readings is trusted by half; see [`trust`].
@@ -96,7 +95,6 @@ pub struct Novelty {
     squash: Squash,
     season: Season,
     views: Views,
-    delay: Delay,
     ranges: Ranges,
     usual: Usual,
     alarm: Alarm,
@@ -118,7 +116,6 @@ impl Default for Novelty {
             squash: Squash::default(),
             season: Season::new(),
             views: Views::new(),
-            delay: Delay::new(),
             ranges: Ranges::new(),
             usual: Usual::default(),
             alarm: Alarm::default(),
@@ -132,7 +129,7 @@ impl Default for Novelty {
 impl Novelty {
     /// Whether a state read from disk belongs to this version of the detector; if not, start anew.
     pub fn fits(&self) -> bool {
-        self.season.fits() && self.views.fits() && self.delay.fits() && self.ranges.fits()
+        self.season.fits() && self.views.fits() && self.ranges.fits()
     }
 
     /// Declares all readings so far normal and enough: the age of the series no longer lowers its evidence.
@@ -160,7 +157,7 @@ impl Novelty {
         let q = self.squash.step(z, elapsed_ms);
         let expected = self.season.step(z, at_ms);
         self.season_rows = self.season_rows.saturating_add(u32::from(expected.is_known));
-        let views = self.views.step(z, q, z - expected.z);
+        let (views, held_back) = self.views.step(z, q, z - expected.z);
         if self.rows > WARM_UP_ROWS {
             let evidence = self.judge(&views, expected.z);
             let evidence = if self.is_learning() { 0.0 } else { evidence };
@@ -172,7 +169,7 @@ impl Novelty {
             0
         };
         let is_held_back = (1..=FROZEN_ROWS).contains(&self.frozen_rows);
-        if let Some(old) = self.delay.step(&views)
+        if let Some(old) = held_back
             && !is_held_back
         {
             self.ranges.learn(old, at_ms);
