@@ -9,6 +9,7 @@ pub mod positions;
 pub mod records;
 pub mod recovery;
 pub mod repeats;
+pub mod rounds;
 pub mod shard;
 
 #[cfg(test)]
