@@ -7,7 +7,7 @@ mod demo;
 mod diagnose;
 mod hash_password;
 mod history;
-mod npy;
+pub mod npy;
 mod predict;
 mod recording;
 mod run;
