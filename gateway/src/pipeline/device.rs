@@ -68,6 +68,11 @@ impl Scratch {
         self.engine.score
     }
 
+    /// Before a reading that may turn out to be a repeat, which is judged by nobody.
+    pub fn forget_score(&mut self) {
+        self.engine.score = None;
+    }
+
     /// Samples of the last reading that nobody watches; see [`StepOutput::ignored`].
     pub fn ignored(&self) -> u32 {
         self.engine.ignored

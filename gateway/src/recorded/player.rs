@@ -194,6 +194,7 @@ impl Player {
                 names: &self.directory,
                 reorder_window: self.reorder_window,
             };
+            self.scratch.forget_score();
             self.device.telemetry(arrival, &around, &mut self.scratch);
             self.ignored += u64::from(self.scratch.ignored());
             match self.scratch.score() {
