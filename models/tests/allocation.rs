@@ -1,4 +1,4 @@
-//! In steady state a step allocates nothing.
+//! In steady state a step allocates nothing, and what a device has learned is small.
 
 mod counting;
 
@@ -6,6 +6,9 @@ use domain::profile::{parse, shipped};
 use domain::{MetricIndex, Profile, Quality, Reading, Sample, Timestamp};
 use models::{Engine, StepOutput};
 use std::sync::Arc;
+
+/// What one learned series may take in memory; a device also has buffers of its own, shared by its metrics.
+const MOST_BYTES: i64 = 16 * 1024;
 
 /// Of a device of which the first `known` readings are known to be normal.
 fn allocations_of_10_000_steps(profile: Profile, metrics: u32, known: i64) -> u64 {
@@ -21,7 +24,7 @@ fn allocations_of_10_000_steps(profile: Profile, metrics: u32, known: i64) -> u6
             value: 0.0,
         })
         .collect();
-    let mut before = 0;
+    let (mut before, bytes) = (0, counting::live_bytes());
     for i in 0..20_000i64 {
         for (m, sample) in samples.iter_mut().enumerate() {
             sample.value = 10.0 + ((i * 7919 + m as i64 * 13) % 101) as f64 * 0.01;
@@ -45,6 +48,8 @@ fn allocations_of_10_000_steps(profile: Profile, metrics: u32, known: i64) -> u6
             before = counting::allocations();
         }
     }
+    let per_metric = (counting::live_bytes() - bytes) / i64::from(metrics);
+    assert!(per_metric <= MOST_BYTES, "{per_metric} bytes for a metric");
     counting::allocations() - before
 }
 

@@ -56,7 +56,7 @@ impl Course {
             Course::Constant(value) => *value,
             Course::Noise { centre, size } => centre + size * noise,
             Course::Spikes { every, to } => {
-                if row % every == 0 {
+                if row.is_multiple_of(*every) {
                     *to
                 } else {
                     noise
@@ -64,7 +64,7 @@ impl Course {
             }
             Course::CopyOfTheFirst => first,
             Course::Gaps { every } => {
-                if row % every == 0 {
+                if row.is_multiple_of(*every) {
                     f64::NAN
                 } else {
                     noise
