@@ -8,7 +8,7 @@ use crate::scope::Scope;
 use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::wire::{AlarmMessage, ServiceMessage};
-use domain::{AlarmId, ConditionChange, DeviceKey, FailureModeId, RiskLevel, TicketId, Timestamp};
+use domain::{AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Everything that can happen to the book.
@@ -366,6 +366,9 @@ pub struct TicketEvent {
     pub title: String,
     /// Why, with value and limit, in English.
     pub reason: String,
+    /// The version of the model that gave cause for it, such as `pump@3`.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// Who changed it.
     pub by: Actor,
     /// When.

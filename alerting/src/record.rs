@@ -10,7 +10,8 @@ use crate::risk::RiskAssessment;
 use domain::profile::FailureMode;
 use domain::text::Text;
 use domain::{
-    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, Profile, Prognosis, Severity, TicketId, Timestamp,
+    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, ModelVersion, Profile, Prognosis, Severity, TicketId,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct DeviceFacts {
     pub key: DeviceKey,
     /// What it is.
     pub profile: Arc<Profile>,
+    /// The version of the model that the profile belongs to.
+    pub model: ModelVersion,
     /// What the registry says.
     pub asset: Asset,
 }
@@ -138,6 +141,9 @@ pub struct AlarmRecord {
     pub profile: String,
     /// Its version.
     pub profile_version: u32,
+    /// The model that decided the latest change of the condition.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// What the profile says about the failure mode.
     pub facts: ModeFacts,
     /// What the registry says about the machine.

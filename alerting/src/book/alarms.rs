@@ -107,6 +107,7 @@ impl Book {
         alarm.measured_at = change.measured_at;
         alarm.health = change.health;
         alarm.prognosis = change.prognosis;
+        alarm.model = change.model;
         match change.state {
             ConditionState::Clear => {}
             ConditionState::Active { severity } => {
@@ -166,6 +167,7 @@ impl Book {
             ticket: None,
             profile: device.profile.id.clone(),
             profile_version: device.profile.version,
+            model: change.model.clone(),
             facts,
             asset: device.asset.clone(),
             active_since: None,

@@ -9,7 +9,7 @@ use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::ticket::{Actor, HoldCause, TicketChange, TicketClass, TicketCommand, WorkStep};
 use crate::window::{Purpose, Schedule, WindowId, WindowRecord};
-use domain::{AlarmId, ConditionState, Millis, Severity};
+use domain::{AlarmId, ConditionState, Millis, ModelVersion, Severity};
 use proptest::prelude::*;
 
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -317,6 +317,7 @@ proptest! {
         let device = |name| DeviceFacts {
             key: DeviceKey::new("harbour", name).unwrap(),
             profile: pump(),
+            model: ModelVersion::default(),
             asset: Asset::default(),
         };
         let devices = [device("pump-1"), device("pump-2")];

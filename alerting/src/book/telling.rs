@@ -23,6 +23,7 @@ pub(super) fn message(alarm: &AlarmRecord) -> AlarmMessage {
         measured_at: alarm.measured_at,
         raised_at: alarm.raised_at,
         reason: alarm.reason.en.clone(),
+        model: alarm.model.clone(),
     }
 }
 
@@ -149,6 +150,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
             due_at: ticket.due_at,
             title: ticket.title.en.clone(),
             reason: ticket.reason.en.clone(),
+            model: ticket.model.clone(),
             by: actor,
             at,
             revision: ticket.revision,
