@@ -3,6 +3,7 @@
 
 pub mod checked;
 pub mod condition;
+pub mod drift;
 pub mod ids;
 pub mod profile;
 pub mod prognosis;
@@ -14,6 +15,7 @@ pub mod time;
 pub mod wire;
 
 pub use condition::{Aspect, ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};
+pub use drift::{DriftCause, ModelDrift};
 pub use ids::{
     AlarmId, Boot, DeviceIndex, DeviceKey, DeviceName, FailureModeId, IdError, MetricIndex, MetricName, ModeIndex,
     ModelVersion, Names, RuleId, SensorName, SiteName, TicketId,

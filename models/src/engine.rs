@@ -3,6 +3,7 @@
 //! The same calls give the same answers, on any machine and after any restart: there is no clock, no I/O and no randomness
 //! here. In steady state a step does not allocate.
 
+use crate::learned::drift::Shift;
 use crate::limit::{levels_passed, severity_of};
 use crate::maintenance::MaintenanceReminder;
 use crate::plan::{Check, MetricPlan, Plan, Test, mode_bit};
@@ -47,6 +48,8 @@ pub struct StepOutput {
     pub derived: Vec<Sample>,
     /// Maintenance that has come due.
     pub maintenance: Vec<MaintenanceReminder>,
+    /// What learned rules hold for normal has moved: the how many-th rule, its column, and how.
+    pub(crate) shifts: Vec<(usize, usize, Shift)>,
     /// How unusual the device is by its learned rules, 0 to 1, 0.5 where they speak; none while they learn.
     pub score: Option<f64>,
     /// Positions in the reading of samples with quality Bad: outside the physical range, or not a number.
@@ -63,6 +66,7 @@ impl Default for StepOutput {
             changed: 0,
             severities: [None; MAX_MODES],
             derived: Vec::new(),
+            shifts: Vec::new(),
             score: None,
             maintenance: Vec::new(),
             bad: Vec::new(),
@@ -72,6 +76,11 @@ impl Default for StepOutput {
 }
 
 impl StepOutput {
+    /// Whether this call found that normal has moved; [`Engine::drifts`] says how.
+    pub fn has_drift(&self) -> bool {
+        !self.shifts.is_empty()
+    }
+
     /// How bad a mode is; none if it does not show.
     pub fn severity(&self, mode: ModeIndex) -> Option<Severity> {
         self.severities.get(usize::from(mode.0)).copied().flatten()
@@ -92,6 +101,7 @@ impl StepOutput {
         }
         (self.active, self.judged, self.changed, self.ignored) = (0, 0, 0, 0);
         self.derived.clear();
+        self.shifts.clear();
         self.score = None;
         self.maintenance.clear();
         self.bad.clear();
@@ -511,7 +521,9 @@ impl Engine {
             out.judged |= plan.modes;
             let learned = &mut state.learned[number];
             let budget = plan.budget(learned.columns());
-            let is_outside = learned.step(moment.at, moment.is_alarm_standing, budget);
+            let shifts = &mut out.shifts;
+            let mut moved = |column, shift| shifts.push((number, column, shift));
+            let is_outside = learned.step(moment.at, moment.is_alarm_standing, budget, &mut moved);
             let severity = if is_outside && learned.is_provisional() {
                 Severity::Advisory.min(plan.severity)
             } else {

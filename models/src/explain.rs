@@ -1,15 +1,16 @@
 //! What the engine can say about a device: evidence for a failure mode, health, time left, expected ranges.
 //! Called when something changed or a page is drawn; may allocate, changes nothing.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, StepOutput};
 use crate::learned::Stage;
+use crate::learned::drift::Shift;
 use crate::life::time_left;
 use crate::plan::{Check, LearnedPlan, Test};
 use crate::state::{DeviceState, Slot, Watch};
 use domain::profile::{Level, RuleKind, Wear};
 use domain::{
-    Aspect, Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex, Names, Prognosis,
-    Quality, Severity, Timestamp,
+    Aspect, DeviceIndex, Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex,
+    ModelDrift, Names, Prognosis, Quality, Severity, Timestamp,
 };
 
 /// Most pieces of evidence per failure mode.
@@ -390,6 +391,37 @@ impl Engine {
             }
             Test::Limit { .. } | Test::Rate { .. } | Test::Stuck { .. } => None,
         })
+    }
+
+    /// What the last call found to have moved of what is held for normal.
+    pub fn drifts(
+        &self,
+        state: &DeviceState,
+        out: &StepOutput,
+        device: DeviceIndex,
+        measured_at: Timestamp,
+        names: &dyn Names,
+    ) -> Vec<ModelDrift> {
+        let named = |(number, column, shift): &(usize, usize, Shift)| {
+            let plan = &self.plan.learned[*number];
+            let rule = &self.profile().rules[plan.rule];
+            let modes = rule.modes.iter().filter_map(|mode| self.profile().mode(*mode));
+            Some(ModelDrift {
+                device,
+                rule: rule.id.clone(),
+                failure_modes: modes.map(|mode| mode.id.clone()).collect(),
+                metric: names.metric(self.slot_of_column(state, plan, *column)?.metric),
+                cause: shift.cause,
+                low: shift.low,
+                high: shift.high,
+                from: shift.from,
+                to: shift.to,
+                since: shift.since,
+                measured_at,
+                model: self.version().clone(),
+            })
+        };
+        out.shifts.iter().filter_map(named).collect()
     }
 
     /// The metric behind a column of a learned rule; none if it was never seen.

@@ -463,9 +463,13 @@ fn modes_mask(profile: &Profile, rules: impl Iterator<Item = usize>) -> u64 {
         .fold(0, |mask, mode| mask | mode_bit(*mode))
 }
 
+/// How the memory of a device is laid out. Another word where a field of it comes or goes: bytes of before are then not mistaken
+/// for a memory of now.
+const LAYOUT: &str = "with drift\n";
+
 /// Rules with what they watch, but not their figures: a limit may be tuned without forgetting what was learned.
 fn shape_of(profile: &Profile) -> u64 {
-    let mut text = String::new();
+    let mut text = LAYOUT.to_owned();
     for rule in &profile.rules {
         let subject = match &rule.kind {
             RuleKind::Limit { metric, levels, .. } => format!("limit {metric} {}", levels.len()),

@@ -11,11 +11,13 @@
 //! A device begins by itself, and has a reference from [`LearnedNormal::end_of_normal`] on. Metrics that the reference has
 //! never seen go on by themselves.
 
+pub mod drift;
 pub mod novelty;
 pub mod reference;
 mod row;
 
 use domain::{Aspect, Timestamp};
+use drift::{Drift, Shift};
 use novelty::Novelty;
 use reference::Reference;
 use row::Row;
@@ -66,6 +68,8 @@ pub struct LearnedNormal {
     /// The reading being judged.
     row: Row,
     alone: Vec<Novelty>,
+    /// Where normal was, for each metric.
+    drift: Vec<Drift>,
     reference: Option<Box<Reference>>,
     /// The reference while it is being learned.
     coming: Option<Box<Reference>>,
@@ -91,6 +95,7 @@ impl LearnedNormal {
     pub(crate) fn grow(&mut self, columns: usize) {
         self.row.grow(columns);
         self.alone.resize_with(columns, Novelty::default);
+        self.drift.resize_with(columns, Drift::default);
     }
 
     /// A value of the reading that is judged or learned next.
@@ -99,8 +104,14 @@ impl LearnedNormal {
         self.row.set(column, value);
     }
 
-    /// Judges the reading. Whether the device is outside what is usual.
-    pub(crate) fn step(&mut self, at: Timestamp, is_alarm_standing: bool, budget: Budget) -> bool {
+    /// Judges the reading. Whether the device is outside what is usual. Metrics whose normal has itself moved are told, by column.
+    pub(crate) fn step(
+        &mut self,
+        at: Timestamp,
+        is_alarm_standing: bool,
+        budget: Budget,
+        moved: &mut dyn FnMut(usize, Shift),
+    ) -> bool {
         let known = self.known();
         let mut is_outside = false;
         if let Some(reference) = &mut self.reference {
@@ -113,8 +124,30 @@ impl LearnedNormal {
             }
             is_outside |= novelty.is_alerting();
         }
+        self.follow_drift(at, is_alarm_standing || is_outside, moved);
         self.row.clear();
         is_outside
+    }
+
+    fn follow_drift(&mut self, at: Timestamp, is_episode: bool, moved: &mut dyn FnMut(usize, Shift)) {
+        let known = self.known();
+        let adopting = self.reference.as_deref().filter(|r| r.is_adopting());
+        for (column, (value, drift)) in self.row.values().iter().zip(&mut self.drift).enumerate() {
+            let alone = (column >= known).then(|| &self.alone[column]);
+            let moment = drift::Moment {
+                value: *value,
+                at,
+                is_episode,
+                is_adopting: match alone {
+                    Some(novelty) => novelty.is_adopting(),
+                    None => adopting.is_some_and(|r| r.findings().any(|(of, _)| of == column)),
+                },
+                by_itself: alone.and_then(Novelty::normal),
+            };
+            if let Some(shift) = drift.step(&moment) {
+                moved(column, shift);
+            }
+        }
     }
 
     /// Learns a reading that is known to be normal.
@@ -126,6 +159,9 @@ impl LearnedNormal {
             **coming = Reference::new(columns);
         }
         coming.learn(self.row.values(), at);
+        for (value, drift) in self.row.values().iter().zip(&mut self.drift) {
+            drift.learn(*value, at);
+        }
         self.row.clear();
     }
 
@@ -133,6 +169,7 @@ impl LearnedNormal {
     pub(crate) fn end_of_normal(&mut self) {
         if let Some(coming) = self.coming.take() {
             self.reference = Some(coming);
+            self.drift.iter_mut().for_each(Drift::end_of_normal);
         }
     }
 
@@ -184,6 +221,7 @@ impl LearnedNormal {
     pub(crate) fn is_sound(&self) -> bool {
         let is_whole = |r: &Reference| r.columns() <= self.columns() && r.is_sound();
         self.alone.len() == self.columns()
+            && self.drift.len() == self.columns()
             && self.alone.iter().all(Novelty::fits)
             && self.reference.as_deref().is_none_or(is_whole)
             && self.coming.as_deref().is_none_or(is_whole)

@@ -19,6 +19,7 @@ mod view;
 
 pub use view::{Lens, VIEWS, View};
 
+use super::drift::Normal;
 use super::{Finding, Stage};
 use alarm::{Alarm, LIMIT};
 use delay::Delay;
@@ -226,6 +227,29 @@ impl Novelty {
         } else {
             Stage::Active
         }
+    }
+
+    /// What is normal of the series; none while that is being learned.
+    pub fn normal(&self) -> Option<Normal> {
+        let is_settled = match self.stage() {
+            Stage::Active => true,
+            Stage::Learning(_) | Stage::Provisional => false,
+        };
+        is_settled.then(|| {
+            let (low, high) = self.ranges.of(view::PLAIN_OF_ONE_ROW, 0.0);
+            let (centre, spread) = self.squash.usual();
+            Normal {
+                low: self.unit.value(low),
+                high: self.unit.value(high),
+                centre: self.unit.value(centre),
+                spread: self.unit.length(spread),
+            }
+        })
+    }
+
+    /// Whether an alarm has stood for so long that what is told as new becomes normal.
+    pub fn is_adopting(&self) -> bool {
+        self.is_alerting && self.frozen_rows > FROZEN_ROWS
     }
 
     fn is_learning(&self) -> bool {
