@@ -74,6 +74,7 @@ metrics! {
     MetricNames = "forewarn_metric_names", Gauge, "Known metric names of all devices.";
     AlarmsOpen = "forewarn_alarms_open", Gauge, "Alarms that are not normal, by severity.";
     AlarmsUnacknowledged = "forewarn_alarms_unacknowledged", Gauge, "Alarms that nobody has acknowledged.";
+    ModelDrifts = "forewarn_model_drifts_total", Counter, "Times that what a model holds for normal of a metric has itself moved, by cause (adopted, moved, outside).";
     TicketsOpen = "forewarn_tickets_open", Gauge, "Tickets with work left, by kind.";
     ClocksBreached = "forewarn_ticket_clocks_breached", Gauge, "Clocks of open tickets that ran out.";
     ListenerAccepted = "forewarn_listener_connections_accepted_total", Counter, "TCP connections taken, before anything was read.";

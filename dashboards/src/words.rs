@@ -106,6 +106,15 @@ catalogue! {
     Customer: "Customer", "客户";
     Profile: "Profile", "型号档案";
     JudgedBy: "Judged by", "判定模型";
+    ModelDrift: "Normal has moved", "正常范围已漂移";
+    ModelDriftMeaning: "What the model holds for normal is no longer what it was. No alarm and no ticket: look whether that is right.", "模型所认定的正常范围已改变。不产生报警或工单，请确认是否合理。";
+    DriftNormal: "Was normal", "原正常范围";
+    DriftLevel: "Level then and now", "原水平与现水平";
+    DriftHow: "How", "原因";
+    DriftAdopted: "a fault stood so long that it counts as normal", "故障持续过久，已被当作正常";
+    DriftMoved: "the average has left all that it was when learning ended", "平均值已超出学习结束时的全部范围";
+    DriftOutside: "many readings outside the known normal stretch, without an alarm", "大量读数超出已知正常段，且无报警";
+    Metric: "Metric", "指标";
     Measurements: "Measurements", "测量值";
     FailureModes: "Failure modes", "故障模式";
     FailureMode: "Failure mode", "故障模式";

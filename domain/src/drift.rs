@@ -2,7 +2,7 @@
 //!
 //! `models` produces [`ModelDrift`]s, `gateway` records them; `alerting` never hears of them.
 
-use crate::{DeviceIndex, FailureModeId, MetricName, ModelVersion, RuleId, Timestamp};
+use crate::{FailureModeId, MetricName, ModelVersion, RuleId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How normal came to be something else.
@@ -32,10 +32,8 @@ impl DriftCause {
 }
 
 /// What one rule of a device's model holds for normal of one metric has moved. Values are in the metric's unit.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelDrift {
-    /// The device.
-    pub device: DeviceIndex,
     /// The learned rule of the profile.
     pub rule: RuleId,
     /// The failure modes that the rule speaks for.

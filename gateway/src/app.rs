@@ -15,6 +15,7 @@ use crate::outbound::deliver::{Deliverer, MqttPublish};
 use crate::outbound::{Delivery, Routing};
 use crate::pipeline::catalogue::Catalogue;
 use crate::pipeline::commit::{Changed, CommitSetup, Committer, ToCommit};
+use crate::pipeline::drifts::DriftCounts;
 use crate::pipeline::feed::{HistoryFeed, InfluxSource, follow_influx};
 use crate::pipeline::positions::Positions;
 use crate::pipeline::recovery::{Recovered, restore_book, restore_comparisons, restore_models, restore_shards};
@@ -54,6 +55,8 @@ pub struct Running {
     pub commit: mpsc::Sender<ToCommit>,
     /// How far everybody is.
     pub positions: Arc<Positions>,
+    /// How often what models hold for normal has moved.
+    pub drifts: Arc<DriftCounts>,
     /// Recorded readings.
     pub history: HistoryReader,
     /// What changes.
@@ -176,6 +179,7 @@ impl Gateway {
             .collect::<anyhow::Result<Vec<_>>>()?;
 
         let ledger = Arc::new(Ledger::default());
+        let drifts = Arc::new(DriftCounts::default());
         let has_listener = config.listener.is_some() || config.broker.is_none();
         let routing = Routing {
             has_mqtt: true,
@@ -193,6 +197,7 @@ impl Gateway {
             catalogue: catalogue.clone(),
             releases,
             ledger: ledger.clone(),
+            drifts: drifts.clone(),
             clock,
             config: config.store.clone(),
             quarantine_packets: config.ingest.quarantine_packets,
@@ -264,6 +269,7 @@ impl Gateway {
             catalogue,
             commit: commit.clone(),
             positions,
+            drifts,
             history: recorded,
             changed,
             live,

@@ -9,8 +9,8 @@ use crate::plan::{Check, LearnedPlan, Test};
 use crate::state::{DeviceState, Slot, Watch};
 use domain::profile::{Level, RuleKind, Wear};
 use domain::{
-    Aspect, DeviceIndex, Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex,
-    ModelDrift, Names, Prognosis, Quality, Severity, Timestamp,
+    Aspect, Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex, ModelDrift, Names,
+    Prognosis, Quality, Severity, Timestamp,
 };
 
 /// Most pieces of evidence per failure mode.
@@ -398,7 +398,6 @@ impl Engine {
         &self,
         state: &DeviceState,
         out: &StepOutput,
-        device: DeviceIndex,
         measured_at: Timestamp,
         names: &dyn Names,
     ) -> Vec<ModelDrift> {
@@ -407,7 +406,6 @@ impl Engine {
             let rule = &self.profile().rules[plan.rule];
             let modes = rule.modes.iter().filter_map(|mode| self.profile().mode(*mode));
             Some(ModelDrift {
-                device,
                 rule: rule.id.clone(),
                 failure_modes: modes.map(|mode| mode.id.clone()).collect(),
                 metric: names.metric(self.slot_of_column(state, plan, *column)?.metric),

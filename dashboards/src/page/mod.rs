@@ -6,6 +6,7 @@
 mod alarms;
 mod api;
 mod device;
+mod drift;
 mod fleet;
 mod messages;
 mod parts;

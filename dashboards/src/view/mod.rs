@@ -132,6 +132,16 @@ pub mod schema {
         Critical,
     }
 
+    /// How normal came to be something else.
+    #[derive(ToSchema)]
+    #[schema(rename_all = "snake_case")]
+    #[allow(missing_docs)] // the words of `domain::DriftCause`
+    pub enum DriftCause {
+        Adopted,
+        Moved,
+        Outside,
+    }
+
     /// The risk matrix's answer.
     #[derive(ToSchema)]
     #[schema(rename_all = "snake_case")]

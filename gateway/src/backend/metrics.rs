@@ -10,7 +10,7 @@ use alerting::ticket::TicketKind;
 use dashboards::metric_names::GatewayMetric as M;
 #[cfg(doc)]
 use dashboards::view::Connectivity;
-use domain::{Severity, Timestamp};
+use domain::{DriftCause, Severity, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
@@ -43,6 +43,8 @@ pub struct Scrape<'a> {
     pub queues: Vec<usize>,
     /// Alarms and tickets.
     pub standing: StandingCounts,
+    /// How often what models hold for normal has moved, by [`DriftCause::ALL`].
+    pub drifts: [u64; DriftCause::ALL.len()],
     /// Memory in use, if the system says it.
     pub resident_bytes: Option<u64>,
     /// When the process was started.
@@ -154,6 +156,7 @@ pub fn render(scrape: Scrape<'_>) -> String {
         metric_names,
         queues,
         standing,
+        drifts,
         resident_bytes,
         started_at,
         ..
@@ -227,6 +230,9 @@ pub fn render(scrape: Scrape<'_>) -> String {
         );
     }
     text.put(M::AlarmsUnacknowledged, &[], standing.unacknowledged);
+    for (cause, count) in DriftCause::ALL.into_iter().zip(drifts) {
+        text.put(M::ModelDrifts, &[("cause", cause.as_str())], count);
+    }
     for kind in [
         TicketKind::MaintenanceReminder,
         TicketKind::OnSiteInspection,
@@ -285,6 +291,7 @@ mod tests {
                 alarms: [1, 2, 3],
                 ..StandingCounts::default()
             },
+            drifts: [3, 0, 1],
             resident_bytes: Some(1 << 20),
             started_at: Timestamp(1_760_000_000_000),
         }

@@ -281,6 +281,7 @@ impl Backend for LiveBackend {
             metric_names: self.directory().sizes().1,
             queues: self.queues(),
             standing: self.standing.counts(self.clock().now()),
+            drifts: running.drifts.now(),
             resident_bytes: metrics::resident_bytes(),
             started_at: self.started_at,
         })

@@ -5,7 +5,9 @@ use crate::ledger::Outcomes;
 use crate::store::Repair;
 use crate::store::rows::{QuarantineRow, WaveformRow};
 use domain::wire::{Connectivity, DeviceEvent, Waveform};
-use domain::{ConditionChange, DeviceIndex, ModelVersion, Quality, Sample, SensorName, Sequence, Timestamp};
+use domain::{
+    ConditionChange, DeviceIndex, ModelDrift, ModelVersion, Quality, Sample, SensorName, Sequence, Timestamp,
+};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -110,6 +112,8 @@ pub struct Processed {
     pub changes: Vec<ConditionChange>,
     /// What both models said of devices on which one runs in shadow.
     pub shadow: Vec<ShadowChange>,
+    /// Devices of which the model's normal has itself moved.
+    pub drifts: Vec<(DeviceIndex, ModelDrift)>,
     /// Maintenance that has come due.
     pub reminders: Vec<Reminder>,
     /// Repairs after which devices have forgotten the old machine.
@@ -129,6 +133,7 @@ impl Processed {
             && self.receipts.is_empty()
             && self.changes.is_empty()
             && self.shadow.is_empty()
+            && self.drifts.is_empty()
             && self.reminders.is_empty()
             && self.repairs.is_empty()
             && self.outcomes.messages() == 0

@@ -7,6 +7,7 @@ mod models;
 
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
+use super::drifts::DriftCounts;
 use super::records::{alarm_row, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::shard::{ToShard, shard_of};
@@ -171,6 +172,8 @@ pub struct CommitSetup {
     pub releases: Releases,
     /// What became of each message.
     pub ledger: Arc<Ledger>,
+    /// How often normal has moved.
+    pub drifts: Arc<DriftCounts>,
     /// Our time.
     pub clock: Clock,
     /// How it works.
@@ -523,6 +526,9 @@ impl Committer {
             for row in &piece.waveforms {
                 commit.waveform(row, setup.waveforms_per_sensor)?;
             }
+            for (device, drift) in &piece.drifts {
+                commit.drift(&setup.directory.device(*device), drift)?;
+            }
         }
         for repair in group.pieces.iter().flat_map(|p| &p.repairs) {
             commit.repair_done(repair)?;
@@ -643,6 +649,11 @@ impl Committer {
             outcomes.add(&piece.outcomes);
         }
         self.setup.ledger.settle(&outcomes);
+        for (device, drift) in group.pieces.iter().flat_map(|p| &p.drifts) {
+            let (cause, device) = (drift.cause.as_str(), self.setup.directory.device(*device));
+            tracing::info!(%device, metric = %drift.metric, rule = %drift.rule, cause, "what is held for normal has moved");
+            self.setup.drifts.count(drift.cause);
+        }
         for receipt in group.pieces.iter().flat_map(|p| &p.receipts) {
             BatchReceipt::part_is_durable(receipt);
         }

@@ -1,5 +1,7 @@
 //! One device on its way through the models: admission, engine, delays. Pure: the shard drives it, a restart replays it.
 
+#[cfg(test)]
+mod drift_tests;
 mod swap;
 
 pub use swap::ShadowMemory;
@@ -411,6 +413,11 @@ impl Device {
                 at_value: reminder.at_value,
                 measured_at,
             });
+        }
+        if scratch.engine.has_drift() {
+            let (engine, state) = (&self.engine, &self.memory.state);
+            let drifts = engine.drifts(state, &scratch.engine, measured_at, around.names);
+            out.drifts.extend(drifts.into_iter().map(|drift| (self.index, drift)));
         }
         let first = out.changes.len();
         let memory = &mut self.memory;

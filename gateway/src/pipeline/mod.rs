@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod commit;
 pub mod compare;
 pub mod device;
+pub mod drifts;
 pub mod feed;
 pub mod positions;
 pub mod records;

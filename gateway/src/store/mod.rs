@@ -5,6 +5,7 @@
 
 pub mod codec;
 mod commit;
+mod drifts;
 mod lists;
 mod models;
 mod reader;

@@ -99,6 +99,20 @@ async fn no_page_has_anything_inline() {
 }
 
 #[tokio::test]
+async fn a_machine_whose_normal_has_moved_says_so_and_another_says_nothing() {
+    let door = Door::open();
+    let moved = door.get("/devices/hangzhou-plant/pump-101").await.body;
+    assert!(
+        moved.contains("Normal has moved") && moved.contains("1.3 → "),
+        "{moved}"
+    );
+    let steady = door.get("/devices/hangzhou-plant/pump-102").await.body;
+    assert!(!steady.contains("Normal has moved"));
+    let answer = door.get("/api/v1/devices/hangzhou-plant/pump-101").await.body;
+    assert!(answer.contains("\"cause\":\"moved\""), "{answer}");
+}
+
+#[tokio::test]
 async fn what_devices_say_is_shown_and_never_run() {
     const EVIL: &str = "<script>alert(1)</script>\" onload=\"x";
     let door = Door::open();
