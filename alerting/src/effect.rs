@@ -3,6 +3,7 @@
 //! Carrying effects out (storing, publishing, sending) is the gateway's; nothing is done here.
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
+use crate::episode::PastEpisode;
 use crate::record::{AlarmRecord, DeviceFacts};
 use crate::scope::Scope;
 use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
@@ -290,6 +291,11 @@ pub enum Effect {
     WindowChanged {
         /// The row, whole.
         record: Box<WindowRecord>,
+    },
+    /// Remember an episode that is over, or what became of its ticket.
+    EpisodeClosed {
+        /// The row, whole.
+        episode: Box<PastEpisode>,
     },
     /// Write a line into the audit trail.
     Audit(AuditEntry),

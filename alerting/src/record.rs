@@ -4,6 +4,7 @@
 //! opened, without the profile.
 
 use crate::alarm::{AlarmLife, AlarmState};
+use crate::episode::SimilarEpisode;
 use crate::habit::Habit;
 use crate::policy::Rationale;
 use crate::risk::RiskAssessment;
@@ -119,6 +120,9 @@ pub struct AlarmRecord {
     pub risk: RiskAssessment,
     /// What speaks for it; of the latest change that had any.
     pub evidence: Vec<Evidence>,
+    /// Earlier episodes like it; of the latest change that had evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<SimilarEpisode>,
     /// The evidence in words.
     pub reason: Text,
     /// Health at the latest change of the condition.

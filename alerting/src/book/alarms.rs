@@ -116,6 +116,7 @@ impl Book {
                 if !change.evidence.is_empty() {
                     alarm.reason = reason::text(&change.evidence, &alarm.failure_mode);
                     alarm.evidence = change.evidence;
+                    alarm.similar = self.similar(&alarm);
                 }
             }
         }
@@ -123,7 +124,11 @@ impl Book {
             actor: Actor::System,
             is_muted,
         };
+        let ends = change.state == ConditionState::Clear;
         let alarm = self.write_down(alarm, transition, telling, now, out);
+        if ends {
+            self.close_episode(&alarm, now, out);
+        }
         if let Some(reason) = found {
             self.note(alarm.clone(), reason, now, out);
         }
@@ -156,6 +161,7 @@ impl Book {
             life: life.clone(),
             risk: self.policy.risk.assess(life.severity, &change.prognosis, impact, at),
             evidence: Vec::new(),
+            similar: Vec::new(),
             reason: reason::text(&change.evidence, &change.failure_mode),
             health: change.health,
             prognosis: change.prognosis,

@@ -43,7 +43,11 @@ fn told(effects: &[Effect]) -> Vec<String> {
             Effect::Publish(message) if message.is_notice && message.key.starts_with("harbour") => {
                 said.last_mut().expect("a change comes first").push('!');
             }
-            Effect::WindowChanged { .. } | Effect::TicketChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => {}
+            Effect::WindowChanged { .. }
+            | Effect::EpisodeClosed { .. }
+            | Effect::TicketChanged { .. }
+            | Effect::Audit(_)
+            | Effect::Publish(_) => {}
         }
     }
     said
@@ -255,7 +259,11 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
     assert_eq!(told(&effects), ["pump-1 bearing_wear raised"]);
     let held = |effects: &[Effect]| match &effects[0] {
         Effect::AlarmChanged { ticket, .. } => *ticket,
-        Effect::TicketChanged { .. } | Effect::WindowChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => panic!(),
+        Effect::TicketChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::WindowChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => panic!(),
     };
     let why = HeldBack::OutOfService;
     assert_eq!(held(&effects), TicketDecision::HeldBack { why });

@@ -213,6 +213,7 @@ struct Rows {
     alarms: BTreeMap<AlarmId, String>,
     tickets: BTreeMap<TicketId, String>,
     windows: BTreeMap<WindowId, String>,
+    episodes: BTreeMap<AlarmId, String>,
 }
 
 impl Rows {
@@ -228,6 +229,10 @@ impl Rows {
                 }
                 Effect::WindowChanged { record } => {
                     self.windows.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::EpisodeClosed { episode } => {
+                    self.episodes
+                        .insert(episode.alarm.clone(), serde_json::to_string(episode).unwrap());
                 }
                 Effect::Audit(_) | Effect::Publish(_) => {}
             }
@@ -253,6 +258,11 @@ impl Rows {
                 .values()
                 .map(|row| serde_json::from_str(row).unwrap())
                 .collect(),
+            episodes: self
+                .episodes
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
             ..Snapshot::default()
         }
     }
@@ -265,6 +275,7 @@ fn essence(
     Vec<AlarmRecord>,
     Vec<TicketRecord>,
     Vec<WindowRecord>,
+    Vec<PastEpisode>,
     Option<Timestamp>,
     u64,
 ) {
@@ -272,10 +283,11 @@ fn essence(
         alarms,
         tickets,
         windows,
+        episodes,
         last_ticket,
         ..
     } = book.snapshot();
-    (alarms, tickets, windows, book.next_deadline(), last_ticket)
+    (alarms, tickets, windows, episodes, book.next_deadline(), last_ticket)
 }
 
 fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>, opened: &mut BTreeSet<String>) {
@@ -286,6 +298,7 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
     }
     let indexed: usize = book.open.values().map(BTreeMap::len).sum();
     assert_eq!(indexed, open.len());
+    assert!(book.episodes.values().all(|group| group.len() <= MOST_EPISODES));
     for effect in effects {
         match effect {
             Effect::Publish(message) => {
@@ -301,6 +314,7 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
             Effect::TicketChanged { .. }
             | Effect::AlarmChanged { .. }
             | Effect::WindowChanged { .. }
+            | Effect::EpisodeClosed { .. }
             | Effect::Audit(_) => {}
         }
     }

@@ -3,15 +3,18 @@
 //! Conditions, people's commands and deadlines go through [`Book::step`] alike; what follows comes out as [`Effect`]s. No
 //! clock: whoever drives the book asks [`Book::next_deadline`] and sends [`Input::Tick`] then.
 //!
-//! Memory: live alarms and tickets, and for each (device, failure mode) that ever showed the number and time of its last
+//! Memory: live alarms and tickets, the newest [`MOST_EPISODES`] that are over of each failure mode of a profile, and for each (device, failure mode) that ever showed the number and time of its last
 //! episode; so it is bounded by devices × failure modes, and by the tickets that people leave open.
 
 mod alarms;
+mod episodes;
 mod hiding;
 mod telling;
 mod tickets;
 mod windows;
 
+#[cfg(test)]
+mod episode_tests;
 #[cfg(test)]
 mod hiding_tests;
 #[cfg(test)]
@@ -19,13 +22,17 @@ mod invariants;
 #[cfg(test)]
 mod tests;
 
+pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
+
 use crate::effect::{Command, Effect, Input, Refusal};
+use crate::episode::PastEpisode;
 use crate::habit::Habit;
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
 use crate::ticket::TicketRecord;
 use crate::window::{WindowId, WindowRecord};
 use domain::{DeviceKey, FailureModeId, TicketId, Timestamp};
+use episodes::Episodes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -73,6 +80,9 @@ pub struct Snapshot {
     /// The highest window number ever given, if higher than those above.
     #[serde(default)]
     pub last_window: u64,
+    /// Episodes that are over.
+    #[serde(default)]
+    pub episodes: Vec<PastEpisode>,
 }
 
 /// Whose deadline it is.
@@ -94,6 +104,7 @@ pub struct Book {
     last_ticket: u64,
     windows: BTreeMap<WindowId, WindowRecord>,
     last_window: u64,
+    episodes: Episodes,
     /// Tickets with work to do, by machine: at most one for each failure mode.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, TicketId>>,
     deadlines: BTreeSet<(Timestamp, Subject)>,
@@ -116,6 +127,7 @@ impl Book {
             last_ticket: snapshot.last_ticket,
             windows: BTreeMap::new(),
             last_window: snapshot.last_window,
+            episodes: Episodes::new(),
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
@@ -151,6 +163,9 @@ impl Book {
             book.last_window = book.last_window.max(window.id.0);
             book.keep_window(window);
         }
+        for episode in snapshot.episodes {
+            book.keep_episode(episode);
+        }
         book
     }
 
@@ -170,6 +185,7 @@ impl Book {
             last_ticket: self.last_ticket,
             windows: self.windows.values().cloned().collect(),
             last_window: self.last_window,
+            episodes: self.episodes().cloned().collect(),
         }
     }
 

@@ -152,7 +152,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::AlarmChanged { reason, ticket, .. } => Some(format!("alarm {} / {}", reason.as_str(), ticket.as_str())),
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
-        Effect::WindowChanged { .. } | Effect::Audit(_) => None,
+        Effect::WindowChanged { .. } | Effect::EpisodeClosed { .. } | Effect::Audit(_) => None,
         Effect::Publish(message) => match &message.content {
             Outgoing::Alarm(m) if message.is_notice => Some(format!("announce {}", m.state)),
             Outgoing::Alarm(m) => Some(format!("publish {}", m.state)),

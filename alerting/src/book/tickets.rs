@@ -247,6 +247,7 @@ impl Book {
             | TicketChange::ClockBreached { .. } => {}
         }
         tell(&ticket, change, actor, now, out);
+        self.judge_episodes(&ticket, out);
         self.keep_ticket(ticket);
         Ok(())
     }
@@ -385,6 +386,7 @@ impl Book {
         if let Some(mut ticket) = self.tickets.get(&id).cloned() {
             ticket.apply(change.clone(), by.clone(), &self.policy, now);
             tell(&ticket, change, by, now, out);
+            self.judge_episodes(&ticket, out);
             self.keep_ticket(ticket);
         }
     }
