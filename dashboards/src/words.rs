@@ -240,6 +240,11 @@ catalogue! {
     CloseTicket: "Close ticket", "关闭工单";
     CancelTicket: "Cancel ticket", "取消工单";
     CancelWhy: "Why it is given up", "取消原因";
+    SimilarEpisodes: "Earlier episodes like it", "相似的历史事件";
+    Likeness: "alike", "相似度";
+    VerdictNoTicket: "No ticket", "无工单";
+    VerdictOpen: "Not yet known", "尚无结论";
+    VerdictCancelled: "Cancelled", "已取消";
     OutcomeLabel: "Outcome", "结果";
     OutcomeConfirmed: "Fault confirmed", "故障属实";
     OutcomeNoFault: "No fault found", "未发现故障";

@@ -269,16 +269,16 @@ impl Rows {
 }
 
 /// The parts of a snapshot that decide what happens next.
-fn essence(
-    book: &Book,
-) -> (
+type Essence = (
     Vec<AlarmRecord>,
     Vec<TicketRecord>,
     Vec<WindowRecord>,
     Vec<PastEpisode>,
     Option<Timestamp>,
     u64,
-) {
+);
+
+fn essence(book: &Book) -> Essence {
     let Snapshot {
         alarms,
         tickets,

@@ -3,6 +3,7 @@
 use super::parts::{
     alarm_state_word, button_form, form_fields, next_page, risk, risk_word, severity, severity_word, when,
 };
+use super::similar::similar;
 use super::{Frame, Listens, Place, layout};
 use crate::phrase;
 use crate::view::{Alarm, AlarmState, Finding, Page};
@@ -256,6 +257,7 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
             }
             h2 { (frame.t(W::Evidence)) }
             ul.panel.list { @for e in &alarm.evidence { li { (frame.say(&e.sentence)) span.mute.small.block { (e.rule) } } } }
+            (similar(frame, &alarm.similar))
         }
         @if frame.rights.may_operate && alarm.shelved.is_none() && alarm.state != AlarmState::Normal {
             form.panel.stack #shelve method="post" action=(format!("{path}/shelve")) data-action {

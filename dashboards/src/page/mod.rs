@@ -11,6 +11,7 @@ mod fleet;
 mod messages;
 mod parts;
 mod quarantine;
+mod similar;
 mod system;
 mod ticket;
 mod tickets;

@@ -4,6 +4,7 @@ use super::parts::{
     button_form, class_word, clock, clock_word, form_fields, hold_word, kind_word, outcome_word, risk, severity,
     ticket_state_word, time_left_bar, when,
 };
+use super::similar::similar;
 use super::{Frame, Listens, Place, layout};
 use crate::view::{HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep};
 use crate::words::Word as W;
@@ -51,6 +52,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         @for e in &ticket.evidence { li { (frame.say(&e.sentence)) } }
                         @for alarm in &ticket.alarms { li { (frame.t(W::Alarm)) " " a href=(format!("/alarms/{alarm}")) { (alarm) } } }
                     }
+                    (similar(frame, &ticket.similar))
                     @if let Some(closing) = &ticket.closing {
                         h2 { (frame.t(W::OutcomeLabel)) }
                         dl.panel.pad.facts {

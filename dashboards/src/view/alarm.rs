@@ -1,6 +1,6 @@
 //! Alarms, and what speaks for them.
 
-use super::{At, schema};
+use super::{At, SimilarEpisode, schema};
 use crate::phrase;
 use domain::text::Text;
 use domain::{
@@ -132,6 +132,9 @@ pub struct Alarm {
     pub acknowledged: Option<Act>,
     /// What speaks for it, the strongest first.
     pub evidence: Vec<EvidenceView>,
+    /// Earlier episodes like it: those of the same machine first, then the most alike. In lists as they were known when it
+    /// was raised, for one alarm as they are known now.
+    pub similar: Vec<SimilarEpisode>,
     /// Its ticket, such as `T-000042`.
     pub ticket: Option<String>,
     /// The version of the model that decided its latest change, such as `pump@3`; empty if nobody wrote it down.

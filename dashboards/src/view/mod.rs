@@ -4,6 +4,7 @@
 mod alarm;
 mod device;
 mod model;
+mod similar;
 mod system;
 mod ticket;
 mod window;
@@ -11,6 +12,7 @@ mod window;
 pub use alarm::*;
 pub use device::*;
 pub use model::*;
+pub use similar::*;
 pub use system::*;
 pub use ticket::*;
 pub use window::*;

@@ -1,6 +1,6 @@
 //! Tickets: work for a technician, with running clocks.
 
-use super::{Act, At, EvidenceView, TimeLeft, schema};
+use super::{Act, At, EvidenceView, SimilarEpisode, TimeLeft, schema};
 use domain::text::Text;
 use domain::{DeviceName, FailureModeId, RiskLevel, Severity, SiteName};
 use serde::{Deserialize, Serialize};
@@ -289,6 +289,8 @@ pub struct Ticket {
     pub is_safety: bool,
     /// Why it was opened.
     pub evidence: Vec<EvidenceView>,
+    /// Earlier episodes like the one that opened it.
+    pub similar: Vec<SimilarEpisode>,
     /// Its alarms, oldest first.
     pub alarms: Vec<String>,
     /// The version of the model that gave cause for it, such as `pump@3`; empty if nobody wrote it down.

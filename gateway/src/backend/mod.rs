@@ -7,6 +7,7 @@ mod metrics;
 mod models;
 mod quarantine;
 mod readers;
+mod similar;
 mod standing;
 mod stream;
 mod system;

@@ -2,6 +2,7 @@
 
 use super::alarms::{record_of as alarm_record_of, refused};
 use super::readers::unavailable;
+use super::similar::{similar_now, similar_views};
 use super::{LiveBackend, actor_of, revision_fits};
 use crate::pipeline::commit::{NotDone, ToCommit};
 use crate::store::rows::TicketRow;
@@ -517,6 +518,7 @@ impl LiveBackend {
             evidence: alarm
                 .map(|a| self.evidence_views(&a.device, &a.evidence))
                 .unwrap_or_default(),
+            similar: alarm.map(|a| similar_views(&a.similar)).unwrap_or_default(),
             alarms,
             model: record.model.to_string(),
             time_left: match prognosis {
@@ -576,7 +578,12 @@ impl LiveBackend {
                 .transpose()?
                 .flatten();
             let alarm = alarm.as_ref().map(alarm_record_of).transpose()?;
-            Ok(Some(backend.ticket_view(&record, alarm.as_ref())))
+            let ticket = backend.ticket_view(&record, alarm.as_ref());
+            let similar = alarm.map(|a| similar_now(reader, &a.similar)).transpose()?;
+            Ok(Some(Ticket {
+                similar: similar.unwrap_or_default(),
+                ..ticket
+            }))
         };
         self.readers.ask(ask).await?.ok_or_else(|| not_found(id))
     }

@@ -8,7 +8,7 @@ mod models;
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
 use super::drifts::DriftCounts;
-use super::records::{alarm_row, ticket_row, window_row};
+use super::records::{alarm_row, episode_row, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::shard::{ToShard, shard_of};
 use crate::clock::Clock;
@@ -544,6 +544,7 @@ impl Committer {
                     }
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
+                Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
                 Effect::Audit(entry) => commit.audit(&AuditRow {
                     id: 0,
                     at: entry.at,
@@ -678,7 +679,7 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
-                Effect::Audit(_) | Effect::Publish(_) => {}
+                Effect::EpisodeClosed { .. } | Effect::Audit(_) | Effect::Publish(_) => {}
             }
         }
         answer(group);
@@ -688,7 +689,11 @@ impl Committer {
 fn changed_window(effect: &Effect) -> Option<WindowId> {
     match effect {
         Effect::WindowChanged { record } => Some(record.id),
-        Effect::AlarmChanged { .. } | Effect::TicketChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => None,
+        Effect::AlarmChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::TicketChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => None,
     }
 }
 

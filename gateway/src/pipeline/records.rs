@@ -1,6 +1,7 @@
 //! Records of the book as rows of the store. Pure.
 
-use crate::store::rows::{AlarmRow, TicketRow, WindowRow};
+use crate::store::rows::{AlarmRow, EpisodeRow, TicketRow, WindowRow};
+use alerting::episode::PastEpisode;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
@@ -21,6 +22,17 @@ pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
         changed_at: record.changed_at,
         revision: u64::from(record.transitions),
         record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// An episode that is over as its row.
+pub fn episode_row(episode: &PastEpisode) -> EpisodeRow {
+    EpisodeRow {
+        alarm: episode.alarm.to_string(),
+        profile: episode.profile.clone(),
+        failure_mode: episode.failure_mode.clone(),
+        closed_at: episode.closed_at,
+        record: serde_json::to_string(episode).expect("records serialise"),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::store::rows::ModelState;
 use crate::store::{Reader, StoreError};
 use alerting::Book;
 use alerting::book::Snapshot;
+use alerting::episode::PastEpisode;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::TicketRecord;
@@ -149,6 +150,10 @@ pub fn restore_book(
     for row in reader.open_windows()? {
         windows.push(serde_json::from_str(&row.record).map_err(damaged(format!("maintenance window {}", row.id)))?);
     }
+    let mut episodes: Vec<PastEpisode> = Vec::new();
+    for row in reader.episodes()? {
+        episodes.push(serde_json::from_str(&row.record).map_err(damaged(format!("episode {}", row.alarm)))?);
+    }
     let of = shards.len();
     for alarm in alarms.iter().filter(|a| a.life.state.is_active()) {
         if let Some(device) = directory.find(&alarm.device) {
@@ -165,6 +170,7 @@ pub fn restore_book(
             last_ticket,
             windows,
             last_window: reader.last_window_number()?,
+            episodes,
         },
     ))
 }

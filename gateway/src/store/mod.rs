@@ -6,6 +6,7 @@
 pub mod codec;
 mod commit;
 mod drifts;
+mod episodes;
 mod lists;
 mod models;
 mod reader;

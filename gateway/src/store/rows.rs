@@ -259,3 +259,18 @@ pub struct ComparedAlarm {
     /// Why, in English.
     pub reason: String,
 }
+
+/// An episode that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpisodeRow {
+    /// Its alarm.
+    pub alarm: String,
+    /// The machine's profile.
+    pub profile: String,
+    /// How it failed.
+    pub failure_mode: FailureModeId,
+    /// Our time.
+    pub closed_at: Timestamp,
+    /// The record whole, as JSON.
+    pub record: String,
+}

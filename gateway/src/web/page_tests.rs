@@ -113,6 +113,33 @@ async fn a_machine_whose_normal_has_moved_says_so_and_another_says_nothing() {
 }
 
 #[tokio::test]
+async fn an_alarm_and_its_ticket_show_their_forerunner_with_what_became_of_it() {
+    let door = Door::open();
+    let (alarm, ticket) = door.fake.with(|s| {
+        let of_brake = |a: &&dashboards::view::Alarm| !a.similar.is_empty();
+        let alarm = s.alarms.iter().find(of_brake).expect("a brake").id.to_string();
+        let ticket = s.tickets.iter().find(|t| !t.similar.is_empty()).expect("its ticket");
+        (alarm, ticket.summary.id.clone())
+    });
+    for page in [format!("/alarms/{alarm}"), format!("/tickets/{ticket}")] {
+        let body = door.get(&page).await.body;
+        for said in [
+            "Earlier episodes like it",
+            "elevator-b",
+            "Fault confirmed",
+            "T-000017",
+            "87 %",
+        ] {
+            assert!(body.contains(said), "{page}: {said}");
+        }
+        let chinese = door.get(&format!("{page}?lang=zh")).await.body;
+        assert!(chinese.contains("相似的历史事件"));
+    }
+    let answer = door.get(&format!("/api/v1/alarms/{alarm}")).await.body;
+    assert!(answer.contains("\"verdict\":\"fault_confirmed\""), "{answer}");
+}
+
+#[tokio::test]
 async fn what_devices_say_is_shown_and_never_run() {
     const EVIL: &str = "<script>alert(1)</script>\" onload=\"x";
     let door = Door::open();
