@@ -169,8 +169,8 @@ impl Engine {
         }
     }
 
-    /// One reading, in order of device time. While an alarm of the device stands (`is_alarm_standing`) baselines learn
-    /// nothing, for a bounded time.
+    /// One reading, in order of device time. While an alarm of the device stands (`is_alarm_standing`) that anything but a
+    /// learned rule has a part in, learned rules take nothing as usual, for a bounded time.
     pub fn step(&self, state: &mut DeviceState, reading: &Reading<'_>, is_alarm_standing: bool, out: &mut StepOutput) {
         out.clear();
         let mut has_changed = self.is_heard(state, reading.received_at);
@@ -514,6 +514,7 @@ impl Engine {
     #[inline]
     fn learned(&self, state: &mut DeviceState, touched: u64, moment: Moment, out: &mut StepOutput) -> bool {
         let mut has_changed = false;
+        let is_frozen = touched != 0 && moment.is_alarm_standing && self.is_at_fault_otherwise(state);
         for (number, plan) in self.plan.learned.iter().enumerate() {
             if touched & 1u64.checked_shl(number as u32).unwrap_or(0) == 0 {
                 continue;
@@ -523,7 +524,7 @@ impl Engine {
             let budget = plan.budget(learned.columns());
             let shifts = &mut out.shifts;
             let mut moved = |column, shift| shifts.push((number, column, shift));
-            let is_outside = learned.step(moment.at, moment.is_alarm_standing, budget, &mut moved);
+            let is_outside = learned.step(moment.at, is_frozen, budget, &mut moved);
             let severity = if is_outside && learned.is_provisional() {
                 Severity::Advisory.min(plan.severity)
             } else {
@@ -537,6 +538,14 @@ impl Engine {
             };
         }
         has_changed
+    }
+
+    /// Whether anything but a learned rule says that the device is at fault: a limit, say, or its own fault code.
+    #[cold]
+    fn is_at_fault_otherwise(&self, state: &DeviceState) -> bool {
+        let is_learned = |rule: usize| self.plan.learned.iter().any(|l| l.rule == rule);
+        let mut places = self.plan.rule_of_place.iter().zip(&state.speaking);
+        !state.codes.is_empty() || places.any(|(rule, says)| says.is_some() && !is_learned(*rule))
     }
 
     fn modes_of_rule(&self, rule: usize) -> u64 {

@@ -1,39 +1,14 @@
 //! In steady state a step allocates nothing.
-#![allow(
-    unsafe_code,
-    reason = "a global allocator that counts can only be written with unsafe"
-)]
+
+mod counting;
 
 use domain::profile::{parse, shipped};
 use domain::{MetricIndex, Profile, Quality, Reading, Sample, Timestamp};
 use models::{Engine, StepOutput};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands every call on to the system's allocator; counting touches a const-initialised thread local only.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are those of the system's allocator.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: it came from the system's allocator above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static GLOBAL: Counting = Counting;
-
-fn allocations_of_10_000_steps(profile: Profile, metrics: u32) -> u64 {
+/// Of a device of which the first `known` readings are known to be normal.
+fn allocations_of_10_000_steps(profile: Profile, metrics: u32, known: i64) -> u64 {
     let mut next = 0;
     let engine = Engine::new(Arc::new(profile), &mut |_| {
         next += 1;
@@ -58,12 +33,19 @@ fn allocations_of_10_000_steps(profile: Profile, metrics: u32) -> u64 {
             quality: Quality::Good,
             samples: &samples,
         };
-        engine.step(&mut state, &reading, false, &mut out);
+        if i < known {
+            engine.learn(&mut state, &reading);
+        } else {
+            engine.step(&mut state, &reading, false, &mut out);
+        }
+        if i + 1 == known {
+            engine.end_of_normal(&mut state);
+        }
         if i == 9_999 {
-            before = ALLOCATIONS.with(Cell::get);
+            before = counting::allocations();
         }
     }
-    ALLOCATIONS.with(Cell::get) - before
+    counting::allocations() - before
 }
 
 #[test]
@@ -72,6 +54,12 @@ fn steps_in_steady_state_allocate_nothing() {
     let profiles = shipped::all().into_iter().chain([benchmark]);
     for profile in profiles {
         let id = profile.id.clone();
-        assert_eq!(allocations_of_10_000_steps(profile, 6), 0, "{id}");
+        assert_eq!(allocations_of_10_000_steps(profile, 6, 0), 0, "{id}");
     }
+}
+
+#[test]
+fn comparing_with_a_known_stretch_allocates_nothing() {
+    let generic = shipped::all().into_iter().find(|p| p.id == "generic").expect("shipped");
+    assert_eq!(allocations_of_10_000_steps(generic, 8, 1_000), 0);
 }

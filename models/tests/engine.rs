@@ -397,6 +397,46 @@ fn an_unknown_metric_is_learned_and_its_jump_is_told_with_the_expected_range() {
 }
 
 #[test]
+fn a_fault_that_a_limit_tells_is_not_taken_as_usual_and_one_only_learned_is() {
+    const HOT: &str = "[metrics.heat]\nunit = \"C\"\n[[limit]]\nid = \"hot\"\nmetric = \"heat\"\nwarning = 80.0\nsource = \"maker\"\n";
+    let score_at_the_second_time = |heat: f64| {
+        let mut bench = Bench::new(&format!("{GENERIC}{HOT}"));
+        let mut is_standing = false;
+        let mut row = |i: i64, level: f64, heat: f64| {
+            let metric = |name: &str| bench.names.index(&MetricName::new(name).expect("a name"));
+            let samples = [("level", level), ("heat", heat)].map(|(name, value)| Sample {
+                metric: metric(name),
+                value,
+            });
+            let at = Timestamp(i * 60_000);
+            let reading = Reading {
+                measured_at: at,
+                received_at: at,
+                quality: Quality::Good,
+                samples: &samples,
+            };
+            let (state, out) = (&mut bench.state, &mut bench.out);
+            bench.engine.step(state, &reading, is_standing, out);
+            is_standing = out.active != 0;
+            out.score
+        };
+        let wobble = |i: i64| ((i * 7919) % 101) as f64 / 100.0;
+        for i in 0..6_000 {
+            let is_faulty = (4_000..4_040).contains(&i);
+            // the limit speaks for as long as readings of the fault wait to be learned
+            let heat = if (4_000..4_140).contains(&i) { heat } else { 20.0 };
+            row(i, if is_faulty { 9.0 } else { 5.0 + wobble(i) }, heat + wobble(i));
+        }
+        row(6_000, 9.0, 20.0).expect("is judged")
+    };
+    let (told_by_limit, only_learned) = (score_at_the_second_time(90.0), score_at_the_second_time(20.0));
+    assert!(
+        told_by_limit > 0.25 && only_learned <= 0.25,
+        "{told_by_limit} {only_learned}"
+    );
+}
+
+#[test]
 fn more_than_200_metrics_are_counted_and_not_watched() {
     let mut bench = Bench::new(GENERIC);
     let names: Vec<String> = (0..250).map(|i| format!("m{i}")).collect();

@@ -10,6 +10,7 @@ use super::catalogue::Catalogue;
 use super::drifts::DriftCounts;
 use super::records::{alarm_row, episode_row, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
+use super::rounds::Rounds;
 use super::shard::{ToShard, shard_of};
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
@@ -45,7 +46,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// How often the learned state is written; a restart replays the journal from there.
+    /// How often the learned state is written, or as often as the pace of writing it allows; a restart replays the journal
+    /// from there.
     pub checkpoint_every_ms: u64,
     /// Shortest time from one commit to the next; 0: as fast as the disk. More saves flash memory and delays acknowledgements.
     pub commit_interval_ms: u64,
@@ -201,17 +203,9 @@ pub struct CommitSetup {
 /// The commit thread.
 pub struct Committer {
     setup: CommitSetup,
-    cycles: Vec<Cycle>,
-    last_checkpoint: Instant,
+    rounds: Rounds,
     waiting_for_shards: VecDeque<(usize, ToShard)>,
     last_tick: Timestamp,
-}
-
-/// A round of checkpoints of one shard.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cycle {
-    began_at: u64,
-    replay_from: u64,
 }
 
 /// Everything one commit writes, decided before the first byte is written, so that a failed commit can be tried again.
@@ -254,18 +248,12 @@ impl Committer {
     pub fn new(mut setup: CommitSetup) -> Self {
         let count = setup.shards.len();
         let waiting_for_shards = setup.repairs.drain(..).map(|r| to_shard(r, count)).collect();
+        let every = Duration::from_millis(setup.config.checkpoint_every_ms);
         let replay_from = setup.positions.replay_from();
-        let cycles = vec![
-            Cycle {
-                began_at: 0,
-                replay_from
-            };
-            setup.shards.len()
-        ];
+        let rounds = Rounds::new(count, replay_from, every, Instant::now());
         Committer {
             setup,
-            cycles,
-            last_checkpoint: Instant::now(),
+            rounds,
             waiting_for_shards,
             last_tick: Timestamp(0),
         }
@@ -313,7 +301,8 @@ impl Committer {
             ToCommit::Checkpoints(slice) => group.checkpoints = Some(slice),
             ToCommit::NothingToCheckpoint { shard } => {
                 // without this a shard whose devices are silent would keep the whole journal of the others
-                self.cycles[shard].replay_from = self.setup.store.last_position();
+                let position = self.setup.store.last_position();
+                self.rounds.nothing_to_write(shard, position, Instant::now());
             }
             ToCommit::Command {
                 actor,
@@ -448,18 +437,15 @@ impl Committer {
         }
     }
 
-    /// Deadlines of alarms and tickets, and the next round of checkpoints.
+    /// Deadlines of alarms and tickets, and checkpoints that are due.
     fn pass_time(&mut self, group: &mut Group) {
         let now = self.setup.clock.now();
         if now > self.last_tick && self.setup.book.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.last_tick = now;
             self.step(Input::Tick, now, group);
         }
-        if self.last_checkpoint.elapsed() >= Duration::from_millis(self.setup.config.checkpoint_every_ms) {
-            self.last_checkpoint = Instant::now();
-            for shard in 0..self.setup.shards.len() {
-                self.waiting_for_shards.push_back((shard, ToShard::Checkpoint));
-            }
+        for shard in self.rounds.due(Instant::now()) {
+            self.waiting_for_shards.push_back((shard, ToShard::Checkpoint));
         }
     }
 
@@ -502,7 +488,8 @@ impl Committer {
     }
 
     fn write(&mut self, group: &Group, now: Timestamp) -> Result<Written, StoreError> {
-        let replay_from = self.cycles_after(group);
+        let next_position = self.setup.store.last_position() + 1;
+        let replay_from = self.rounds.replay_from_with(group.checkpoints.as_ref(), next_position);
         let setup = &mut self.setup;
         let persisted = setup.directory.sizes();
         let (devices, metrics) = setup.directory.since(setup.persisted.0, setup.persisted.1);
@@ -586,7 +573,6 @@ impl Committer {
                 })?;
             }
             if slice.is_last {
-                // the round that ends here began at `began_at`: older records are in every checkpoint of the shard
                 commit.meta("replay_from", replay_from as i64)?;
             }
         }
@@ -604,39 +590,10 @@ impl Committer {
         })
     }
 
-    /// From where a restart replays, once this group is on disk.
-    fn cycles_after(&self, group: &Group) -> u64 {
-        let ending = group.checkpoints.as_ref().filter(|slice| slice.is_last).map(|slice| {
-            let now = self.setup.store.last_position() + 1;
-            (
-                slice.shard,
-                if slice.is_first {
-                    now
-                } else {
-                    self.cycles[slice.shard].began_at
-                },
-            )
-        });
-        let of = |(shard, cycle): (usize, &Cycle)| match ending {
-            Some((ends, began_at)) if ends == shard => began_at,
-            Some(_) | None => cycle.replay_from,
-        };
-        self.cycles.iter().enumerate().map(of).min().unwrap_or(0)
-    }
-
     fn after_checkpoint(&mut self, group: &Group, position: u64) {
         let Some(slice) = &group.checkpoints else { return };
-        let cycle = &mut self.cycles[slice.shard];
-        if slice.is_first {
-            cycle.began_at = position;
-        }
-        if slice.is_last {
-            cycle.replay_from = cycle.began_at;
-        } else {
-            self.waiting_for_shards.push_back((slice.shard, ToShard::Checkpoint));
-        }
-        let replay_from = self.cycles.iter().map(|c| c.replay_from).min().unwrap_or(0);
-        self.setup.positions.checkpointed(replay_from);
+        self.rounds.written(slice, position, Instant::now());
+        self.setup.positions.checkpointed(self.rounds.replay_from());
     }
 
     /// On disk: now those who wait may know.

@@ -13,6 +13,7 @@ pub mod records;
 pub mod recovery;
 pub mod releases;
 pub mod repeats;
+pub mod rounds;
 pub mod shard;
 
 #[cfg(test)]

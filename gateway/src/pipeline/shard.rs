@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 const MOST_BATCHES: usize = 64;
 /// Bytes of journal after which a piece is handed on even if more is waiting.
 const MOST_BYTES: usize = 1 << 20;
-/// Bytes of checkpoints handed over at a time.
-const CHECKPOINT_BYTES: usize = 4 << 20;
+/// Bytes of checkpoints handed over at a time; small, so that they do not hold up readings.
+const CHECKPOINT_BYTES: usize = 256 << 10;
 
 /// What a shard can be told.
 #[derive(Debug)]

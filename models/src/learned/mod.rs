@@ -67,6 +67,7 @@ pub struct Finding {
 pub struct LearnedNormal {
     /// The reading being judged.
     row: Row,
+    /// Metrics that the reference does not know: the columns from [`Self::known`] on.
     alone: Vec<Novelty>,
     /// Where normal was, for each metric.
     drift: Vec<Drift>,
@@ -92,9 +93,15 @@ impl LearnedNormal {
         self.reference.as_ref().map_or(0, |r| r.columns())
     }
 
+    /// What is known of a metric that the reference does not know.
+    fn by_itself(&self, column: usize) -> Option<&Novelty> {
+        self.alone.get(column.checked_sub(self.known())?)
+    }
+
     pub(crate) fn grow(&mut self, columns: usize) {
         self.row.grow(columns);
-        self.alone.resize_with(columns, Novelty::default);
+        self.alone
+            .resize_with(columns.saturating_sub(self.known()), Novelty::default);
         self.drift.resize_with(columns, Drift::default);
     }
 
@@ -104,11 +111,13 @@ impl LearnedNormal {
         self.row.set(column, value);
     }
 
-    /// Judges the reading. Whether the device is outside what is usual. Metrics whose normal has itself moved are told, by column.
+    /// Judges the reading. Whether the device is outside what is usual. `is_frozen`: something else says that the device is at
+    /// fault, so what it does now is not taken as usual, for a bounded time. Metrics whose normal has itself moved are told, by
+    /// column.
     pub(crate) fn step(
         &mut self,
         at: Timestamp,
-        is_alarm_standing: bool,
+        is_frozen: bool,
         budget: Budget,
         moved: &mut dyn FnMut(usize, Shift),
     ) -> bool {
@@ -118,13 +127,13 @@ impl LearnedNormal {
             is_outside |= reference.step(self.row.values(), at, budget);
         }
         let per_month = budget.per_month / (budget.series.max(1) as f64);
-        for (value, novelty) in self.row.values().iter().zip(&mut self.alone).skip(known) {
+        for (value, novelty) in self.row.values().iter().skip(known).zip(&mut self.alone) {
             if value.is_finite() {
-                novelty.step(*value, at, per_month, is_alarm_standing);
+                novelty.step(*value, at, per_month, is_frozen);
             }
             is_outside |= novelty.is_alerting();
         }
-        self.follow_drift(at, is_alarm_standing || is_outside, moved);
+        self.follow_drift(at, is_frozen || is_outside, moved);
         self.row.clear();
         is_outside
     }
@@ -133,7 +142,7 @@ impl LearnedNormal {
         let known = self.known();
         let adopting = self.reference.as_deref().filter(|r| r.is_adopting());
         for (column, (value, drift)) in self.row.values().iter().zip(&mut self.drift).enumerate() {
-            let alone = (column >= known).then(|| &self.alone[column]);
+            let alone = column.checked_sub(known).and_then(|place| self.alone.get(place));
             let moment = drift::Moment {
                 value: *value,
                 at,
@@ -168,6 +177,8 @@ impl LearnedNormal {
     /// What is known to be normal ends here: from now on the device is compared with it.
     pub(crate) fn end_of_normal(&mut self) {
         if let Some(coming) = self.coming.take() {
+            let newly_known = coming.columns().saturating_sub(self.known());
+            self.alone.drain(..newly_known.min(self.alone.len()));
             self.reference = Some(coming);
             self.drift.iter_mut().for_each(Drift::end_of_normal);
         }
@@ -175,7 +186,7 @@ impl LearnedNormal {
 
     /// How unusual the device is, 0 to 1, 0.5 where a person is told; none while nothing is judged yet.
     pub fn score(&self) -> Option<f64> {
-        let alone = self.alone.iter().skip(self.known()).filter_map(Novelty::score);
+        let alone = self.alone.iter().filter_map(Novelty::score);
         let together = self.reference.as_ref().and_then(|r| r.score());
         alone.chain(together).reduce(f64::max)
     }
@@ -184,15 +195,15 @@ impl LearnedNormal {
     pub fn findings(&self) -> impl Iterator<Item = (usize, Finding)> {
         let known = self.known();
         let together = self.reference.iter().flat_map(|r| r.findings());
-        let alone = self.alone.iter().enumerate().skip(known);
-        together.chain(alone.filter_map(|(column, n)| Some((column, n.finding()?))))
+        let alone = self.alone.iter().enumerate();
+        together.chain(alone.filter_map(move |(place, n)| Some((known + place, n.finding()?))))
     }
 
     /// The range that is usual for a metric; none while it is being learned.
     pub fn expected(&self, column: usize) -> Option<(f64, f64)> {
         match &self.reference {
             Some(reference) if column < reference.columns() => reference.expected(column),
-            Some(_) | None => self.alone.get(column)?.expected(),
+            Some(_) | None => self.by_itself(column)?.expected(),
         }
     }
 
@@ -200,7 +211,7 @@ impl LearnedNormal {
     pub fn stage(&self, column: usize) -> Stage {
         match &self.reference {
             Some(reference) if column < reference.columns() => Stage::Active,
-            Some(_) | None => self.alone.get(column).map_or(Stage::Learning(0.0), Novelty::stage),
+            Some(_) | None => self.by_itself(column).map_or(Stage::Learning(0.0), Novelty::stage),
         }
     }
 
@@ -220,7 +231,7 @@ impl LearnedNormal {
 
     pub(crate) fn is_sound(&self) -> bool {
         let is_whole = |r: &Reference| r.columns() <= self.columns() && r.is_sound();
-        self.alone.len() == self.columns()
+        self.known() + self.alone.len() == self.columns()
             && self.drift.len() == self.columns()
             && self.alone.iter().all(Novelty::fits)
             && self.reference.as_deref().is_none_or(is_whole)

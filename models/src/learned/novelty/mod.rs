@@ -1,6 +1,6 @@
 //! The default detector of one series: has anything about it ever been like this before?
 //!
-//! Sixteen [`view`]s look at the series at once: as measured, squashed against spikes, against its own time of day, and how
+//! Fifteen [`view`]s look at the series at once: as measured, squashed against spikes, against its own time of day, and how
 //! restless it is, each over one to 64 rows. For each view a [`range`] remembers the lowest and highest value of the last
 //! month. A reading that leaves such a range is evidence, in shares of the range's width: less where the range is young, and
 //! none where this view leaves its range all the time ([`usual`]). The evidence of all views adds up, none may decide alone,
@@ -10,29 +10,28 @@
 //! No clock, no I/O, no randomness; nothing is allocated after [`Novelty::new`].
 
 mod alarm;
-mod delay;
 mod range;
 mod scale;
 mod season;
 mod usual;
 mod view;
+mod windows;
 
 pub use view::{Lens, VIEWS, View};
 
 use super::drift::Normal;
 use super::{Finding, Stage};
 use alarm::{Alarm, LIMIT};
-use delay::Delay;
 use domain::{Aspect, Timestamp};
 use range::Ranges;
 use scale::{Squash, Unit};
 use season::Season;
 use serde::{Deserialize, Serialize};
 use usual::Usual;
-use view::Views;
+use windows::Views;
 
-/// Rows that a view must have seen before it is judged: those that the [`delay`] holds back, and 50 in its range.
-const WARM_UP_ROWS: u32 = 50 + delay::ROWS as u32;
+/// Rows that a view must have seen before it is judged: those that [`windows`] holds back, and 50 in its range.
+const WARM_UP_ROWS: u32 = 50 + windows::ROWS as u32;
 /// No view alone brings more evidence than this share of the alarm limit, so that two have to agree.
 const MOST_OF_ONE_VIEW: f64 = 0.6;
 /// Rows after which a range of single readings is trusted by half; see [`trust`].
@@ -48,7 +47,7 @@ const LEARNING_ROWS: u32 = 2000;
 
 /// A series younger than this is judged with reserve: what is usual is known from few days.
 const PROVISIONAL_MS: i64 = 3 * LEARNING_MS;
-/// Rows for which an alarm that stands keeps readings from being learned; what lasts longer becomes normal.
+/// Rows for which an alarm of something else keeps readings from being learned; what lasts longer becomes normal.
 const FROZEN_ROWS: u32 = 150;
 
 /// What the series was expected to do, and whether it did.
@@ -97,13 +96,12 @@ pub struct Novelty {
     squash: Squash,
     season: Season,
     views: Views,
-    delay: Delay,
     ranges: Ranges,
     usual: Usual,
     alarm: Alarm,
     is_alerting: bool,
     judged: Judgement,
-    /// Rows in which nothing was learned because an alarm stands.
+    /// Rows for which something else has said that the device is at fault.
     frozen_rows: u32,
 }
 
@@ -119,7 +117,6 @@ impl Default for Novelty {
             squash: Squash::default(),
             season: Season::new(),
             views: Views::new(),
-            delay: Delay::new(),
             ranges: Ranges::new(),
             usual: Usual::default(),
             alarm: Alarm::default(),
@@ -133,7 +130,7 @@ impl Default for Novelty {
 impl Novelty {
     /// Whether a state read from disk belongs to this version of the detector; if not, start anew.
     pub fn fits(&self) -> bool {
-        self.season.fits() && self.views.fits() && self.delay.fits() && self.ranges.fits()
+        self.season.fits() && self.views.fits() && self.ranges.fits()
     }
 
     /// Declares all readings so far normal and enough: the age of the series no longer lowers its evidence.
@@ -144,8 +141,9 @@ impl Novelty {
 
     /// Judges one reading by all earlier ones, then learns it. `at` is device time. A value that is no number is not judged and
     /// not learned; time that runs backwards counts as standing still. `per_month`: false alarms allowed on this series in 30
-    /// days. While an alarm of the device stands nothing enters what is known, for a bounded time.
-    pub fn step(&mut self, value: f64, at: Timestamp, per_month: f64, is_alarm_standing: bool) {
+    /// days. While something else says that the device is at fault (`is_frozen`) nothing enters what is known, for a bounded
+    /// time. Its own alerts do not freeze it: a range that does not follow tells the same thing again and again.
+    pub fn step(&mut self, value: f64, at: Timestamp, per_month: f64, is_frozen: bool) {
         let last_at_ms = self.last_at_ms.unwrap_or(at.0);
         let at_ms = at.0.max(last_at_ms);
         let elapsed_ms = at_ms.saturating_sub(last_at_ms);
@@ -158,22 +156,22 @@ impl Novelty {
         self.rows = self.rows.saturating_add(1);
         let z = self.unit.step(value);
         let q = self.squash.step(z, elapsed_ms);
-        let expected = self.season.step(z, q, at_ms);
+        let expected = self.season.step(z, at_ms);
         self.season_rows = self.season_rows.saturating_add(u32::from(expected.is_known));
-        let views = self.views.step(z, q, z - expected.z, q - expected.q);
+        let (views, held_back) = self.views.step(z, q, z - expected.z);
         if self.rows > WARM_UP_ROWS {
             let evidence = self.judge(&views, expected.z);
             let evidence = if self.is_learning() { 0.0 } else { evidence };
             self.is_alerting = self.alarm.step(evidence, elapsed_ms, per_month);
         }
-        self.frozen_rows = if is_alarm_standing {
+        self.frozen_rows = if is_frozen {
             self.frozen_rows.saturating_add(1)
         } else {
             0
         };
-        let is_frozen = (1..=FROZEN_ROWS).contains(&self.frozen_rows);
-        if let Some(old) = self.delay.step(&views)
-            && !is_frozen
+        let is_held_back = (1..=FROZEN_ROWS).contains(&self.frozen_rows);
+        if let Some(old) = held_back
+            && !is_held_back
         {
             self.ranges.learn(old, at_ms);
         }
@@ -201,7 +199,7 @@ impl Novelty {
         let view = self.judged.reason.and_then(|r| VIEWS.get(usize::from(r.view)))?;
         let aspect = match view.lens {
             Lens::Plain | Lens::Squashed => Aspect::Level,
-            Lens::Season | Lens::SquashedSeason => Aspect::TimeOfDay,
+            Lens::Season => Aspect::TimeOfDay,
             Lens::Restless | Lens::SquashedRestless => Aspect::Restlessness,
         };
         let finding = Finding {
@@ -282,7 +280,7 @@ impl Novelty {
         }
         let lens = reason.and_then(|r| VIEWS.get(usize::from(r.view))).map(|v| v.lens);
         let (low, high) = match lens {
-            Some(Lens::Season | Lens::SquashedSeason) => self.ranges.of(view::SEASON_OF_ONE_ROW, expected_z),
+            Some(Lens::Season) => self.ranges.of(view::SEASON_OF_ONE_ROW, expected_z),
             Some(Lens::Plain | Lens::Squashed | Lens::Restless | Lens::SquashedRestless) | None => {
                 self.ranges.of(view::PLAIN_OF_ONE_ROW, 0.0)
             }
@@ -298,7 +296,7 @@ impl Novelty {
     /// Rows from which the range of a view through this lens is made.
     fn rows_of(&self, lens: Lens) -> u32 {
         match lens {
-            Lens::Season | Lens::SquashedSeason => self.season_rows,
+            Lens::Season => self.season_rows,
             Lens::Plain | Lens::Squashed | Lens::Restless | Lens::SquashedRestless => self.rows,
         }
     }

@@ -98,7 +98,7 @@ impl Ranges {
         let is_one_sided = match VIEWS[index].lens {
             // fewer steps than usual in a long window is how quiet nights look
             Lens::Restless => true,
-            Lens::Plain | Lens::Squashed | Lens::Season | Lens::SquashedSeason | Lens::SquashedRestless => false,
+            Lens::Plain | Lens::Squashed | Lens::Season | Lens::SquashedRestless => false,
         };
         let (distance, side) = if is_one_sided || over >= under {
             (over, Side::Above)

@@ -8,12 +8,11 @@ const BINS: i64 = 48;
 /// Days after which old days fade from a bin's mean.
 const MEMORY_VISITS: f32 = 8.0;
 
-/// The means of one half hour.
+/// The mean of one half hour.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct Bin {
     visits: u16,
-    z: f32,
-    q: f32,
+    mean: f32,
 }
 
 /// The readings since this half hour began.
@@ -22,22 +21,19 @@ struct Visit {
     /// Half hours since the epoch.
     number: i64,
     rows: u32,
-    z: f64,
-    q: f64,
+    mean: f64,
 }
 
 /// The expectation for one reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Expected {
-    /// Of the plain reading.
+    /// The reading that is usual now.
     pub(super) z: f64,
-    /// Of the squashed reading.
-    pub(super) q: f64,
     /// Whether this half hour was seen on an earlier day; if not, the reading itself is expected.
     pub(super) is_known: bool,
 }
 
-/// Time-of-day profile of a series, plain and squashed.
+/// Time-of-day profile of a series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Season {
     bins: Vec<Bin>,
@@ -58,7 +54,7 @@ impl Season {
     }
 
     /// What was to be expected of this reading; then learns it.
-    pub(super) fn step(&mut self, z: f64, q: f64, at_ms: i64) -> Expected {
+    pub(super) fn step(&mut self, z: f64, at_ms: i64) -> Expected {
         let number = at_ms.div_euclid(DAY_MS / BINS);
         if number != self.visit.number {
             self.end_visit();
@@ -68,19 +64,13 @@ impl Season {
             };
         }
         let bin = self.bins[number.rem_euclid(BINS) as usize];
-        let expected = if bin.visits > 0 {
-            Expected {
-                z: f64::from(bin.z),
-                q: f64::from(bin.q),
-                is_known: true,
-            }
-        } else {
-            Expected { z, q, is_known: false }
-        };
         self.visit.rows = self.visit.rows.saturating_add(1);
-        self.visit.z += (z - self.visit.z) / f64::from(self.visit.rows);
-        self.visit.q += (q - self.visit.q) / f64::from(self.visit.rows);
-        expected
+        self.visit.mean += (z - self.visit.mean) / f64::from(self.visit.rows);
+        let is_known = bin.visits > 0;
+        Expected {
+            z: if is_known { f64::from(bin.mean) } else { z },
+            is_known,
+        }
     }
 
     fn end_visit(&mut self) {
@@ -90,8 +80,7 @@ impl Season {
         let bin = &mut self.bins[self.visit.number.rem_euclid(BINS) as usize];
         bin.visits = bin.visits.saturating_add(1);
         let share = (1.0 / f32::from(bin.visits)).max(1.0 / MEMORY_VISITS);
-        bin.z += share * (self.visit.z as f32 - bin.z);
-        bin.q += share * (self.visit.q as f32 - bin.q);
+        bin.mean += share * (self.visit.mean as f32 - bin.mean);
     }
 }
 
@@ -104,10 +93,10 @@ mod tests {
         let mut season = Season::new();
         let value = |hour: i64| if hour % 24 < 8 { 0.0 } else { 5.0 };
         (0..24).for_each(|hour| {
-            season.step(value(hour), 0.0, hour * 3_600_000);
+            season.step(value(hour), hour * 3_600_000);
         });
-        assert!(!season.step(9.0, 0.0, 24 * 3_600_000 + 1_800_000).is_known);
-        assert_eq!(season.step(9.0, 0.0, 27 * 3_600_000).z, 0.0);
-        assert_eq!(season.step(9.0, 0.0, 40 * 3_600_000).z, 5.0);
+        assert!(!season.step(9.0, 24 * 3_600_000 + 1_800_000).is_known);
+        assert_eq!(season.step(9.0, 27 * 3_600_000).z, 0.0);
+        assert_eq!(season.step(9.0, 40 * 3_600_000).z, 5.0);
     }
 }

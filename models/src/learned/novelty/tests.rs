@@ -34,7 +34,7 @@ struct Told {
 }
 
 fn step(novelty: &mut Novelty, value: f64, at_ms: i64, per_month: f64) -> Told {
-    novelty.step(value, Timestamp(at_ms), per_month, novelty.is_alerting());
+    novelty.step(value, Timestamp(at_ms), per_month, false);
     Told {
         score: novelty.score().unwrap_or(0.0),
         is_alerting: novelty.is_alerting(),
@@ -230,6 +230,22 @@ fn a_missing_value_teaches_nothing() {
         );
         assert_eq!((a.score, a.reason), (b.score, b.reason));
     }
+}
+
+#[test]
+fn what_shows_while_something_else_is_at_fault_is_not_taken_as_usual() {
+    let level = |row: usize| if (3000..3050).contains(&row) { 9.0 } else { 5.0 };
+    let values = series(12, 1.0, level);
+    let judged_again = |is_frozen: bool| {
+        let mut novelty = Novelty::default();
+        for (row, value) in values.iter().enumerate() {
+            let is_frozen = is_frozen && (3000..3150).contains(&row);
+            novelty.step(*value, Timestamp(row as i64 * FIVE_MIN_MS), 1.0, is_frozen);
+        }
+        step(&mut novelty, 9.0, values.len() as i64 * FIVE_MIN_MS, 1.0).score
+    };
+    assert!(judged_again(true) > 0.25, "it was outside then, and is now");
+    assert!(judged_again(false) <= 0.25, "it was told once, and is known");
 }
 
 #[test]
