@@ -260,6 +260,7 @@ impl Engine {
                 }
             }
         }
+        self.evidence_of_watch(state, rule, &mut add);
         for slot in &state.slots {
             let value = slot.has_value.then_some(slot.value);
             match slot.watch {
@@ -298,6 +299,7 @@ impl Engine {
                     | RuleKind::Baseline { .. }
                     | RuleKind::EwmaZ { .. }
                     | RuleKind::HalfSpaceTrees { .. }
+                    | RuleKind::Vibration { .. }
                     | RuleKind::Stuck { .. }
                     | RuleKind::PhysicalRange { .. }
                     | RuleKind::Absence { .. } => String::new(),
@@ -353,7 +355,7 @@ impl Engine {
                     self.learned_range(state, rule, column)
                 })
             }
-            Watch::Not => None,
+            Watch::Not => self.watched_range(state, slot.metric),
         };
         let (expected, learning) = match learned {
             None => (None, Learning::NotLearned),

@@ -15,6 +15,7 @@ const KIND_TELEMETRY: u8 = 0;
 const KIND_EVENT: u8 = 1;
 const KIND_STATUS: u8 = 2;
 const KIND_REPAIRED: u8 = 3;
+const KIND_DIAGNOSED: u8 = 4;
 const FLAG_SAME_METRICS: u8 = 1 << 3;
 const FLAG_LATE: u8 = 1 << 4;
 const FLAG_UNCERTAIN: u8 = 1 << 5;
@@ -120,6 +121,17 @@ pub enum Record<'a> {
         /// The failure mode that was repaired.
         failure_mode: &'a str,
     },
+    /// The alarm of a followed sensor was diagnosed. The waveform is not in the journal, so its verdict must be.
+    Diagnosed {
+        /// Who.
+        device: DeviceIndex,
+        /// Device time of the last snapshot.
+        measured_at: Timestamp,
+        /// The sensor.
+        sensor: &'a str,
+        /// What was named, as JSON.
+        finding: &'a str,
+    },
 }
 
 impl Record<'_> {
@@ -129,7 +141,8 @@ impl Record<'_> {
             Record::Telemetry { device, .. }
             | Record::Event { device, .. }
             | Record::Status { device, .. }
-            | Record::Repaired { device, .. } => *device,
+            | Record::Repaired { device, .. }
+            | Record::Diagnosed { device, .. } => *device,
         }
     }
 }
@@ -230,6 +243,15 @@ impl BlockWriter {
         self.varint(u64::from(device.0));
         self.times(at, at);
         self.text(failure_mode);
+    }
+
+    /// Adds the diagnosis of an alarm.
+    pub fn diagnosed(&mut self, device: DeviceIndex, measured_at: Timestamp, sensor: &str, finding: &str) {
+        self.bytes.push(KIND_DIAGNOSED);
+        self.varint(u64::from(device.0));
+        self.times(measured_at, measured_at);
+        self.text(sensor);
+        self.text(finding);
     }
 
     fn times(&mut self, measured_at: Timestamp, received_at: Timestamp) {
@@ -363,6 +385,16 @@ impl<'a> EntryReader<'a> {
                 at: received_at,
                 failure_mode: self.text()?,
             })),
+            KIND_DIAGNOSED => {
+                let sensor = self.text()?;
+                let finding = self.text()?;
+                Ok(Some(Record::Diagnosed {
+                    device,
+                    measured_at,
+                    sensor,
+                    finding,
+                }))
+            }
             _ => Err(CodecError::Malformed(self.at)),
         }
     }
@@ -547,10 +579,11 @@ mod tests {
     }
 
     #[test]
-    fn events_and_statuses_stand_between_readings() {
+    fn events_statuses_and_diagnoses_stand_between_readings() {
         let mut writer = BlockWriter::default();
         writer.event(DeviceIndex(3), Timestamp(1_000), EventState::Raised, "E47", "door");
         writer.status(DeviceIndex(3), Timestamp(2_000), Connectivity::Offline);
+        writer.diagnosed(DeviceIndex(4), Timestamp(3_000), "bearing", "{}");
         let entry = seal([writer.take().as_slice()]);
         let mut reader = EntryReader::new(&entry).expect("sound");
         let event = Record::Event {
@@ -567,5 +600,12 @@ mod tests {
             state: Connectivity::Offline,
         };
         assert_eq!(reader.next().expect("sound"), Some(status));
+        let diagnosed = Record::Diagnosed {
+            device: DeviceIndex(4),
+            measured_at: Timestamp(3_000),
+            sensor: "bearing",
+            finding: "{}",
+        };
+        assert_eq!(reader.next().expect("sound"), Some(diagnosed));
     }
 }

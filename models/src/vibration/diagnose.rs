@@ -11,11 +11,11 @@ use super::severity::LimitSet;
 use super::shaft::{GearReading, LINES_PER_ORDER, ShaftReading, read_mesh, read_orders};
 use super::spectrum::{Plans, welch};
 use super::{Unjudged, comb};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultClass {
     /// Nothing that can be seen.
@@ -98,7 +98,7 @@ const MEAN_SIGMA: f64 = 1.5;
 /// … together with this many, averaged over the three methods that show it best.
 const BEST_SIGMA: f64 = 2.5;
 /// A recording must have this many revolutions, or lines cannot be told apart.
-const LEAST_REVOLUTIONS: f64 = 20.0;
+pub(super) const LEAST_REVOLUTIONS: f64 = 20.0;
 /// Below this many, a line's neighbours are not resolved as they should be.
 const ENOUGH_REVOLUTIONS: f64 = 200.0;
 /// Samples that are taken at most; the latest of a longer recording.
