@@ -4,6 +4,7 @@
 //!
 //! What cannot be judged says so ([`Unjudged`]): a snapshot that is empty, still or not finite is never "healthy".
 
+pub mod classes;
 mod comb;
 pub mod diagnose;
 mod envelope;
