@@ -39,6 +39,8 @@ pub enum Manner {
     Learned(Aspect),
     /// In an unusual combination with others.
     Combination,
+    /// Named from a waveform.
+    Waveform,
     /// Standing still.
     Stuck,
     /// Beyond what the sensor can measure.
@@ -89,6 +91,7 @@ impl Sign {
                 (Manner::Learned(*aspect), side * of_score(*score))
             }
             EvidenceReason::UnusualCombination { score } => (Manner::Combination, of_score(*score)),
+            EvidenceReason::VibrationFault { confidence, .. } => (Manner::Waveform, 1.0 + confidence),
             EvidenceReason::Stuck { since: _ } => (Manner::Stuck, 1.0),
             EvidenceReason::OutsidePhysicalRange { min: _, max: _ } => (Manner::PhysicalRange, 1.0),
             EvidenceReason::Silent { last_received_at: _ } => (Manner::Silent, 1.0),
@@ -96,6 +99,7 @@ impl Sign {
         };
         let about = match (&evidence.reason, &evidence.metric) {
             (EvidenceReason::FaultCode { code, text: _ }, Some(_) | None) => About::Code(code.clone()),
+            (EvidenceReason::VibrationFault { fault, .. }, Some(_) | None) => About::Code(fault.clone()),
             (
                 EvidenceReason::AboveLimit { .. }
                 | EvidenceReason::BelowLimit { .. }

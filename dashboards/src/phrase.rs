@@ -171,6 +171,34 @@ pub fn evidence(evidence: &Evidence, metric_title: &Text, unit: &str) -> Text {
             format!("The combination of measurements is {} % unusual", percent(score)),
             format!("各测量值的组合异常，异常度 {}%", percent(score)),
         ),
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } if fault.is_empty() => (
+            format!("The waveform shows no fault that can be named: {}", says.join("; ")),
+            format!(
+                "振动波形无法判定故障类型（置信度 {}%）：{}",
+                percent(confidence),
+                says.join("；")
+            ),
+        ),
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } => (
+            format!(
+                "The waveform shows {fault}, {} % certain: {}",
+                percent(confidence),
+                says.join("; ")
+            ),
+            format!(
+                "振动波形显示 {fault}，置信度 {}%：{}",
+                percent(confidence),
+                says.join("；")
+            ),
+        ),
         EvidenceReason::Stuck { since } => (
             format!("{en} has shown {value} without any change since {}", clock_time(*since)),
             format!("{zh} 自 {} 起一直为 {value}，毫无变化", clock_time(*since)),

@@ -99,6 +99,15 @@ pub enum EvidenceReason {
         /// How unusual, 0 to 1.
         score: f64,
     },
+    /// What the waveform of a sensor shows, named by its diagnosis.
+    VibrationFault {
+        /// In words, such as `outer race`; empty if the diagnosis could name nothing.
+        fault: String,
+        /// Share of all that speaks for any fault, 0 to 1.
+        confidence: f64,
+        /// What it rests on, each a sentence with numbers and units, the most important first.
+        says: Vec<String>,
+    },
     /// The same value for too long.
     Stuck {
         /// Since when, device time.

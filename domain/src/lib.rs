@@ -12,6 +12,7 @@ pub mod registry;
 pub mod risk;
 pub mod text;
 pub mod time;
+pub mod vibration;
 pub mod wire;
 
 pub use condition::{Aspect, ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};

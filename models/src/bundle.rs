@@ -8,6 +8,7 @@
 
 use crate::classes::ClassModel;
 use crate::learned_life::LifeModel;
+use crate::vibration::classes::VibrationClassModel;
 use domain::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -201,6 +202,14 @@ impl Bundle {
         Bundle::pack(BundleKind::Classes, model, description)
     }
 
+    /// Packs a model of classes of waveforms.
+    ///
+    /// # Errors
+    /// If it is larger than a bundle may be.
+    pub fn of_vibration_classes(model: &VibrationClassModel, description: Description) -> Result<Bundle, BundleError> {
+        Bundle::pack(BundleKind::VibrationClasses, model, description)
+    }
+
     /// Packs any model; whoever unpacks it checks that it hangs together.
     ///
     /// # Errors
@@ -256,6 +265,18 @@ impl Bundle {
         match model.is_sound() {
             true if model.columns().len() == self.description.columns.len() => Ok(model),
             true => Err(BundleError::Unsound { part: "schema" }),
+            false => Err(BundleError::Unsound { part: "model" }),
+        }
+    }
+
+    /// The model of classes of waveforms.
+    ///
+    /// # Errors
+    /// If it holds something else, or does not hang together.
+    pub fn vibration_classes(&self) -> Result<VibrationClassModel, BundleError> {
+        let model: VibrationClassModel = self.unpack(BundleKind::VibrationClasses)?;
+        match model.is_sound() {
+            true => Ok(model),
             false => Err(BundleError::Unsound { part: "model" }),
         }
     }

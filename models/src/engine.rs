@@ -95,7 +95,7 @@ impl StepOutput {
         })
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for mode in Self::modes(self.active) {
             self.severities[usize::from(mode.0)] = None;
         }
@@ -202,6 +202,7 @@ impl Engine {
         }
         has_changed |= self.trees(state, touched.forests, out);
         has_changed |= self.learned(state, touched.learned, moment, out);
+        has_changed |= self.watch(state, reading, out);
         for (plan, every, lead) in &self.plan.calendars {
             if let Some((occurrence, days)) = state.plans[*plan].pass(reading.measured_at, *every, *lead) {
                 out.maintenance.push(MaintenanceReminder {
@@ -343,6 +344,7 @@ impl Engine {
             learned.forget();
             state.speaking[plan.place] = None;
         }
+        self.forget_watched(state, concerns);
         for (place, trend) in state.trends.iter_mut().enumerate() {
             let is_of_mode = |m: ModeIndex| self.plan.trend_of_mode.get(usize::from(m.0)) == Some(&Some(place));
             if mode.is_none_or(is_of_mode) {
@@ -375,7 +377,7 @@ impl Engine {
         }
         let watch = match self.plan.find(metric) {
             Some(place) => Watch::Declared(place as u16),
-            None if !self.plan.watches_unknown => Watch::Not,
+            None if !self.plan.watches_unknown || self.plan.is_followed(metric) => Watch::Not,
             None => {
                 state.unknown += 1;
                 let learned = self.plan.learned.iter().zip(&mut state.learned);
@@ -557,7 +559,7 @@ impl Engine {
 
     /// Judges the failure modes anew if a check changed its mind, and writes down where they stand.
     #[inline]
-    fn report(&self, state: &mut DeviceState, has_changed: bool, out: &mut StepOutput) {
+    pub(crate) fn report(&self, state: &mut DeviceState, has_changed: bool, out: &mut StepOutput) {
         if has_changed {
             self.judge_modes(state, out);
         }

@@ -261,6 +261,7 @@ impl Engine {
                 }
             }
         }
+        self.evidence_of_watch(state, rule, &mut add);
         for slot in &state.slots {
             let value = slot.has_value.then_some(slot.value);
             match slot.watch {
@@ -299,6 +300,7 @@ impl Engine {
                     | RuleKind::Baseline { .. }
                     | RuleKind::EwmaZ { .. }
                     | RuleKind::HalfSpaceTrees { .. }
+                    | RuleKind::Vibration { .. }
                     | RuleKind::Stuck { .. }
                     | RuleKind::PhysicalRange { .. }
                     | RuleKind::Absence { .. } => String::new(),
@@ -354,7 +356,7 @@ impl Engine {
                     self.learned_range(state, rule, column)
                 })
             }
-            Watch::Not => None,
+            Watch::Not => self.watched_range(state, slot.metric),
         };
         let (expected, learning) = match learned {
             None => (None, Learning::NotLearned),

@@ -8,6 +8,7 @@ use crate::rate::Course;
 use crate::stuck::Standstill;
 use crate::trees::Masses;
 use crate::trend::Trend;
+use crate::watching::Watched;
 use domain::{MetricIndex, ModeIndex, Quality, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub struct DeviceState {
     pub(crate) trends: Vec<Trend>,
     pub(crate) plans: Vec<PlanProgress>,
     pub(crate) codes: Vec<StandingCode>,
+    /// One for each followed sensor.
+    pub(crate) watched: Vec<Watched>,
     pub(crate) last_received: Option<Timestamp>,
     pub(crate) last_measured: Option<Timestamp>,
 }
@@ -106,6 +109,7 @@ impl DeviceState {
             trends: vec![Trend::default(); plan.trends.len()],
             plans: vec![PlanProgress::default(); plans],
             codes: Vec::new(),
+            watched: vec![Watched::default(); plan.watches.len()],
             last_received: None,
             last_measured: None,
         }
@@ -129,6 +133,7 @@ impl DeviceState {
             && plan.learned.iter().zip(&self.learned).all(|(p, l)| is_whole(p, l))
             && self.speaking.len() == sizes.places
             && self.modes.len() == modes
+            && self.watched.len() == plan.watches.len()
             && self.plans.len() == plans
             && self.trends.len() == plan.trends.len()
             && self.trees.len() == plan.trees.len()

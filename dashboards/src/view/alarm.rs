@@ -184,6 +184,11 @@ impl EvidenceView {
                 readings: _,
             } => ("outside_baseline", None, range(low, high)),
             EvidenceReason::UnusualCombination { score: _ } => ("unusual_combination", None, None),
+            EvidenceReason::VibrationFault {
+                fault: _,
+                confidence: _,
+                says: _,
+            } => ("vibration_fault", None, None),
             EvidenceReason::Stuck { since: _ } => ("stuck", None, None),
             EvidenceReason::OutsidePhysicalRange { min, max } => ("outside_physical_range", None, range(min, max)),
             EvidenceReason::Silent { last_received_at: _ } => ("silent", None, None),

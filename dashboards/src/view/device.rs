@@ -266,6 +266,7 @@ pub fn limits_of(profile: &Profile, name: &MetricName) -> Vec<MetricLimit> {
             | RuleKind::Baseline { .. }
             | RuleKind::EwmaZ { .. }
             | RuleKind::HalfSpaceTrees { .. }
+            | RuleKind::Vibration { .. }
             | RuleKind::Stuck { .. }
             | RuleKind::PhysicalRange { .. }
             | RuleKind::Absence { .. } => {}

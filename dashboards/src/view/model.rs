@@ -201,6 +201,10 @@ fn rule_in_force(profile: &Profile, rule: &Rule) -> RuleInForce {
             "half_space_trees",
             ranges.iter().map(|(metric, _, _)| metric.to_string()).collect(),
         ),
+        RuleKind::Vibration { watch, fault: _ } => {
+            let sensor = profile.vibration.get(*watch).map(|w| format!("{}.*", w.sensor));
+            ("vibration", sensor.into_iter().collect())
+        }
         RuleKind::Stuck { metric, .. } => ("stuck", vec![metric.to_string()]),
         RuleKind::PhysicalRange { metric, .. } => ("physical_range", vec![metric.to_string()]),
         RuleKind::Absence { .. } => ("absence", Vec::new()),

@@ -15,6 +15,7 @@ mod run;
 mod score;
 mod score_waveform;
 mod train;
+mod waveform_index;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;

@@ -13,8 +13,9 @@ use alerting::{ConditionTracker, Edge};
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{
     ConditionChange, ConditionState, DeviceIndex, Millis, ModeIndex, ModelVersion, Names, Quality, Reading, Sample,
-    Sequence, Severity, Timestamp,
+    SensorName, Sequence, Severity, Timestamp,
 };
+use models::vibration::Finding;
 use models::{DeviceState, Engine, StepOutput};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -254,6 +255,28 @@ impl Device {
         scratch.writer.telemetry(&record);
         self.conclude(measured_at, around, scratch);
         true
+    }
+
+    /// What the waveform of a standing alarm shows, live or replayed.
+    pub fn diagnosed(
+        &mut self,
+        sensor: &SensorName,
+        finding: Finding,
+        measured_at: Timestamp,
+        around: &Surroundings<'_>,
+        scratch: &mut Scratch,
+    ) {
+        let Some(watch) = self.engine.followed(sensor) else {
+            return;
+        };
+        let text = serde_json::to_string(&finding).expect("findings serialise");
+        scratch
+            .writer
+            .diagnosed(self.index, measured_at, sensor.as_str(), &text);
+        self.engine
+            .diagnosed(&mut self.memory.state, watch, finding, &mut scratch.engine);
+        self.is_dirty = true;
+        self.conclude(measured_at, around, scratch);
     }
 
     /// Whether the message is new; if so the models have seen it.

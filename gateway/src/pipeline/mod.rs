@@ -1,5 +1,6 @@
 //! From batches of readings to commits: shards own the devices, one thread owns alarms, tickets and the store.
 
+mod analyst;
 pub mod batch;
 pub mod candidate;
 pub mod catalogue;

@@ -207,6 +207,90 @@ fn live(world: &World, steps: &[Step]) -> Lived {
     (devices.into_iter().map(|d| d.memory).collect(), entries, checkpoints)
 }
 
+/// Snapshots of a bearing that becomes twice as loud, the first alarm diagnosed, and what a restart from the journal alone
+/// makes of it: waveforms are not in the journal, but all that was concluded from them is.
+#[test]
+fn a_diagnosis_is_replayed_from_the_journal() {
+    let world = World::new();
+    let around = Surroundings {
+        names: &*world.directory,
+        reorder_window: Millis::seconds(60),
+    };
+    let names = [
+        "rms_g",
+        "kurtosis",
+        "octave_1_g",
+        "octave_2_g",
+        "octave_3_g",
+        "octave_4_g",
+        "octave_5_g",
+    ];
+    let metrics = names.map(|name| {
+        world
+            .directory
+            .metric_or_register(&format!("bearing.{name}"))
+            .expect("a name")
+    });
+    let sensor = domain::SensorName::new("bearing").expect("a name");
+    let (mut device, mut scratch) = (world.fresh(0), Scratch::default());
+    let mut diagnoses = 0;
+    for i in 0..150i64 {
+        let size = if i < 90 { 0.1 } else { 0.2 } * (1.0 + 0.01 * (i * 37 % 11) as f64);
+        let samples: Vec<Sample> = metrics
+            .iter()
+            .map(|metric| Sample {
+                metric: *metric,
+                value: size,
+            })
+            .collect();
+        let measured_at = Timestamp(START + i * 60_000);
+        let arrival = Arrival {
+            measured_at,
+            received_at: measured_at,
+            quality: Quality::Good,
+            sequence: None,
+            samples: &samples,
+        };
+        assert!(device.features(arrival, &around, &mut scratch));
+        if device.engine.wants_diagnosis(&device.memory.state, 0) {
+            let finding = models::vibration::Finding {
+                class: Some(models::vibration::FaultClass::OuterRace),
+                confidence_percent: 77,
+                says: vec!["line at 107 Hz".into()],
+            };
+            device.diagnosed(&sensor, finding, measured_at, &around, &mut scratch);
+            diagnoses += 1;
+        }
+    }
+    assert!((2..=4).contains(&diagnoses), "{diagnoses}");
+    let raised = scratch
+        .out
+        .changes
+        .iter()
+        .find(|c| c.failure_mode.as_str() == "bearing_wear")
+        .expect("raised");
+    let text = format!("{:?}", raised.evidence);
+    assert!(text.contains("outer race") && text.contains("line at 107 Hz"), "{text}");
+
+    let entry = seal([scratch.writer.take().as_slice()]);
+    let (commit, _kept) = mpsc::channel(1);
+    let mut shard = Shard::new(ShardSetup {
+        number: 0,
+        of: 1,
+        directory: world.directory.clone(),
+        catalogue: world.catalogue.clone(),
+        reorder_window: Millis::seconds(60),
+        commit,
+        live: broadcast::channel(1).0,
+        started_at: Timestamp(START),
+    });
+    let mut records = EntryReader::new(&entry).expect("sound");
+    while let Some(record) = records.next().expect("sound") {
+        shard.replay(1, &record);
+    }
+    assert_eq!(shard.memory(DeviceIndex(0)), Some(&device.memory));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]

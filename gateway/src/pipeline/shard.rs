@@ -1,5 +1,6 @@
 //! A shard: one thread that owns a share of the devices. Nobody else touches them, so they need no lock and keep order.
 
+use super::analyst::Analyst;
 use super::batch::{Batch, Item, Processed, WaveformItem};
 use super::catalogue::Catalogue;
 use super::commit::{CheckpointSlice, ToCommit};
@@ -9,7 +10,7 @@ use crate::store::Repair;
 use crate::store::codec::{ModelChange, Record};
 use crate::store::rows::WaveformRow;
 use domain::wire::Connectivity;
-use domain::{DeviceIndex, Millis, ModelVersion, Quality, Sample, Timestamp};
+use domain::{DeviceIndex, Millis, ModelVersion, Quality, Sample, SensorName, Timestamp};
 use models::{DeviceSnapshot, Engine};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -112,6 +113,7 @@ pub struct Shard {
     setup: ShardSetup,
     devices: Vec<Option<Box<Device>>>,
     scratch: Scratch,
+    analyst: Analyst,
     watched: Vec<DeviceIndex>,
     cursor: usize,
     /// The catalogue's when the devices last followed it; 0 before the shard works.
@@ -130,6 +132,7 @@ impl Shard {
             setup,
             devices: Vec::new(),
             scratch: Scratch::default(),
+            analyst: Analyst::default(),
             watched: Vec::new(),
             cursor: 0,
             generation: 0,
@@ -163,7 +166,8 @@ impl Shard {
             | Record::Telemetry { .. }
             | Record::Event { .. }
             | Record::Status { .. }
-            | Record::Repaired { .. } => None,
+            | Record::Repaired { .. }
+            | Record::Diagnosed { .. } => None,
         };
         let (target, around, scratch) = self.parts(record.device());
         if target.position >= position {
@@ -215,6 +219,17 @@ impl Shard {
                 (ModelChange::ShadowEnds, _) => target.end_shadow(),
                 // nobody knows it any more: what is in force now stands in
                 (ModelChange::InForce(_) | ModelChange::ShadowBegins(_), None) => {}
+            },
+            Record::Diagnosed {
+                measured_at,
+                sensor,
+                finding,
+                ..
+            } => match (SensorName::new(sensor), serde_json::from_str(finding)) {
+                (Ok(sensor), Ok(finding)) => target.diagnosed(&sensor, finding, *measured_at, &around, scratch),
+                (Ok(_) | Err(_), Ok(_) | Err(_)) => {
+                    tracing::warn!(%sensor, "a diagnosis in the journal cannot be read; the next one takes its place")
+                }
             },
         }
         // all of it was committed before the restart
@@ -369,10 +384,13 @@ impl Shard {
         self.scratch.out.receipts.push(batch.receipt);
     }
 
-    /// The features of a snapshot are a reading like any other; the snapshot itself is kept for a person to look at.
+    /// The features of a snapshot are a reading like any other; the snapshot itself is kept for a person to look at. Where it
+    /// makes a followed sensor alarm, it is diagnosed, and the verdict is an input of its own.
     fn waveform(&mut self, item: WaveformItem, received_at: Timestamp) {
         let directory = self.setup.directory.clone();
-        let features = models::waveform_features(&item.waveform);
+        let (device, _, _) = self.parts(item.device);
+        let is_followed = device.engine.followed(&item.sensor).is_some();
+        let features = self.analyst.features(is_followed, &item.waveform);
         let named = features.iter().filter_map(|feature| {
             let metric = directory.metric_or_register(&format!("{}.{}", item.sensor, feature.suffix))?;
             Some(Sample {
@@ -381,7 +399,8 @@ impl Shard {
             })
         });
         let samples: Vec<Sample> = named.collect();
-        let (device, around, scratch) = self.parts(item.device);
+        let (is_working, scratch) = (self.generation != 0, &mut self.scratch);
+        let (device, around) = device_of(&mut self.devices, &self.setup, scratch, is_working, item.device);
         let (measured_at, quality) = (item.measured_at, Quality::Good);
         if device.features(
             Arrival {
@@ -401,6 +420,9 @@ impl Shard {
                 measured_at,
                 payload: item.payload,
             });
+            if let Some(finding) = self.analyst.diagnose(device, &item.sensor, &item.waveform) {
+                device.diagnosed(&item.sensor, finding, measured_at, &around, scratch);
+            }
         }
     }
 
@@ -501,31 +523,39 @@ impl Shard {
 
     /// The device, made if it is new, beside what its steps need.
     fn parts(&mut self, index: DeviceIndex) -> (&mut Device, Surroundings<'_>, &mut Scratch) {
-        let place = index.0 as usize / self.setup.of;
-        if place >= self.devices.len() {
-            self.devices.resize_with(place + 1, || None);
-        }
-        let (setup, scratch) = (&self.setup, &mut self.scratch);
         let is_working = self.generation != 0;
-        let device = self.devices[place].get_or_insert_with(|| {
-            let engine = setup.catalogue.engine_of(index, &setup.directory);
-            // so that a replay knows by what its first reading was judged
-            scratch
-                .writer
-                .model(index, ModelChange::InForce(engine.version().as_str()));
-            let mut device = Box::new(Device::new(index, engine.clone()));
-            if is_working {
-                device.follow(engine, setup.catalogue.shadow_of(index, &setup.directory), scratch);
-            }
-            device
-        });
-        (
-            device,
-            Surroundings {
-                names: &*setup.directory,
-                reorder_window: setup.reorder_window,
-            },
-            scratch,
-        )
+        let (device, around) = device_of(&mut self.devices, &self.setup, &mut self.scratch, is_working, index);
+        (device, around, &mut self.scratch)
     }
+}
+
+/// The device, made if it is new.
+fn device_of<'a>(
+    devices: &'a mut Vec<Option<Box<Device>>>,
+    setup: &'a ShardSetup,
+    scratch: &mut Scratch,
+    is_working: bool,
+    index: DeviceIndex,
+) -> (&'a mut Device, Surroundings<'a>) {
+    let place = index.0 as usize / setup.of;
+    if place >= devices.len() {
+        devices.resize_with(place + 1, || None);
+    }
+    let device = devices[place].get_or_insert_with(|| {
+        let engine = setup.catalogue.engine_of(index, &setup.directory);
+        // so that a replay knows by what its first reading was judged
+        scratch
+            .writer
+            .model(index, ModelChange::InForce(engine.version().as_str()));
+        let mut device = Box::new(Device::new(index, engine.clone()));
+        if is_working {
+            device.follow(engine, setup.catalogue.shadow_of(index, &setup.directory), scratch);
+        }
+        device
+    });
+    let around = Surroundings {
+        names: &*setup.directory,
+        reorder_window: setup.reorder_window,
+    };
+    (device, around)
 }

@@ -19,6 +19,7 @@ const KIND_MODEL: u8 = 4;
 const MODEL_IN_FORCE: u8 = 0;
 const MODEL_SHADOW_BEGINS: u8 = 1;
 const MODEL_SHADOW_ENDS: u8 = 2;
+const KIND_DIAGNOSED: u8 = 5;
 const FLAG_SAME_METRICS: u8 = 1 << 3;
 const FLAG_LATE: u8 = 1 << 4;
 const FLAG_UNCERTAIN: u8 = 1 << 5;
@@ -131,6 +132,17 @@ pub enum Record<'a> {
         /// Which, and as what.
         change: ModelChange<'a>,
     },
+    /// The alarm of a followed sensor was diagnosed. The waveform is not in the journal, so its verdict must be.
+    Diagnosed {
+        /// Who.
+        device: DeviceIndex,
+        /// Device time of the last snapshot.
+        measured_at: Timestamp,
+        /// The sensor.
+        sensor: &'a str,
+        /// What was named, as JSON.
+        finding: &'a str,
+    },
 }
 
 /// What models do with a device.
@@ -152,7 +164,8 @@ impl Record<'_> {
             | Record::Event { device, .. }
             | Record::Status { device, .. }
             | Record::Repaired { device, .. }
-            | Record::Model { device, .. } => *device,
+            | Record::Model { device, .. }
+            | Record::Diagnosed { device, .. } => *device,
         }
     }
 }
@@ -268,6 +281,15 @@ impl BlockWriter {
         self.times(Timestamp(self.last_measured), Timestamp(self.last_received));
         self.bytes.push(role);
         self.text(version);
+    }
+
+    /// Adds the diagnosis of an alarm.
+    pub fn diagnosed(&mut self, device: DeviceIndex, measured_at: Timestamp, sensor: &str, finding: &str) {
+        self.bytes.push(KIND_DIAGNOSED);
+        self.varint(u64::from(device.0));
+        self.times(measured_at, measured_at);
+        self.text(sensor);
+        self.text(finding);
     }
 
     fn times(&mut self, measured_at: Timestamp, received_at: Timestamp) {
@@ -411,6 +433,16 @@ impl<'a> EntryReader<'a> {
                     _ => return Err(CodecError::Malformed(self.at)),
                 };
                 Ok(Some(Record::Model { device, change }))
+            }
+            KIND_DIAGNOSED => {
+                let sensor = self.text()?;
+                let finding = self.text()?;
+                Ok(Some(Record::Diagnosed {
+                    device,
+                    measured_at,
+                    sensor,
+                    finding,
+                }))
             }
             _ => Err(CodecError::Malformed(self.at)),
         }
@@ -596,11 +628,12 @@ mod tests {
     }
 
     #[test]
-    fn events_and_statuses_stand_between_readings() {
+    fn events_statuses_and_diagnoses_stand_between_readings() {
         let mut writer = BlockWriter::default();
         writer.event(DeviceIndex(3), Timestamp(1_000), EventState::Raised, "E47", "door");
         writer.model(DeviceIndex(3), ModelChange::InForce("pump@2-1f0c9a77"));
         writer.status(DeviceIndex(3), Timestamp(2_000), Connectivity::Offline);
+        writer.diagnosed(DeviceIndex(4), Timestamp(3_000), "bearing", "{}");
         let entry = seal([writer.take().as_slice()]);
         let mut reader = EntryReader::new(&entry).expect("sound");
         let event = Record::Event {
@@ -622,5 +655,12 @@ mod tests {
             state: Connectivity::Offline,
         };
         assert_eq!(reader.next().expect("sound"), Some(status));
+        let diagnosed = Record::Diagnosed {
+            device: DeviceIndex(4),
+            measured_at: Timestamp(3_000),
+            sensor: "bearing",
+            finding: "{}",
+        };
+        assert_eq!(reader.next().expect("sound"), Some(diagnosed));
     }
 }
