@@ -1,11 +1,13 @@
-//! One device, all its metrics, compared with a stretch that is known to be normal. Two questions, each with its own limit; the
-//! louder answer counts:
+//! One device, all its metrics, compared with a stretch that is known to be normal. Two questions, each with its own limit:
 //!
 //! - *departure* (two metrics or more): have the prediction errors of the joint model leant one way for some time? Its reference
 //!   learns slowly and not at all while an alarm stands, so that the alarm stays on through a long fault and ends soon after it.
 //!   One that outlasts the reference is taken as the new normal.
 //! - *strangeness* (each metric by itself): is the metric at a level, a value or a shape that it never had, or harder to foretell
 //!   than it was? It always learns, so a new way of working is told once.
+//!
+//! A departure counts by itself. A strange metric of several counts together with the departure: where the others vouch for it,
+//! it has to be stranger.
 //!
 //! No clock, no I/O, no randomness; nothing is allocated after [`Reference::new`].
 
@@ -47,6 +49,9 @@ const ERROR_MOST: f64 = 4.0;
 /// Least limits, in usual errors and standard deviations: less would not matter even where noise is tiny.
 const DEPARTURE_LEAST: f64 = 1.0;
 const STRANGENESS_LEAST: f64 = 1.0;
+/// Length of departure and strangeness together, in their limits, at which they are told. Both have the whole budget of false
+/// alarms; above 1 they share it.
+const TOGETHER: f64 = 1.2;
 /// Rows before the statistics mean anything: no limit is learned from them and no alert raised.
 const WARM_ROWS: f64 = 100.0;
 /// Weight of a row once the reference is learned: slow enough not to swallow a fault that grows, fast enough for seasons and wear.
@@ -198,7 +203,7 @@ impl Reference {
         let budget_rows = MONTH_MS / budget.per_month.max(1e-6) / self.interval_ms.mean.max(1.0);
         self.departure_ratio = self.departure_ratio_now(budget_rows);
         self.strangeness_at = self.strangeness_limit.value(budget_rows, STRANGENESS_LEAST);
-        let ratio = self.departure_ratio.max(self.strangeness_ratio(self.strangeness));
+        let ratio = self.ratio(self.departure_ratio, self.strangeness_ratio(self.strangeness));
         if self.rows >= WARM_ROWS {
             self.alarm = self.alarm.step(ratio);
         }
@@ -258,6 +263,15 @@ impl Reference {
             })
     }
 
+    /// Both answers as one, 1 where it is told. A lone metric has no departure.
+    fn ratio(&self, departure: f64, strangeness: f64) -> f64 {
+        if self.metrics.len() < 2 {
+            strangeness
+        } else {
+            departure.max(departure.hypot(strangeness) / TOGETHER)
+        }
+    }
+
     /// 0 when nothing is unusual, 1 at the limit.
     fn strangeness_ratio(&self, unusual: f64) -> f64 {
         self.strangeness_at.map_or(0.0, |limit| (unusual / limit).max(0.0))
@@ -294,7 +308,7 @@ impl Reference {
     }
 
     fn contribution(&self, metric: usize) -> Contribution {
-        let alone = self.strangeness_ratio(self.metrics[metric].unusual());
+        let alone = self.ratio(0.0, self.strangeness_ratio(self.metrics[metric].unusual()));
         let leaning = self.leaning.get(metric).copied().flatten().unwrap_or(0.0);
         let share = if self.departure > 0.0 {
             leaning * leaning / (self.leaning_count * self.departure * self.departure)
