@@ -38,10 +38,15 @@ fn told(effects: &[Effect]) -> Vec<String> {
                 let what = (record.device.device.clone(), record.failure_mode.clone());
                 said.push(format!("{} {} {}", what.0, what.1, reason.as_str()));
             }
-            Effect::Publish(message) if message.is_notice && message.key.starts_with("harbour") => {
+            Effect::Publish(message) if message.notice.is_some() && message.key.starts_with("harbour") => {
                 said.last_mut().expect("a change comes first").push('!');
             }
-            Effect::WindowChanged { .. } | Effect::TicketChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => {}
+            Effect::WindowChanged { .. }
+            | Effect::TicketChanged { .. }
+            | Effect::IncidentChanged { .. }
+            | Effect::NoticesChanged { .. }
+            | Effect::Audit(_)
+            | Effect::Publish(_) => {}
         }
     }
     said
@@ -253,7 +258,12 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
     assert_eq!(told(&effects), ["pump-1 bearing_wear raised"]);
     let held = |effects: &[Effect]| match &effects[0] {
         Effect::AlarmChanged { ticket, .. } => *ticket,
-        Effect::TicketChanged { .. } | Effect::WindowChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => panic!(),
+        Effect::TicketChanged { .. }
+        | Effect::WindowChanged { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => panic!(),
     };
     let why = HeldBack::OutOfService;
     assert_eq!(held(&effects), TicketDecision::HeldBack { why });

@@ -7,6 +7,7 @@ use crate::effect::{AlarmCommand, WindowCommand};
 use crate::policy::AlertingConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
+use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
 use crate::ticket::{Actor, HoldCause, TicketChange, TicketClass, TicketCommand, WorkStep};
 use crate::window::{Purpose, Schedule, WindowId, WindowRecord};
 use domain::{AlarmId, ConditionState, Millis, Severity};
@@ -191,6 +192,15 @@ fn policy() -> Policy {
         re_alarm_min = 240
         stale_after_min = 3000
         chattering_within_s = 300
+        [storms]
+        common_cause_machines = 2
+        common_cause_within_s = 6000
+        one_ticket_modes = ["no_data", "cavitation"]
+        notices = 3
+        notices_kept = 1
+        flood_above = 4
+        flood_below = 2
+        flood_within_min = 300
         [[alarms.parents]]
         parent = { site = "harbour", device = "pump-1" }
         children = { devices = ["pump-2"] }
@@ -213,6 +223,8 @@ struct Rows {
     alarms: BTreeMap<AlarmId, String>,
     tickets: BTreeMap<TicketId, String>,
     windows: BTreeMap<WindowId, String>,
+    incidents: BTreeMap<IncidentId, String>,
+    notices: BTreeMap<SiteName, String>,
 }
 
 impl Rows {
@@ -228,6 +240,13 @@ impl Rows {
                 }
                 Effect::WindowChanged { record } => {
                     self.windows.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::IncidentChanged { record } => {
+                    self.incidents.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::NoticesChanged { record } => {
+                    let row = serde_json::to_string(record).unwrap();
+                    self.notices.insert(record.site.clone(), row);
                 }
                 Effect::Audit(_) | Effect::Publish(_) => {}
             }
@@ -253,6 +272,16 @@ impl Rows {
                 .values()
                 .map(|row| serde_json::from_str(row).unwrap())
                 .collect(),
+            incidents: self
+                .incidents
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            notices: self
+                .notices
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
             ..Snapshot::default()
         }
     }
@@ -265,6 +294,7 @@ fn essence(
     Vec<AlarmRecord>,
     Vec<TicketRecord>,
     Vec<WindowRecord>,
+    (Vec<IncidentRecord>, Vec<SiteNotices>, u64),
     Option<Timestamp>,
     u64,
 ) {
@@ -272,10 +302,15 @@ fn essence(
         alarms,
         tickets,
         windows,
+        incidents,
+        notices,
+        last_incident,
         last_ticket,
-        ..
+        last: _,
+        last_window: _,
     } = book.snapshot();
-    (alarms, tickets, windows, book.next_deadline(), last_ticket)
+    let storms = (incidents, notices, last_incident);
+    (alarms, tickets, windows, storms, book.next_deadline(), last_ticket)
 }
 
 fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>, opened: &mut BTreeSet<String>) {
@@ -286,6 +321,14 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
     }
     let indexed: usize = book.open.values().map(BTreeMap::len).sum();
     assert_eq!(indexed, open.len());
+    for incident in book.incidents() {
+        let standing = book
+            .alarms()
+            .filter(|a| storms::membership(a) == Some(incident.id))
+            .count();
+        assert_eq!(incident.standing as usize, standing, "{}", incident.id);
+        assert!(incident.is_open() && incident.standing > 0 && incident.standing <= incident.members);
+    }
     for effect in effects {
         match effect {
             Effect::Publish(message) => {
@@ -301,6 +344,8 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
             Effect::TicketChanged { .. }
             | Effect::AlarmChanged { .. }
             | Effect::WindowChanged { .. }
+            | Effect::IncidentChanged { .. }
+            | Effect::NoticesChanged { .. }
             | Effect::Audit(_) => {}
         }
     }
