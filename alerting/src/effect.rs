@@ -9,7 +9,9 @@ use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, Not
 use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::wire::{AlarmMessage, ServiceMessage};
-use domain::{AlarmId, ConditionChange, DeviceKey, FailureModeId, RiskLevel, Severity, SiteName, TicketId, Timestamp};
+use domain::{
+    AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Everything that can happen to the book.
@@ -418,6 +420,9 @@ pub struct TicketEvent {
     pub title: String,
     /// Why, with value and limit, in English.
     pub reason: String,
+    /// The version of the model that gave cause for it, such as `pump@3`.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// Who changed it.
     pub by: Actor,
     /// When.

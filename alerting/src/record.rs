@@ -11,7 +11,8 @@ use crate::storm::IncidentId;
 use domain::profile::FailureMode;
 use domain::text::Text;
 use domain::{
-    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, Profile, Prognosis, Severity, TicketId, Timestamp,
+    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, ModelVersion, Profile, Prognosis, Severity, TicketId,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct DeviceFacts {
     pub key: DeviceKey,
     /// What it is.
     pub profile: Arc<Profile>,
+    /// The version of the model that the profile belongs to.
+    pub model: ModelVersion,
     /// What the registry says.
     pub asset: Asset,
 }
@@ -139,6 +142,9 @@ pub struct AlarmRecord {
     pub profile: String,
     /// Its version.
     pub profile_version: u32,
+    /// The model that decided the latest change of the condition.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// What the profile says about the failure mode.
     pub facts: ModeFacts,
     /// What the registry says about the machine.

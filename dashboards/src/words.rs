@@ -105,6 +105,7 @@ catalogue! {
     Location: "Location", "位置";
     Customer: "Customer", "客户";
     Profile: "Profile", "型号档案";
+    JudgedBy: "Judged by", "判定模型";
     Measurements: "Measurements", "测量值";
     FailureModes: "Failure modes", "故障模式";
     FailureMode: "Failure mode", "故障模式";
@@ -283,7 +284,11 @@ catalogue! {
     PartDegraded: "degraded", "降级";
     PartDown: "down", "故障";
     PartOff: "off", "未启用";
-    ModelsInForce: "Models in force", "在用模型";
+    Models: "Models", "模型";
+    ModelCandidate: "candidate", "候选";
+    ModelShadow: "in shadow", "影子运行";
+    ModelInForce: "in force", "在用";
+    ModelRetired: "retired", "已停用";
     Rules: "rules", "条规则";
     DevicesJudged: "devices", "台设备";
     AuditTrail: "Audit trail", "审计记录";

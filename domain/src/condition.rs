@@ -2,7 +2,7 @@
 //!
 //! `models` produces [`ConditionChange`]s, `alerting` consumes them; neither knows the other.
 
-use crate::{DeviceIndex, FailureModeId, Health, MetricName, ModeIndex, Prognosis, RuleId, Timestamp};
+use crate::{DeviceIndex, FailureModeId, Health, MetricName, ModeIndex, ModelVersion, Prognosis, RuleId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How bad a condition is.
@@ -171,4 +171,6 @@ pub struct ConditionChange {
     pub health: Health,
     /// Time left, if it can be told.
     pub prognosis: Prognosis,
+    /// What judged.
+    pub model: ModelVersion,
 }

@@ -16,7 +16,7 @@ pub mod wire;
 pub use condition::{Aspect, ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};
 pub use ids::{
     AlarmId, Boot, DeviceIndex, DeviceKey, DeviceName, FailureModeId, IdError, MetricIndex, MetricName, ModeIndex,
-    Names, RuleId, SensorName, SiteName, TicketId,
+    ModelVersion, Names, RuleId, SensorName, SiteName, TicketId,
 };
 pub use profile::Profile;
 pub use prognosis::{Health, Prognosis, RemainingLife};

@@ -17,7 +17,7 @@ use crate::pipeline::catalogue::Catalogue;
 use crate::pipeline::commit::{Changed, CommitSetup, Committer, ToCommit};
 use crate::pipeline::feed::{HistoryFeed, InfluxSource, follow_influx};
 use crate::pipeline::positions::Positions;
-use crate::pipeline::recovery::{Recovered, restore_book, restore_shards};
+use crate::pipeline::recovery::{Recovered, restore_book, restore_comparisons, restore_models, restore_shards};
 use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
 use crate::store::Store;
 use crate::web::{self, WebConfig};
@@ -156,7 +156,9 @@ impl Gateway {
             started_at: clock.now(),
         };
         let mut shards: Vec<Shard> = (0..count).map(|number| Shard::new(setup(number))).collect();
+        let releases = restore_models(&reader, &catalogue, &directory)?;
         let recovered = restore_shards(&reader, &mut shards)?;
+        restore_comparisons(&reader, &releases, &directory, &mut shards)?;
         let book = restore_book(&reader, policy.clone(), &directory, &mut shards)?;
         tracing::info!(
             devices = directory.sizes().0,
@@ -189,6 +191,7 @@ impl Gateway {
             book,
             directory: directory.clone(),
             catalogue: catalogue.clone(),
+            releases,
             ledger: ledger.clone(),
             clock,
             config: config.store.clone(),

@@ -32,14 +32,26 @@ pub enum BundleKind {
     VibrationClasses,
     /// A checkpoint of what a detector has learned as normal.
     Detector,
+    /// A profile, by which the devices of its kind are judged ([`ProfileModel`]).
+    Profile,
+}
+
+/// A profile on its way from one gateway to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileModel {
+    /// The text of the profile.
+    pub toml: String,
+    /// What it has learned elsewhere, if anything.
+    pub learned: Option<Vec<u8>>,
 }
 
 impl BundleKind {
-    const ALL: [(BundleKind, u8, &str); 4] = [
+    const ALL: [(BundleKind, u8, &str); 5] = [
         (BundleKind::Life, 1, "life"),
         (BundleKind::Classes, 2, "classes"),
         (BundleKind::VibrationClasses, 3, "vibration classes"),
         (BundleKind::Detector, 4, "detector"),
+        (BundleKind::Profile, 5, "profile"),
     ];
 
     fn row(self) -> (u8, &'static str) {
@@ -168,6 +180,11 @@ pub fn fingerprint(chunks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> u64 {
 }
 
 impl Bundle {
+    /// Whether bytes are meant to be a bundle.
+    pub fn is_meant(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
     /// Packs a model of time left.
     ///
     /// # Errors

@@ -10,7 +10,9 @@ use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCo
 use crate::trees::MAX_DIMENSIONS;
 use domain::profile::{Direction, FailureMode, MAX_MODES};
 use domain::wire::event::{DeviceEvent, EventState};
-use domain::{MetricIndex, MetricName, Millis, ModeIndex, Profile, Quality, Reading, Sample, Severity, Timestamp};
+use domain::{
+    MetricIndex, MetricName, Millis, ModeIndex, ModelVersion, Profile, Quality, Reading, Sample, Severity, Timestamp,
+};
 use std::sync::Arc;
 
 /// Severity of rules whose profile entry has none: a sensor that cannot be believed, a device that is silent.
@@ -26,6 +28,7 @@ const TREND_READINGS: i64 = 10;
 #[derive(Debug)]
 pub struct Engine {
     profile: Arc<Profile>,
+    version: ModelVersion,
     pub(crate) plan: Plan,
 }
 
@@ -113,7 +116,19 @@ impl Engine {
     /// Prepares a profile. `intern` gives each metric that the profile names its index.
     pub fn new(profile: Arc<Profile>, intern: &mut dyn FnMut(&MetricName) -> MetricIndex) -> Engine {
         let plan = Plan::new(&profile, intern);
-        Engine { profile, plan }
+        let version = ModelVersion::of_file(&profile.id, profile.version);
+        Engine { profile, version, plan }
+    }
+
+    /// The same under another name than its profile's file would have.
+    #[must_use]
+    pub fn named(self, version: ModelVersion) -> Engine {
+        Engine { version, ..self }
+    }
+
+    /// What everything that it says is told under.
+    pub fn version(&self) -> &ModelVersion {
+        &self.version
     }
 
     /// The profile it was made of.

@@ -111,6 +111,7 @@ impl Book {
         alarm.measured_at = change.measured_at;
         alarm.health = change.health;
         alarm.prognosis = change.prognosis;
+        alarm.model = change.model;
         match change.state {
             ConditionState::Clear => {}
             ConditionState::Active { severity } => {
@@ -171,6 +172,7 @@ impl Book {
             ticket: None,
             profile: device.profile.id.clone(),
             profile_version: device.profile.version,
+            model: change.model.clone(),
             facts,
             asset: device.asset.clone(),
             active_since: None,

@@ -9,7 +9,7 @@ use crate::scope::Scope;
 use crate::ticket::Actor;
 use crate::window::{Purpose, Schedule};
 use domain::checked::{from_tree, tree_of};
-use domain::{AlarmId, ConditionState, Severity};
+use domain::{AlarmId, ConditionState, ModelVersion, Severity};
 
 struct Site {
     book: Book,
@@ -18,9 +18,11 @@ struct Site {
 
 /// Machines are known by name; all are pumps whose seal leak endangers people.
 fn device(name: &str) -> DeviceFacts {
+    let profile = pump();
     DeviceFacts {
         key: DeviceKey::new("harbour", name).unwrap(),
-        profile: pump(),
+        model: ModelVersion::of_file(&profile.id, profile.version),
+        profile,
         asset: Asset::default(),
     }
 }

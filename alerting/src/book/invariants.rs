@@ -10,7 +10,7 @@ use crate::scope::Scope;
 use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
 use crate::ticket::{Actor, HoldCause, TicketChange, TicketClass, TicketCommand, WorkStep};
 use crate::window::{Purpose, Schedule, WindowId, WindowRecord};
-use domain::{AlarmId, ConditionState, Millis, Severity};
+use domain::{AlarmId, ConditionState, Millis, ModelVersion, Severity};
 use proptest::prelude::*;
 
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -362,6 +362,7 @@ proptest! {
         let device = |name| DeviceFacts {
             key: DeviceKey::new("harbour", name).unwrap(),
             profile: pump(),
+            model: ModelVersion::default(),
             asset: Asset::default(),
         };
         let devices = [device("pump-1"), device("pump-2")];

@@ -24,6 +24,7 @@ pub(super) fn message(alarm: &AlarmRecord) -> AlarmMessage {
         measured_at: alarm.measured_at,
         raised_at: alarm.raised_at,
         reason: alarm.reason.en.clone(),
+        model: alarm.model.clone(),
     }
 }
 
@@ -154,6 +155,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
             due_at: ticket.due_at,
             title: ticket.title.en.clone(),
             reason: ticket.reason.en.clone(),
+            model: ticket.model.clone(),
             by: actor,
             at,
             revision: ticket.revision,

@@ -11,7 +11,7 @@ use crate::ticket::{
 use domain::profile::shipped;
 use domain::{
     AlarmId, ConditionChange, ConditionState, DeviceIndex, Evidence, EvidenceReason, Health, MetricName, Millis,
-    ModeIndex, Profile, Prognosis, RuleId, Severity,
+    ModeIndex, ModelVersion, Profile, Prognosis, RuleId, Severity,
 };
 
 pub(super) const MINUTE: i64 = 60_000;
@@ -46,6 +46,7 @@ impl World {
             now: 1_000_000 * MINUTE,
             device: DeviceFacts {
                 key: DeviceKey::new("harbour", "pump-1").unwrap(),
+                model: ModelVersion::of_file(&profile.id, profile.version),
                 profile,
                 asset: Asset::default(),
             },
@@ -140,6 +141,7 @@ pub(super) fn condition(device: &DeviceFacts, mode: &str, state: ConditionState,
             },
             health: Health::new(40.0),
             prognosis: Prognosis::NotYetKnown,
+            model: device.model.clone(),
         },
         device: device.clone(),
     }

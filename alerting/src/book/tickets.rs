@@ -6,14 +6,17 @@ use crate::alarm::{AlarmReason, IsaState};
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
 use crate::habit::Habit;
 use crate::reason;
-use crate::record::{AlarmRecord, Asset, DeviceFacts};
+use crate::record::{AlarmRecord, Asset, DeviceFacts, ModeFacts};
 use crate::ticket::{
     Actor, Grade, Priority, ReopenReason, TicketChange, TicketClass, TicketCommand, TicketEnd, TicketKind,
     TicketRecord, TicketRefusal, TicketState, WorkStep,
 };
 use domain::profile::{MaintenanceDue, MaintenancePlan};
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, FailureModeId, Impact, Millis, Probability, Severity, TicketId, Timestamp};
+use domain::{
+    AlarmId, DeviceKey, FailureModeId, Impact, Millis, ModelVersion, Probability, Prognosis, Severity, TicketId,
+    Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a new ticket is about.
@@ -34,6 +37,7 @@ struct NewTicket {
     skills: Vec<String>,
     asset: Asset,
     profile: String,
+    model: ModelVersion,
 }
 
 impl Book {
@@ -109,6 +113,20 @@ impl Book {
         }
     }
 
+    /// Whether a condition would open a ticket were there none yet; nothing is changed. What [`Self::holds_back`] says, without
+    /// what a person did.
+    pub fn would_open_ticket(
+        &self,
+        facts: &ModeFacts,
+        severity: Severity,
+        prognosis: &Prognosis,
+        at: Timestamp,
+    ) -> bool {
+        let is_risky =
+            || self.policy.risk.assess(severity, prognosis, facts.impact, at).level >= self.policy.opens_from_risk;
+        facts.ticket_from.is_some_and(|from| severity >= from || is_risky())
+    }
+
     /// Danger to people is an emergency; a high risk or a critical condition needs somebody on site; the rest is reminded of.
     fn grade(&self, alarm: &AlarmRecord) -> Grade {
         let (severity, risk, is_safety) = (alarm.life.severity, alarm.risk.level, alarm.facts.is_safety);
@@ -180,6 +198,7 @@ impl Book {
             skills: Vec::new(),
             asset: device.asset.clone(),
             profile: device.profile.id.clone(),
+            model: device.model.clone(),
             device: key.0,
         };
         self.open_ticket(new, now, out);
@@ -318,6 +337,7 @@ impl Book {
             parts: new.parts,
             skills: new.skills,
             asset: new.asset,
+            model: new.model,
             opened_at: now,
             changed_at: now,
             revision: 0,
@@ -439,6 +459,7 @@ fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
         skills: facts.skills.clone(),
         asset: alarm.asset.clone(),
         profile: alarm.profile.clone(),
+        model: alarm.model.clone(),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::ledger::Breach;
 use crate::policy::Policy;
 use crate::record::Asset;
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, FailureModeId, Impact, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, FailureModeId, Impact, ModelVersion, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +87,9 @@ pub struct TicketRecord {
     pub skills: Vec<String>,
     /// What the registry says about the machine.
     pub asset: Asset,
+    /// The model that gave cause for it.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// Our time of opening.
     pub opened_at: Timestamp,
     /// Our time of the latest change.

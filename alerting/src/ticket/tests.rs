@@ -48,6 +48,7 @@ pub(super) fn ticket(policy: &Policy) -> TicketRecord {
         parts: vec![],
         skills: vec![],
         asset: Asset::default(),
+        model: ModelVersion::default(),
         opened_at: Timestamp(0),
         changed_at: Timestamp(0),
         revision: 0,

@@ -237,6 +237,7 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
                         @if let Some(act) = &alarm.acknowledged {
                             div { dt { (frame.t(W::AcknowledgedBy)) } dd { (act.by) " · " (when(frame, act.at)) } }
                         }
+                        @if !alarm.model.is_empty() { div { dt { (frame.t(W::JudgedBy)) } dd { (alarm.model) } } }
                         @if let Some(ticket) = &alarm.ticket {
                             div { dt { (frame.t(W::Ticket)) } dd { a href=(format!("/tickets/{ticket}")) { (ticket) } } }
                         }

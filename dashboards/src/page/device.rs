@@ -138,6 +138,7 @@ fn head(frame: &Frame, device: &Device) -> Markup {
                     @if let Some(at) = s.last_seen { span.mute { (when(frame, at)) } } }
                 dl.facts {
                     div { dt { (frame.t(W::Profile)) } dd { (frame.say(&device.profile_title)) span.mute { " v" (device.profile_version) } } }
+                    div { dt { (frame.t(W::JudgedBy)) } dd { (device.model) } }
                     @for (word, value) in facts {
                         @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                     }

@@ -32,6 +32,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         div { dt { (frame.t(W::Opened)) } dd { (when(frame, s.opened_at)) } }
                         div { dt { (frame.t(W::Assignee)) } dd { (s.assignee.as_deref().unwrap_or(frame.t(W::NobodyAssigned))) } }
                         @if !ticket.part.is_empty() { div { dt { (frame.t(W::Part)) } dd { (ticket.part) } } }
+                        @if !ticket.model.is_empty() { div { dt { (frame.t(W::JudgedBy)) } dd { (ticket.model) } } }
                         @if let Some(hold) = &s.on_hold { div { dt { (frame.t(W::HoldWhy)) } dd { (frame.t(hold_word(hold.cause))) " · " (hold.reason) " · " (hold.act.by) } } }
                         @if let Some(contract) = &ticket.contract { div { dt { (frame.t(W::Contract)) } dd { (contract) } } }
                     }

@@ -94,6 +94,8 @@ pub struct Device {
     pub profile_title: Text,
     /// Version of the profile in force.
     pub profile_version: u32,
+    /// The version of the model that judges it, such as `pump@3`.
+    pub model: String,
     /// The maker's serial number; empty if not known.
     pub serial_number: String,
     /// Where it stands; empty if not known.

@@ -3,12 +3,14 @@
 
 mod alarm;
 mod device;
+mod model;
 mod system;
 mod ticket;
 mod window;
 
 pub use alarm::*;
 pub use device::*;
+pub use model::*;
 pub use system::*;
 pub use ticket::*;
 pub use window::*;

@@ -291,6 +291,8 @@ pub struct Ticket {
     pub evidence: Vec<EvidenceView>,
     /// Its alarms, oldest first.
     pub alarms: Vec<String>,
+    /// The version of the model that gave cause for it, such as `pump@3`; empty if nobody wrote it down.
+    pub model: String,
     /// Time left when last told.
     pub time_left: Option<TimeLeft>,
     /// The contract whose clocks and working hours count; none: the site's terms.

@@ -247,6 +247,7 @@ impl LiveBackend {
             acknowledged,
             evidence: self.evidence_views(&record.device, &record.evidence),
             ticket: record.ticket.map(|t| t.to_string()),
+            model: record.model.to_string(),
             id: record.id,
         })
     }

@@ -287,6 +287,7 @@ impl LiveBackend {
             summary: self.summary_of(&stored, summary.as_ref(), Some(&attention)),
             profile_title: profile.title.clone(),
             profile_version: profile.version,
+            model: engine.version().to_string(),
             serial_number: text(|e| &e.serial_number),
             location: text(|e| &e.location),
             customer: text(|e| &e.customer),

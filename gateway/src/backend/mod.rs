@@ -4,6 +4,7 @@
 mod alarms;
 mod fleet;
 mod metrics;
+mod models;
 mod quarantine;
 mod readers;
 mod standing;
@@ -18,15 +19,15 @@ use crate::ingest::directory::Directory;
 use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, Order, Slice,
-    TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, ModelCommand, Order,
+    Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, ModelInForce, Page, QuarantinedPacket, Replayed,
-    SystemHealth, Ticket, TicketSummary, Window,
+    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, Model, ModelDetail, Page, QuarantinedPacket,
+    Replayed, SystemHealth, Ticket, TicketSummary, Window,
 };
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, SiteName, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
 use readers::Readers;
 use standing::Standing;
 use std::collections::BTreeMap;
@@ -75,7 +76,8 @@ impl LiveBackend {
         let (readers, standing, waiting) = opened?;
         let titles = running
             .catalogue
-            .profiles()
+            .files()
+            .map(|release| release.profile())
             .map(|p| (p.id.clone(), p.title.clone()))
             .collect();
         let backend = LiveBackend {
@@ -243,8 +245,20 @@ impl Backend for LiveBackend {
         self.read_health().await
     }
 
-    async fn models(&self) -> Answer<Vec<ModelInForce>> {
-        Ok(self.list_models())
+    async fn models(&self) -> Answer<Vec<Model>> {
+        self.list_models().await
+    }
+
+    async fn model(&self, version: ModelVersion) -> Answer<ModelDetail> {
+        self.read_model(version).await
+    }
+
+    async fn add_model(&self, actor: Actor, content: Vec<u8>) -> Answer<ModelDetail> {
+        self.keep_model(actor, content).await
+    }
+
+    async fn command_model(&self, actor: Actor, version: ModelVersion, command: ModelCommand) -> Answer<ModelDetail> {
+        self.change_model(actor, version, command).await
     }
 
     async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {

@@ -518,6 +518,7 @@ impl LiveBackend {
                 .map(|a| self.evidence_views(&a.device, &a.evidence))
                 .unwrap_or_default(),
             alarms,
+            model: record.model.to_string(),
             time_left: match prognosis {
                 Prognosis::NotYetKnown => None,
                 Prognosis::Known(life) => Some(life.into()),

@@ -3,9 +3,12 @@
 //!
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
+mod models;
+
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
 use super::records::{alarm_row, ticket_row, window_row};
+use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::shard::{ToShard, shard_of};
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
@@ -14,14 +17,14 @@ use crate::outbound::Routing;
 use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
-use crate::store::rows::AuditRow;
+use crate::store::rows::{AuditRow, ComparedRow};
 use crate::store::{Checkpoint, Repair, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
 use alerting::window::WindowId;
-use domain::{DeviceIndex, FailureModeId, Names, Timestamp};
+use domain::{DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -95,6 +98,17 @@ pub enum ToCommit {
         /// Answered after it is on disk.
         reply: oneshot::Sender<()>,
     },
+    /// What a person wants of a model version.
+    Model {
+        /// Which.
+        version: ModelVersion,
+        /// What.
+        order: ModelOrder,
+        /// Who.
+        actor: Actor,
+        /// Answered after it is on disk and in force: whatever a shard takes from then on is judged by it.
+        reply: oneshot::Sender<Result<(), ReleaseRefusal>>,
+    },
     /// Time passes.
     Tick,
     /// A shard has handed over all it had.
@@ -119,6 +133,8 @@ pub type Done = Result<Option<WindowId>, NotDone>;
 
 /// An answer to a person, and whom to give it after the commit.
 type Reply = (oneshot::Sender<Done>, Done);
+/// The same about a model.
+type ModelReply = (oneshot::Sender<Result<(), ReleaseRefusal>>, Result<(), ReleaseRefusal>);
 
 /// Why a command was not followed; nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,8 +165,10 @@ pub struct CommitSetup {
     pub book: Book,
     /// Names.
     pub directory: Arc<Directory>,
-    /// Profiles.
+    /// Models in force and in shadow.
     pub catalogue: Arc<Catalogue>,
+    /// Model versions that were added.
+    pub releases: Releases,
     /// What became of each message.
     pub ledger: Arc<Ledger>,
     /// Our time.
@@ -202,7 +220,10 @@ struct Group {
     delivered: Vec<Delivered>,
     released: Vec<u64>,
     audits: Vec<AuditRow>,
+    releases: Vec<ReleaseEffect>,
+    compared: Vec<ComparedRow>,
     replies: Vec<Reply>,
+    model_replies: Vec<ModelReply>,
     done: Vec<oneshot::Sender<()>>,
     bytes: usize,
     taken: usize,
@@ -216,6 +237,7 @@ impl Group {
             && self.delivered.is_empty()
             && self.released.is_empty()
             && self.audits.is_empty()
+            && self.releases.is_empty()
     }
 
     fn is_full(&self) -> bool {
@@ -282,6 +304,7 @@ impl Committer {
             ToCommit::Processed(piece) => {
                 group.bytes += piece.block.len() + piece.waveforms.iter().map(|w| w.payload.len()).sum::<usize>();
                 self.decide(&piece, group);
+                self.compare(&piece.shadow, group);
                 group.pieces.push(*piece);
             }
             ToCommit::Checkpoints(slice) => group.checkpoints = Some(slice),
@@ -336,6 +359,15 @@ impl Committer {
                 }
                 group.done.push(reply);
             }
+            ToCommit::Model {
+                version,
+                order,
+                actor,
+                reply,
+            } => {
+                let answer = self.release(version, order, &actor, group);
+                group.model_replies.push((reply, answer));
+            }
             ToCommit::Tick | ToCommit::ShardStopped => {}
         }
     }
@@ -357,7 +389,7 @@ impl Committer {
         }
         let now = self.setup.clock.now();
         for change in &piece.changes {
-            let device = self.facts(change.device);
+            let device = self.facts(change.device, &change.model);
             self.step(
                 Input::Condition {
                     change: change.clone(),
@@ -375,7 +407,7 @@ impl Committer {
     }
 
     fn maintenance(&self, reminder: &Reminder) -> Option<Input> {
-        let device = self.facts(reminder.device);
+        let device = self.facts(reminder.device, &reminder.model);
         let plan: FailureModeId = device.profile.maintenance.get(reminder.plan)?.id.clone();
         Some(Input::MaintenanceDue {
             device,
@@ -393,7 +425,7 @@ impl Committer {
         }
     }
 
-    fn facts(&self, index: DeviceIndex) -> DeviceFacts {
+    fn facts(&self, index: DeviceIndex, judged_by: &ModelVersion) -> DeviceFacts {
         let key = self.setup.directory.device(index);
         let entry = self.setup.directory.registry().entry(&key);
         let asset = entry.map_or_else(Asset::default, |e| Asset {
@@ -401,12 +433,16 @@ impl Committer {
             location: e.location.clone(),
             customer: e.customer.clone(),
         });
-        let profile = self
-            .setup
-            .catalogue
-            .engine_of(index, &self.setup.directory)
-            .shared_profile();
-        DeviceFacts { key, profile, asset }
+        // what judged may be no longer in force
+        let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
+        let engine = catalogue.engine_named(judged_by, index, directory);
+        let engine = engine.unwrap_or_else(|| catalogue.engine_of(index, directory));
+        DeviceFacts {
+            key,
+            profile: engine.shared_profile(),
+            model: engine.version().clone(),
+            asset,
+        }
     }
 
     /// Deadlines of alarms and tickets, and the next round of checkpoints.
@@ -524,6 +560,7 @@ impl Committer {
         for audit in &group.audits {
             commit.audit(audit)?;
         }
+        models::write(&commit, &group.releases, &group.compared)?;
         for delivered in &group.delivered {
             match &delivered.error {
                 None => commit.outbox_done(delivered.id)?,
@@ -609,6 +646,7 @@ impl Committer {
         for receipt in group.pieces.iter().flat_map(|p| &p.receipts) {
             BatchReceipt::part_is_durable(receipt);
         }
+        self.swap(&group.releases);
         if written.has_orders {
             self.setup.outbox_wake.notify_one();
         }
@@ -672,6 +710,9 @@ struct Written {
 /// Whoever asked may have gone; that is no error.
 fn answer(group: Group) {
     for (reply, answer) in group.replies {
+        reply.send(answer).ok();
+    }
+    for (reply, answer) in group.model_replies {
         reply.send(answer).ok();
     }
     for done in group.done {

@@ -53,7 +53,7 @@ impl CommittedEntry for JournalEntry<'_> {
                     measured_at,
                     samples,
                 }),
-                Record::Event { .. } | Record::Status { .. } | Record::Repaired { .. } => {}
+                Record::Event { .. } | Record::Status { .. } | Record::Repaired { .. } | Record::Model { .. } => {}
             }
         }
     }

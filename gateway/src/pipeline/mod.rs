@@ -1,13 +1,16 @@
 //! From batches of readings to commits: shards own the devices, one thread owns alarms, tickets and the store.
 
 pub mod batch;
+pub mod candidate;
 pub mod catalogue;
 pub mod commit;
+pub mod compare;
 pub mod device;
 pub mod feed;
 pub mod positions;
 pub mod records;
 pub mod recovery;
+pub mod releases;
 pub mod repeats;
 pub mod shard;
 

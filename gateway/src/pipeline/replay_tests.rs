@@ -1,13 +1,14 @@
 //! Journal replay against an unbroken run: whatever was checkpointed when, a restart knows exactly what the devices knew.
 
-use super::catalogue::Catalogue;
+use super::candidate::Candidate;
+use super::catalogue::{Catalogue, Release};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
 use super::shard::{Shard, ShardSetup};
 use crate::ingest::directory::{DevicesConfig, Directory};
 use crate::store::codec::{EntryReader, seal};
 use domain::registry::Registry;
 use domain::wire::{Connectivity, DeviceEvent, EventState};
-use domain::{Boot, DeviceIndex, DeviceKey, Millis, Quality, Sample, Sequence, Timestamp};
+use domain::{Boot, DeviceIndex, DeviceKey, Millis, ModelVersion, Quality, Sample, Sequence, Timestamp};
 use proptest::prelude::*;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
@@ -42,6 +43,11 @@ enum Step {
     Checkpoint {
         device: u32,
     },
+    /// Another model judges, and another or none runs beside it.
+    Models {
+        in_force: usize,
+        shadow: Option<usize>,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -55,12 +61,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => device().prop_map(|device| Step::Repaired { device }),
         3 => Just(Step::Commit),
         2 => device().prop_map(|device| Step::Checkpoint { device }),
+        2 => (0usize..3, proptest::option::of(0usize..3)).prop_map(|(in_force, shadow)| Step::Models { in_force, shadow }),
     ]
 }
 
 struct World {
     directory: Arc<Directory>,
     catalogue: Arc<Catalogue>,
+    /// The profile file, one with another limit, and one with other rules, whose memory is of another shape.
+    versions: [ModelVersion; 3],
 }
 
 impl World {
@@ -72,7 +81,31 @@ impl World {
             directory.device_or_register(&key, Timestamp(START)).expect("taken in");
         }
         let catalogue = Arc::new(Catalogue::new(domain::profile::shipped::all(), &directory));
-        World { directory, catalogue }
+        let text = domain::profile::shipped::TEXTS.iter().find(|(name, _)| *name == "pump");
+        let text = text.expect("shipped").1;
+        let other_limit = text.replace("warning = 2.8\n", "warning = 2.3\n");
+        let other_rules = text.replace("id = \"bearing_hot\"", "id = \"bearing_warm\"");
+        let other_rules = other_rules.replace("\"bearing_hot\"", "\"bearing_warm\"");
+        let added = [other_limit, other_rules].map(|text| {
+            let candidate = Candidate::of_toml(text.as_bytes()).expect("sound");
+            let release = Release::new(candidate.version.clone(), candidate.profile, &directory);
+            catalogue.know(Arc::new(release));
+            candidate.version
+        });
+        let [limit, rules] = added;
+        let file = catalogue.engine_of(DeviceIndex(0), &directory).version().clone();
+        World {
+            directory,
+            catalogue,
+            versions: [file, limit, rules],
+        }
+    }
+
+    fn engine(&self, version: usize) -> Arc<models::Engine> {
+        let named = self
+            .catalogue
+            .engine_named(&self.versions[version], DeviceIndex(0), &self.directory);
+        named.expect("known")
     }
 
     fn fresh(&self, index: u32) -> Device {
@@ -156,10 +189,16 @@ fn live(world: &World, steps: &[Step]) -> Lived {
             Step::Commit => {
                 commit(&mut scratch);
             }
+            Step::Models { in_force, shadow } => {
+                for device in &mut devices {
+                    let shadow = shadow.map(|shadow| world.engine(shadow));
+                    device.follow(world.engine(*in_force), shadow, &mut scratch);
+                }
+            }
             Step::Checkpoint { device } => {
                 // a checkpoint is in the commit that holds everything before it
                 let position = commit(&mut scratch);
-                let state = postcard::to_stdvec(&devices[*device as usize].memory).expect("serialises");
+                let state = devices[*device as usize].memory.to_bytes().expect("serialises");
                 checkpoints[*device as usize] = Some((position, state));
             }
         }
@@ -187,7 +226,7 @@ proptest! {
         });
         for (device, checkpoint) in checkpoints.iter().enumerate() {
             if let Some((position, state)) = checkpoint {
-                shard.restore(DeviceIndex(device as u32), postcard::from_bytes(state).expect("reads"), *position);
+                shard.restore(DeviceIndex(device as u32), DeviceMemory::from_bytes(state).expect("reads"), *position);
             }
         }
         for (i, entry) in entries.iter().enumerate() {
@@ -202,4 +241,16 @@ proptest! {
             prop_assert_eq!(found, memory, "device {}", device);
         }
     }
+}
+
+#[test]
+fn a_checkpoint_from_before_models_had_names_is_read() {
+    let world = World::new();
+    let mut memory = world.fresh(0).memory;
+    memory.model = ModelVersion::default();
+    let bytes = memory.to_bytes().expect("serialises");
+    // an empty name and no shadow are a byte each, the last two
+    let before = DeviceMemory::from_bytes(&bytes[..bytes.len() - 2]).expect("reads");
+    assert_eq!(before, memory);
+    assert!(DeviceMemory::from_bytes(&bytes[..bytes.len() - 9]).is_err());
 }

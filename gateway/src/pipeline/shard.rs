@@ -6,11 +6,11 @@ use super::commit::{CheckpointSlice, ToCommit};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
 use crate::ingest::directory::Directory;
 use crate::store::Repair;
-use crate::store::codec::Record;
+use crate::store::codec::{ModelChange, Record};
 use crate::store::rows::WaveformRow;
 use domain::wire::Connectivity;
-use domain::{DeviceIndex, Millis, Quality, Sample, Timestamp};
-use models::DeviceSnapshot;
+use domain::{DeviceIndex, Millis, ModelVersion, Quality, Sample, Timestamp};
+use models::{DeviceSnapshot, Engine};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -114,6 +114,8 @@ pub struct Shard {
     scratch: Scratch,
     watched: Vec<DeviceIndex>,
     cursor: usize,
+    /// The catalogue's when the devices last followed it; 0 before the shard works.
+    generation: u64,
 }
 
 /// The shard of a device.
@@ -130,17 +132,39 @@ impl Shard {
             scratch: Scratch::default(),
             watched: Vec::new(),
             cursor: 0,
+            generation: 0,
         }
     }
 
-    /// Takes over a device as its checkpoint knows it.
+    /// Takes over a device as its checkpoint knows it, judged by what judged it then: what has changed since is in the
+    /// journal, or is made up for when the shard begins to work.
     pub fn restore(&mut self, index: DeviceIndex, memory: DeviceMemory, position: u64) {
-        let engine = self.setup.catalogue.engine_of(index, &self.setup.directory);
-        *self.place(index) = Some(Box::new(Device::restored(index, engine, memory, position)));
+        let engine = self
+            .engine_named(&memory.model, index)
+            .unwrap_or_else(|| self.setup.catalogue.engine_of(index, &self.setup.directory));
+        let beside = memory.shadow.as_ref();
+        let shadow = beside.and_then(|shadow| self.engine_named(&shadow.model, index));
+        *self.place(index) = Some(Box::new(Device::restored(index, engine, shadow, memory, position)));
+    }
+
+    fn engine_named(&self, version: &ModelVersion, index: DeviceIndex) -> Option<Arc<Engine>> {
+        let setup = &self.setup;
+        setup.catalogue.engine_named(version, index, &setup.directory)
     }
 
     /// Replays one record of the journal, unless the device's checkpoint holds it already.
     pub fn replay(&mut self, position: u64, record: &Record<'_>) {
+        let named = match record {
+            Record::Model {
+                device,
+                change: ModelChange::InForce(version) | ModelChange::ShadowBegins(version),
+            } => self.engine_named(&ModelVersion::from_text(version), *device),
+            Record::Model { .. }
+            | Record::Telemetry { .. }
+            | Record::Event { .. }
+            | Record::Status { .. }
+            | Record::Repaired { .. } => None,
+        };
         let (target, around, scratch) = self.parts(record.device());
         if target.position >= position {
             return;
@@ -185,6 +209,13 @@ impl Shard {
             }
             Record::Status { received_at, state, .. } => target.status(*state, *received_at, &around, scratch),
             Record::Repaired { at, failure_mode, .. } => target.repaired(failure_mode, *at, &around, scratch),
+            Record::Model { change, .. } => match (change, named) {
+                (ModelChange::InForce(_), Some(engine)) => target.adopt(engine, scratch),
+                (ModelChange::ShadowBegins(_), Some(engine)) => target.begin_shadow(engine),
+                (ModelChange::ShadowEnds, _) => target.end_shadow(),
+                // nobody knows it any more: what is in force now stands in
+                (ModelChange::InForce(_) | ModelChange::ShadowBegins(_), None) => {}
+            },
         }
         // all of it was committed before the restart
         scratch.writer.take();
@@ -196,6 +227,40 @@ impl Shard {
         let (target, _, _) = self.parts(device);
         if let Some(mode) = target.engine.profile().mode_index(failure_mode) {
             target.memory.tracker.adopt_raised(mode, severity);
+        }
+    }
+
+    /// The same by the model that runs in shadow, if it is this one.
+    pub fn adopt_standing_in_shadow(
+        &mut self,
+        device: DeviceIndex,
+        version: &ModelVersion,
+        failure_mode: &str,
+        severity: domain::Severity,
+    ) {
+        let mode = self
+            .engine_named(version, device)
+            .and_then(|engine| engine.profile().mode_index(failure_mode));
+        let (target, _, _) = self.parts(device);
+        let shadow = target.memory.shadow.as_mut().filter(|shadow| shadow.model == *version);
+        if let Some((shadow, mode)) = shadow.zip(mode) {
+            shadow.tracker.adopt_raised(mode, severity);
+        }
+    }
+
+    /// Devices are judged by what is in force now. A message asks for it if anything has changed, so that a model is in
+    /// force from the first reading after its commit; a restart asks for all.
+    fn follow_models(&mut self) {
+        let generation = self.setup.catalogue.generation();
+        if generation == self.generation {
+            return;
+        }
+        self.generation = generation;
+        let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
+        for device in self.devices.iter_mut().flatten() {
+            let engine = catalogue.engine_of(device.index, directory);
+            let shadow = catalogue.shadow_of(device.index, directory);
+            device.follow(engine, shadow, &mut self.scratch);
         }
     }
 
@@ -219,6 +284,7 @@ impl Shard {
     }
 
     fn take(&mut self, message: ToShard) -> std::ops::ControlFlow<()> {
+        self.follow_models();
         match message {
             ToShard::Batch(batch) => self.batch(*batch),
             ToShard::Tick(now) => self.tick(now),
@@ -358,7 +424,7 @@ impl Shard {
         let (mut states, mut bytes) = (Vec::new(), 0);
         while self.cursor < self.devices.len() && bytes < CHECKPOINT_BYTES {
             if let Some(device) = self.devices[self.cursor].as_mut().filter(|d| d.is_dirty) {
-                match postcard::to_stdvec(&device.memory) {
+                match device.memory.to_bytes() {
                     Ok(state) => {
                         bytes += state.len();
                         states.push((device.index, state));
@@ -439,10 +505,19 @@ impl Shard {
         if place >= self.devices.len() {
             self.devices.resize_with(place + 1, || None);
         }
-        let setup = &self.setup;
+        let (setup, scratch) = (&self.setup, &mut self.scratch);
+        let is_working = self.generation != 0;
         let device = self.devices[place].get_or_insert_with(|| {
             let engine = setup.catalogue.engine_of(index, &setup.directory);
-            Box::new(Device::new(index, engine))
+            // so that a replay knows by what its first reading was judged
+            scratch
+                .writer
+                .model(index, ModelChange::InForce(engine.version().as_str()));
+            let mut device = Box::new(Device::new(index, engine.clone()));
+            if is_working {
+                device.follow(engine, setup.catalogue.shadow_of(index, &setup.directory), scratch);
+            }
+            device
         });
         (
             device,
@@ -450,7 +525,7 @@ impl Shard {
                 names: &*setup.directory,
                 reorder_window: setup.reorder_window,
             },
-            &mut self.scratch,
+            scratch,
         )
     }
 }

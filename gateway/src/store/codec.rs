@@ -15,6 +15,10 @@ const KIND_TELEMETRY: u8 = 0;
 const KIND_EVENT: u8 = 1;
 const KIND_STATUS: u8 = 2;
 const KIND_REPAIRED: u8 = 3;
+const KIND_MODEL: u8 = 4;
+const MODEL_IN_FORCE: u8 = 0;
+const MODEL_SHADOW_BEGINS: u8 = 1;
+const MODEL_SHADOW_ENDS: u8 = 2;
 const FLAG_SAME_METRICS: u8 = 1 << 3;
 const FLAG_LATE: u8 = 1 << 4;
 const FLAG_UNCERTAIN: u8 = 1 << 5;
@@ -120,6 +124,24 @@ pub enum Record<'a> {
         /// The failure mode that was repaired.
         failure_mode: &'a str,
     },
+    /// Another model judges the device from here on, or watches it beside the one that judges.
+    Model {
+        /// Who.
+        device: DeviceIndex,
+        /// Which, and as what.
+        change: ModelChange<'a>,
+    },
+}
+
+/// What models do with a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelChange<'a> {
+    /// This version judges.
+    InForce(&'a str),
+    /// This version begins to run beside.
+    ShadowBegins(&'a str),
+    /// None runs beside any more.
+    ShadowEnds,
 }
 
 impl Record<'_> {
@@ -129,7 +151,8 @@ impl Record<'_> {
             Record::Telemetry { device, .. }
             | Record::Event { device, .. }
             | Record::Status { device, .. }
-            | Record::Repaired { device, .. } => *device,
+            | Record::Repaired { device, .. }
+            | Record::Model { device, .. } => *device,
         }
     }
 }
@@ -230,6 +253,21 @@ impl BlockWriter {
         self.varint(u64::from(device.0));
         self.times(at, at);
         self.text(failure_mode);
+    }
+
+    /// Adds a change of model.
+    pub fn model(&mut self, device: DeviceIndex, change: ModelChange<'_>) {
+        let (role, version) = match change {
+            ModelChange::InForce(version) => (MODEL_IN_FORCE, version),
+            ModelChange::ShadowBegins(version) => (MODEL_SHADOW_BEGINS, version),
+            ModelChange::ShadowEnds => (MODEL_SHADOW_ENDS, ""),
+        };
+        self.bytes.push(KIND_MODEL);
+        self.varint(u64::from(device.0));
+        // it has no time of its own
+        self.times(Timestamp(self.last_measured), Timestamp(self.last_received));
+        self.bytes.push(role);
+        self.text(version);
     }
 
     fn times(&mut self, measured_at: Timestamp, received_at: Timestamp) {
@@ -363,6 +401,17 @@ impl<'a> EntryReader<'a> {
                 at: received_at,
                 failure_mode: self.text()?,
             })),
+            KIND_MODEL => {
+                let [role] = self.take::<1>()?;
+                let version = self.text()?;
+                let change = match role {
+                    MODEL_IN_FORCE => ModelChange::InForce(version),
+                    MODEL_SHADOW_BEGINS => ModelChange::ShadowBegins(version),
+                    MODEL_SHADOW_ENDS => ModelChange::ShadowEnds,
+                    _ => return Err(CodecError::Malformed(self.at)),
+                };
+                Ok(Some(Record::Model { device, change }))
+            }
             _ => Err(CodecError::Malformed(self.at)),
         }
     }
@@ -550,6 +599,7 @@ mod tests {
     fn events_and_statuses_stand_between_readings() {
         let mut writer = BlockWriter::default();
         writer.event(DeviceIndex(3), Timestamp(1_000), EventState::Raised, "E47", "door");
+        writer.model(DeviceIndex(3), ModelChange::InForce("pump@2-1f0c9a77"));
         writer.status(DeviceIndex(3), Timestamp(2_000), Connectivity::Offline);
         let entry = seal([writer.take().as_slice()]);
         let mut reader = EntryReader::new(&entry).expect("sound");
@@ -561,6 +611,11 @@ mod tests {
             text: "door",
         };
         assert_eq!(reader.next().expect("sound"), Some(event));
+        let model = Record::Model {
+            device: DeviceIndex(3),
+            change: ModelChange::InForce("pump@2-1f0c9a77"),
+        };
+        assert_eq!(reader.next().expect("sound"), Some(model));
         let status = Record::Status {
             device: DeviceIndex(3),
             received_at: Timestamp(2_000),

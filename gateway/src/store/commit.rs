@@ -17,12 +17,22 @@ impl<'a> Commit<'a> {
         Commit { transaction, position }
     }
 
+    /// The number of the row written last.
+    pub(super) fn last_row(&self) -> i64 {
+        self.transaction.last_insert_rowid()
+    }
+
     /// The journal position of this commit.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    fn execute(&self, sql: &str, values: impl rusqlite::Params, what: &'static str) -> Result<usize, StoreError> {
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        what: &'static str,
+    ) -> Result<usize, StoreError> {
         self.transaction
             .prepare_cached(sql)
             .and_then(|mut s| s.execute(values))

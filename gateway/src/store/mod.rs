@@ -6,6 +6,7 @@
 pub mod codec;
 mod commit;
 mod lists;
+mod models;
 mod reader;
 pub mod rows;
 mod schema;

@@ -400,13 +400,17 @@ impl Reader {
     }
 }
 
-fn name<T>(row: &Row<'_>, column: usize, make: fn(&str) -> Result<T, domain::IdError>) -> rusqlite::Result<T> {
+pub(super) fn name<T>(
+    row: &Row<'_>,
+    column: usize,
+    make: fn(&str) -> Result<T, domain::IdError>,
+) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     let wrap = |e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e));
     make(&text).map_err(wrap)
 }
 
-fn device_key(row: &Row<'_>, site: usize, device: usize) -> rusqlite::Result<DeviceKey> {
+pub(super) fn device_key(row: &Row<'_>, site: usize, device: usize) -> rusqlite::Result<DeviceKey> {
     Ok(DeviceKey {
         site: name(row, site, domain::SiteName::new)?,
         device: name(row, device, domain::DeviceName::new)?,

@@ -2,11 +2,11 @@
 
 use super::StreamEvent;
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, ModelInForce, Outcome,
-    Page, QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Window,
+    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, Model, ModelDetail,
+    Outcome, Page, QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Window,
     WindowCovers, WindowPurpose, WindowSchedule,
 };
-use domain::{AlarmId, DeviceKey, DeviceName, MetricName, Severity, SiteName, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use tokio::sync::broadcast;
@@ -40,12 +40,23 @@ pub enum BackendError {
         /// What would be right.
         detail: String,
     },
+    /// What was sent has mistakes.
+    #[error("{}", lines_of(problems))]
+    Wrong {
+        /// Each with its line and path.
+        problems: Vec<domain::checked::Problem>,
+    },
     /// Not now: starting, stopping, or the store does not answer.
     #[error("not available now: {detail}")]
     Unavailable {
         /// Why.
         detail: String,
     },
+}
+
+fn lines_of(problems: &[domain::checked::Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("; ")
 }
 
 /// What a question is answered with.
@@ -61,7 +72,7 @@ pub enum Role {
     Operator,
     /// Move tickets on and close them.
     Technician,
-    /// Replay and discard quarantined packets; read the audit trail.
+    /// Replay and discard quarantined packets; read the audit trail; add models, run them in shadow, roll back.
     Engineer,
     /// Everything.
     Admin,
@@ -258,6 +269,29 @@ pub enum TicketCommand {
     },
 }
 
+/// What a person wants of a model version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelCommand {
+    /// Run it beside the one in force.
+    Shadow,
+    /// Let it judge.
+    Promote {
+        /// Who stands for it; not empty.
+        approved_by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Let judge again what judged before it.
+    Rollback {
+        /// Who stands for it; not empty.
+        approved_by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Set it aside.
+    Discard,
+}
+
 /// As long as it lives, the backend sends the readings of a device to the stream.
 pub type WatchGuard = Box<dyn Send + Sync>;
 
@@ -327,8 +361,19 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// How the gateway does.
     fn health(&self) -> impl Future<Output = Answer<SystemHealth>> + Send;
-    /// The models in force, by profile.
-    fn models(&self) -> impl Future<Output = Answer<Vec<ModelInForce>>> + Send;
+    /// The model versions: first those in force, by profile, then those in shadow, candidates, and what is over.
+    fn models(&self) -> impl Future<Output = Answer<Vec<Model>>> + Send;
+    /// One of them.
+    fn model(&self, version: ModelVersion) -> impl Future<Output = Answer<ModelDetail>> + Send;
+    /// Adds one; the same content twice is the same model.
+    fn add_model(&self, actor: Actor, content: Vec<u8>) -> impl Future<Output = Answer<ModelDetail>> + Send;
+    /// Changes what judges or runs in shadow.
+    fn command_model(
+        &self,
+        actor: Actor,
+        version: ModelVersion,
+        command: ModelCommand,
+    ) -> impl Future<Output = Answer<ModelDetail>> + Send;
     /// The audit trail, newest first.
     fn audit(&self, slice: Slice) -> impl Future<Output = Answer<Page<AuditEntry>>> + Send;
     /// The Prometheus text.

@@ -1,6 +1,6 @@
 //! The OpenAPI document.
 
-use super::api::{alarms, devices, quarantine, system, tickets, windows};
+use super::api::{alarms, devices, models, quarantine, system, tickets, windows};
 use super::auth::Who;
 use super::backend::Role;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -42,7 +42,8 @@ impl IntoResponses for Problems {
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
-        system::models, system::health, system::audit, system::healthz, system::readyz, system::metrics,
+        models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
+        system::health, system::audit, system::healthz, system::readyz, system::metrics,
         stream::stream, serve,
     ),
     components(schemas(ProblemDocument, FieldError)),

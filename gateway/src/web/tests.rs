@@ -549,6 +549,52 @@ fn the_document_and_the_routes_are_the_same() {
     }
 }
 
+#[tokio::test]
+async fn a_model_is_added_runs_in_shadow_and_judges_once_somebody_stands_for_it() {
+    let door = Door::open();
+    let text = domain::profile::shipped::TEXTS
+        .iter()
+        .find(|(name, _)| *name == "pump")
+        .expect("shipped")
+        .1;
+    let own = [("x-forewarn", "1"), ("content-type", "application/toml")];
+    let add = |body: String| door.send(Method::POST, "/api/v1/models", &own, body);
+    let added = add(text.to_owned()).await;
+    assert_eq!(
+        (added.status, &added.json()["state"]),
+        (StatusCode::OK, &json!("candidate"))
+    );
+    let path = format!("/api/v1/models/{}", added.json()["model"].as_str().expect("a name"));
+    let shadow = door.post(&format!("{path}/shadow"), json!({})).await;
+    assert_eq!(shadow.json()["state"], "shadow");
+    check_problem(
+        &door.post(&format!("{path}/promote"), json!({})).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &["/approved_by"],
+    );
+    check_problem(
+        &door.post(&format!("{path}/promote"), json!({"approved_by": " "})).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &["/approved_by"],
+    );
+    let promoted = door
+        .post(&format!("{path}/promote"), json!({"approved_by": "周敏"}))
+        .await;
+    assert_eq!(promoted.json()["approved_by"], "周敏");
+    assert_eq!(door.get(&path).await.json()["state"], "in_force");
+    let wrong = add(text.replacen("expected_interval_ms", "expected_interval_mss", 1)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let detail = wrong.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        detail.contains("line ") && detail.contains("expected_interval_mss"),
+        "{detail}"
+    );
+    let json = [("x-forewarn", "1"), ("content-type", "application/json")];
+    let refused = door.send(Method::POST, "/api/v1/models", &json, "{}").await;
+    check_problem(&refused, StatusCode::UNSUPPORTED_MEDIA_TYPE, &[]);
+    check_problem(&door.get("/api/v1/models/pump@77").await, StatusCode::NOT_FOUND, &[]);
+}
+
 // ---- Doing things once, and only if unchanged ----
 
 #[tokio::test]
@@ -692,6 +738,19 @@ async fn each_role_may_what_it_may_and_no_more() {
             [403, 403, 403, 200],
         ),
         ("GET", "/api/v1/audit".to_owned(), json!(null), [403, 403, 403, 200]),
+        ("GET", "/api/v1/models".to_owned(), json!(null), [200, 200, 200, 200]),
+        (
+            "POST",
+            "/api/v1/models/pump@1/shadow".to_owned(),
+            json!({}),
+            [403, 403, 403, 409],
+        ),
+        (
+            "POST",
+            "/api/v1/models/pump@1/promote".to_owned(),
+            json!({"approved_by": "Erik"}),
+            [403, 403, 403, 403],
+        ),
     ];
     for (method, path, body, statuses) in asked {
         for (name, status) in ["vera", "otto", "tina", "erik"].into_iter().zip(statuses) {

@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod devices;
+pub mod models;
 pub mod quarantine;
 pub mod system;
 pub mod tickets;
@@ -90,7 +91,13 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/quarantine/{packet}", quarantine::one::<B>)
         .post("/api/v1/quarantine/{packet}/replay", quarantine::replay::<B>)
         .post("/api/v1/quarantine/{packet}/discard", quarantine::discard::<B>)
-        .get("/api/v1/models", system::models::<B>)
+        .get("/api/v1/models", models::list::<B>)
+        .post("/api/v1/models", models::add::<B>)
+        .get("/api/v1/models/{version}", models::one::<B>)
+        .post("/api/v1/models/{version}/shadow", models::shadow::<B>)
+        .post("/api/v1/models/{version}/promote", models::promote::<B>)
+        .post("/api/v1/models/{version}/rollback", models::rollback::<B>)
+        .post("/api/v1/models/{version}/discard", models::discard::<B>)
         .get("/api/v1/health", system::health::<B>)
         .get("/api/v1/audit", system::audit::<B>)
         .get("/api/v1/stream", stream::stream::<B>)

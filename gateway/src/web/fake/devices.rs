@@ -268,6 +268,7 @@ pub(super) fn state(now: Timestamp) -> State {
         },
     ];
     State {
+        models: super::models::shipped_models(&devices),
         devices,
         alarms,
         tickets,
@@ -374,6 +375,7 @@ pub(super) fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Devic
         },
         profile_title: profile.title.clone(),
         profile_version: profile.version,
+        model: format!("{}@{}", profile.id, profile.version),
         serial_number: if profile.id == "generic" {
             String::new()
         } else {

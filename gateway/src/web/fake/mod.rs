@@ -1,12 +1,13 @@
 //! A backend with believable content, for tests and for looking at the pages. Keeps everything in memory; commands work.
 
 mod devices;
+mod models;
 mod work;
 
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading, Order,
-    Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading,
+    ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::*;
 use devices::*;
@@ -40,6 +41,8 @@ pub struct State {
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
     pub audit: Vec<AuditEntry>,
+    /// Model versions.
+    pub models: Vec<Model>,
     /// Commands carried out.
     pub commands: u64,
     /// Whether it takes readings.
@@ -687,12 +690,33 @@ impl Backend for Fake {
         }))
     }
 
-    async fn models(&self) -> Answer<Vec<ModelInForce>> {
-        let devices = |id: &str| self.with(|s| s.devices.iter().filter(|d| d.summary.profile == id).count() as u32);
-        Ok(shipped::all()
-            .iter()
-            .map(|p| ModelInForce::of_profile(p, devices(&p.id)))
-            .collect())
+    async fn models(&self) -> Answer<Vec<Model>> {
+        Ok(self.with(|s| s.models.clone()))
+    }
+
+    async fn model(&self, version: ModelVersion) -> Answer<ModelDetail> {
+        let found = self.with(|s| s.models.iter().find(|m| m.model == version.as_str()).cloned());
+        found
+            .map(models::detail)
+            .ok_or_else(|| not_found(format!("model {version}")))
+    }
+
+    async fn add_model(&self, actor: Actor, content: Vec<u8>) -> Answer<ModelDetail> {
+        let model = models::added(&actor, &content, self.now())?;
+        self.note(&actor, "model.added", &model.model, "");
+        self.with(|s| s.models.push(model.clone()));
+        Ok(models::detail(model))
+    }
+
+    async fn command_model(&self, actor: Actor, version: ModelVersion, command: ModelCommand) -> Answer<ModelDetail> {
+        let mut model = self.model(version.clone()).await?.model;
+        models::command(&mut model, &actor, command, self.now())?;
+        self.note(&actor, "model.changed", &version, "");
+        self.with(|s| {
+            s.models.retain(|m| m.model != model.model);
+            s.models.push(model.clone());
+        });
+        Ok(models::detail(model))
     }
 
     async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {

@@ -64,6 +64,7 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
             }),
             evidence,
             ticket: None,
+            model: "pump@1".to_owned(),
         });
     };
     use AlarmState::{Acknowledged, Latched, Normal, ReturnedUnacknowledged, Unacknowledged};
@@ -355,6 +356,7 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             is_safety: class == TicketClass::Emergency,
             evidence: from.evidence.clone(),
             alarms: vec![from.id.to_string()],
+            model: from.model.clone(),
             time_left: None,
             contract: None,
             breaches: Vec::new(),
