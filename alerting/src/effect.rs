@@ -10,7 +10,8 @@ use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, Ti
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::wire::{AlarmMessage, ServiceMessage};
 use domain::{
-    AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId, Timestamp,
+    AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use crate::policy::{AlertingConfig, ParentConfig};
 use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::{IncidentCause, IncidentEvent, IncidentState};
-use domain::{ConditionState, Severity};
+use domain::{ConditionState, ModelVersion, Severity};
 
 struct Site {
     book: Book,
@@ -27,6 +27,7 @@ impl Site {
         let device = |i: usize| DeviceFacts {
             key: DeviceKey::new("harbour", &format!("pump-{i}")).unwrap(),
             profile: profile.clone(),
+            model: ModelVersion::of_file(&profile.id, profile.version),
             asset: Asset::default(),
         };
         Site {

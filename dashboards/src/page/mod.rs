@@ -7,6 +7,7 @@ mod alarms;
 mod api;
 mod device;
 mod fleet;
+mod incidents;
 mod messages;
 mod parts;
 mod quarantine;

@@ -3,6 +3,7 @@
 
 mod alarm;
 mod device;
+mod incident;
 mod model;
 mod system;
 mod ticket;
@@ -10,6 +11,7 @@ mod window;
 
 pub use alarm::*;
 pub use device::*;
+pub use incident::*;
 pub use model::*;
 pub use system::*;
 pub use ticket::*;

@@ -64,6 +64,7 @@ fn list_of(query: &AlarmQuery) -> AlarmList {
         is_active: query.is_active,
         is_shelved: query.is_shelved,
         with_normal: query.with_normal,
+        incident: query.incident,
         after: query.slice.cursor.as_deref().map(place_of),
     }
 }
@@ -247,6 +248,7 @@ impl LiveBackend {
             acknowledged,
             evidence: self.evidence_views(&record.device, &record.evidence),
             ticket: record.ticket.map(|t| t.to_string()),
+            incident: record.incident.map(|i| i.to_string()),
             model: record.model.to_string(),
             id: record.id,
         })

@@ -4,6 +4,9 @@
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
 mod models;
+mod storms;
+
+pub use storms::{StormCounts, StormFigures};
 
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
@@ -155,6 +158,8 @@ pub enum Changed {
     Alarm(String),
     /// A ticket, by number.
     Ticket(u64),
+    /// An incident, by number.
+    Incident(u64),
 }
 
 /// What the commit thread is given when it starts.
@@ -189,6 +194,8 @@ pub struct CommitSetup {
     pub outbox_wake: Arc<Notify>,
     /// Told what changed.
     pub changed: broadcast::Sender<Changed>,
+    /// Storms in numbers.
+    pub storms: Arc<StormCounts>,
     /// Repairs that their devices have not followed before the restart.
     pub repairs: Vec<Repair>,
     /// Devices and metric names that are on disk already.
@@ -202,6 +209,7 @@ pub struct Committer {
     last_checkpoint: Instant,
     waiting_for_shards: VecDeque<(usize, ToShard)>,
     last_tick: Timestamp,
+    storms: storms::Watch,
 }
 
 /// A round of checkpoints of one shard.
@@ -260,6 +268,7 @@ impl Committer {
             setup.shards.len()
         ];
         Committer {
+            storms: storms::Watch::new(&setup.book, setup.storms.clone()),
             setup,
             cycles,
             last_checkpoint: Instant::now(),
@@ -538,6 +547,8 @@ impl Committer {
                     }
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
+                // below, the last of each
+                Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
                 Effect::Audit(entry) => commit.audit(&AuditRow {
                     id: 0,
                     at: entry.at,
@@ -557,6 +568,7 @@ impl Committer {
                 }
             }
         }
+        storms::write(&commit, &group.effects)?;
         for audit in &group.audits {
             commit.audit(audit)?;
         }
@@ -667,9 +679,13 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
-                Effect::Audit(_) | Effect::Publish(_) => {}
+                Effect::IncidentChanged { .. }
+                | Effect::NoticesChanged { .. }
+                | Effect::Audit(_)
+                | Effect::Publish(_) => {}
             }
         }
+        self.storms.announce(&group.effects, &self.setup.changed);
         answer(group);
     }
 }
@@ -677,7 +693,12 @@ impl Committer {
 fn changed_window(effect: &Effect) -> Option<WindowId> {
     match effect {
         Effect::WindowChanged { record } => Some(record.id),
-        Effect::AlarmChanged { .. } | Effect::TicketChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => None,
+        Effect::AlarmChanged { .. }
+        | Effect::TicketChanged { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => None,
     }
 }
 

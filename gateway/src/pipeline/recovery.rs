@@ -13,6 +13,7 @@ use alerting::Book;
 use alerting::book::Snapshot;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
+use alerting::storm::{IncidentRecord, SiteNotices};
 use alerting::ticket::TicketRecord;
 use alerting::window::WindowRecord;
 use domain::DeviceIndex;
@@ -149,6 +150,14 @@ pub fn restore_book(
     for row in reader.open_windows()? {
         windows.push(serde_json::from_str(&row.record).map_err(damaged(format!("maintenance window {}", row.id)))?);
     }
+    let mut incidents: Vec<IncidentRecord> = Vec::new();
+    for row in reader.open_incidents()? {
+        incidents.push(serde_json::from_str(&row.record).map_err(damaged(format!("incident {}", row.id)))?);
+    }
+    let mut notices: Vec<SiteNotices> = Vec::new();
+    for row in reader.site_notices()? {
+        notices.push(serde_json::from_str(&row.record).map_err(damaged(format!("notices of site {}", row.site)))?);
+    }
     let of = shards.len();
     for alarm in alarms.iter().filter(|a| a.life.state.is_active()) {
         if let Some(device) = directory.find(&alarm.device) {
@@ -165,6 +174,9 @@ pub fn restore_book(
             last_ticket,
             windows,
             last_window: reader.last_window_number()?,
+            incidents,
+            last_incident: reader.last_incident_number()?,
+            notices,
         },
     ))
 }
