@@ -18,14 +18,15 @@ pub mod reason;
 pub mod record;
 pub mod risk;
 pub mod scope;
+pub mod storm;
 pub mod ticket;
 pub mod window;
 
 pub use book::{Book, LastEpisode, Snapshot};
 pub use condition::{ConditionTracker, Edge};
 pub use effect::{
-    AlarmCommand, AuditEntry, Command, Effect, Input, Message, Outgoing, Refusal, TicketDecision, TicketEvent,
-    WindowCommand,
+    AlarmCommand, AuditEntry, Command, Effect, IncidentNotice, Input, Message, Outgoing, Refusal, TicketDecision,
+    TicketEvent, WindowCommand,
 };
 pub use policy::{AlertingConfig, Policy};
 pub use record::{AlarmRecord, Asset, DeviceFacts};

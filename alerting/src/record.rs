@@ -8,6 +8,7 @@ use crate::episode::SimilarEpisode;
 use crate::habit::Habit;
 use crate::policy::Rationale;
 use crate::risk::RiskAssessment;
+use crate::storm::IncidentId;
 use domain::profile::FailureMode;
 use domain::text::Text;
 use domain::{
@@ -161,6 +162,16 @@ pub struct AlarmRecord {
     /// Bad habits found.
     #[serde(default)]
     pub habit: Habit,
+    /// The incident that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// When the condition began to show, by the clock that machines are compared by: the machine's, and ours for silence.
+    #[serde(default = "long_ago")]
+    pub showed_at: Timestamp,
+}
+
+fn long_ago() -> Timestamp {
+    Timestamp(0)
 }
 
 impl AlarmRecord {

@@ -80,6 +80,14 @@ pub fn ago(language: Language, now: Timestamp, at: Timestamp) -> String {
     }
 }
 
+/// How many of how many.
+pub fn part_of(language: Language, part: u32, all: u32) -> String {
+    match language {
+        Language::En => format!("{part} of {all}"),
+        Language::Zh => format!("{part}（共{all}）"),
+    }
+}
+
 /// `2026-01-31 12:00 UTC`.
 pub fn clock_time(at: Timestamp) -> String {
     let text = at.to_string();

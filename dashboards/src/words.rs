@@ -179,6 +179,13 @@ catalogue! {
     Raised: "Raised", "触发时间";
     AcknowledgedBy: "Acknowledged by", "确认人";
     ShowAlarms: "Show", "显示";
+    Incident: "Incident", "事件";
+    Incidents: "Incidents", "事件";
+    IncidentsHelp: "many alarms of one cause", "同一原因引起的多条报警";
+    StillStanding: "Alarms that stand", "仍在报警";
+    IncidentEasing: "easing", "正在缓解";
+    IncidentOver: "over", "已结束";
+    AllAlarms: "All alarms", "全部报警";
     OnlyActive: "active only", "仅活动";
     OpenAndRecent: "open", "未结束";
     Ticket: "Ticket", "工单";

@@ -14,7 +14,7 @@ use crate::listener::{Hub, Listener, ListenerCounters};
 use crate::outbound::deliver::{Deliverer, MqttPublish};
 use crate::outbound::{Delivery, Routing};
 use crate::pipeline::catalogue::Catalogue;
-use crate::pipeline::commit::{Changed, CommitSetup, Committer, ToCommit};
+use crate::pipeline::commit::{Changed, CommitSetup, Committer, StormCounts, ToCommit};
 use crate::pipeline::drifts::DriftCounts;
 use crate::pipeline::feed::{HistoryFeed, InfluxSource, follow_influx};
 use crate::pipeline::positions::Positions;
@@ -61,6 +61,8 @@ pub struct Running {
     pub history: HistoryReader,
     /// What changes.
     pub changed: broadcast::Sender<Changed>,
+    /// Storms in numbers.
+    pub storms: Arc<StormCounts>,
     /// Readings of watched devices.
     pub live: broadcast::Sender<LiveReading>,
     /// The store's file, for readers.
@@ -190,6 +192,7 @@ impl Gateway {
         let retained = reader.retained()?;
         let (outbox_reader, history_reader) = (store.reader()?, store.reader()?);
         let influx_reader = influx_port.is_some().then(|| store.reader()).transpose()?;
+        let storms = StormCounts::of(&book);
         let committer = Committer::new(CommitSetup {
             store,
             book,
@@ -207,6 +210,7 @@ impl Gateway {
             positions: positions.clone(),
             outbox_wake: outbox_wake.clone(),
             changed: changed.clone(),
+            storms: storms.clone(),
             repairs: reader.repairs()?,
             persisted,
         });
@@ -272,6 +276,7 @@ impl Gateway {
             drifts,
             history: recorded,
             changed,
+            storms,
             live,
             store_path,
             listener: None,

@@ -8,6 +8,7 @@ use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDeci
 use crate::habit::Habit;
 use crate::reason;
 use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
+use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, MAX_TEXT_BYTES, check_length, check_text};
 use domain::{AlarmId, ConditionChange, ConditionState, Timestamp};
 
@@ -78,6 +79,7 @@ impl Book {
         let found = match &transition.reason {
             AlarmReason::Raised { .. } | AlarmReason::RaisedAgain { .. } => {
                 alarm.active_since = Some(now);
+                alarm.showed_at = judged_at;
                 alarm.habit.raised(judged_at, &self.policy.alarms.habits)
             }
             AlarmReason::ReturnedToNormal | AlarmReason::ReturnedUnseen | AlarmReason::StaysLatched => {
@@ -98,6 +100,8 @@ impl Book {
             | AlarmReason::FoundStale { .. }
             | AlarmReason::FoundChattering { .. }
             | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::JoinedIncident { .. }
+            | AlarmReason::LeftIncident { .. }
             | AlarmReason::Reset { .. } => None,
         };
         // A chattering alarm was announced, and found chattering; until it is quiet nobody is told of each raise.
@@ -124,6 +128,7 @@ impl Book {
             actor: Actor::System,
             is_muted,
         };
+        self.join_incident(&mut alarm, &transition.reason, now, out);
         let ends = change.state == ConditionState::Clear;
         let alarm = self.write_down(alarm, transition, telling, now, out);
         if ends {
@@ -136,7 +141,7 @@ impl Book {
     }
 
     /// A finding: the row has it and the audit trail, nobody is woken.
-    fn note(&mut self, alarm: AlarmRecord, reason: AlarmReason, now: Timestamp, out: &mut Vec<Effect>) {
+    pub(super) fn note(&mut self, alarm: AlarmRecord, reason: AlarmReason, now: Timestamp, out: &mut Vec<Effect>) {
         let effects = Vec::new();
         let telling = Telling {
             actor: Actor::System,
@@ -179,6 +184,8 @@ impl Book {
             active_since: None,
             announced_at: None,
             habit: Habit::default(),
+            incident: None,
+            showed_at: change.measured_at,
         }
     }
 
@@ -299,19 +306,20 @@ impl Book {
     /// The way out of a change: written down, and what hangs on it follows.
     fn finish(
         &mut self,
-        alarm: AlarmRecord,
+        mut alarm: AlarmRecord,
         transition: AlarmTransition,
         actor: Actor,
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
         let is_muted = false;
+        self.join_incident(&mut alarm, &transition.reason, now, out);
         let alarm = self.write_down(alarm, transition, Telling { actor, is_muted }, now, out);
         self.settle_around(&alarm, now, out);
     }
 
     /// Numbers a change, decides about a ticket, says what follows, keeps it.
-    fn write_down(
+    pub(super) fn write_down(
         &mut self,
         mut alarm: AlarmRecord,
         transition: AlarmTransition,
@@ -340,11 +348,22 @@ impl Book {
             ticket,
         });
         out.push(Effect::Audit(audit(&alarm, &reason, ticket, telling.actor, now)));
+        // A chattering alarm was told often enough, and of members of an incident people are told together.
+        let is_told = is_announced && !telling.is_muted && (alarm.incident.is_none() || alarm.facts.is_safety);
+        let weight = if alarm.facts.is_safety {
+            NoticeWeight::Emergency
+        } else {
+            NoticeWeight::Ordinary
+        };
+        if is_announced {
+            self.count_announced(&alarm.device.site, now, out);
+        }
         if effects.contains(&AlarmEffect::Publish) {
             out.push(Effect::Publish(Box::new(Message {
                 key: format!("{}/{}", alarm.id, alarm.transitions),
-                device: alarm.device.clone(),
-                is_notice: is_announced && !telling.is_muted,
+                site: alarm.device.site.clone(),
+                device: Some(alarm.device.clone()),
+                notice: is_told.then_some(weight),
                 content: Outgoing::Alarm(message(&alarm)),
             })));
         }
@@ -355,9 +374,9 @@ impl Book {
 }
 
 /// Who did it, and whether people have heard enough of it.
-struct Telling {
-    actor: Actor,
-    is_muted: bool,
+pub(super) struct Telling {
+    pub(super) actor: Actor,
+    pub(super) is_muted: bool,
 }
 
 /// The name of who answers for something.

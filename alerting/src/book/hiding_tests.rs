@@ -40,12 +40,14 @@ fn told(effects: &[Effect]) -> Vec<String> {
                 let what = (record.device.device.clone(), record.failure_mode.clone());
                 said.push(format!("{} {} {}", what.0, what.1, reason.as_str()));
             }
-            Effect::Publish(message) if message.is_notice && message.key.starts_with("harbour") => {
+            Effect::Publish(message) if message.notice.is_some() && message.key.starts_with("harbour") => {
                 said.last_mut().expect("a change comes first").push('!');
             }
             Effect::WindowChanged { .. }
             | Effect::EpisodeClosed { .. }
             | Effect::TicketChanged { .. }
+            | Effect::IncidentChanged { .. }
+            | Effect::NoticesChanged { .. }
             | Effect::Audit(_)
             | Effect::Publish(_) => {}
         }
@@ -262,6 +264,8 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
         Effect::TicketChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::WindowChanged { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
         | Effect::Audit(_)
         | Effect::Publish(_) => panic!(),
     };

@@ -3,7 +3,8 @@
 use crate::alarm::{AlarmReason, SuppressionCause};
 use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
 use crate::record::AlarmRecord;
-use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketRecord};
+use crate::storm::NoticeWeight;
+use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketClass, TicketRecord};
 use domain::Timestamp;
 use domain::wire::{AlarmMessage, ServiceMessage};
 
@@ -74,6 +75,8 @@ pub(super) fn audit(
         | AlarmReason::SuppressionEnded
         | AlarmReason::ReturnedToService { .. }
         | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
+        AlarmReason::JoinedIncident { incident } => format!("has one cause with others: {incident}"),
+        AlarmReason::LeftIncident { incident } => format!("{incident} is over, and this stands"),
     };
     match ticket {
         TicketDecision::NotAssessed => {}
@@ -88,6 +91,7 @@ pub(super) fn audit(
             HeldBack::Shelved => "; no ticket while shelved",
             HeldBack::SuppressedByDesign => "; no ticket while suppressed by design",
             HeldBack::OutOfService => "; no ticket while out of service",
+            HeldBack::PartOfIncident => "; no ticket of its own: one serves the incident",
         }),
     }
     AuditEntry {
@@ -112,7 +116,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         subject: ticket.id.to_string(),
         detail: detail(ticket, &change),
     }));
-    let is_notice = match &change {
+    let is_told = match &change {
         TicketChange::Opened { .. }
         | TicketChange::Reopened { .. }
         | TicketChange::Upgraded { .. }
@@ -134,8 +138,9 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
     };
     out.push(Effect::Publish(Box::new(Message {
         key: format!("ticket/{}/{}", ticket.id, ticket.revision),
-        device: ticket.device.clone(),
-        is_notice,
+        site: ticket.device.site.clone(),
+        device: Some(ticket.device.clone()),
+        notice: is_told.then(|| weight(ticket)),
         content: Outgoing::Ticket(TicketEvent {
             ticket: ticket.id,
             ticket_key: ticket.key.clone(),
@@ -163,8 +168,9 @@ pub(super) fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
     let separator = if ticket.action.en.is_empty() { "" } else { ". " };
     out.push(Effect::Publish(Box::new(Message {
         key: format!("ticket/{}/{}/service", ticket.id, ticket.revision),
-        device: ticket.device.clone(),
-        is_notice: true,
+        site: ticket.device.site.clone(),
+        device: Some(ticket.device.clone()),
+        notice: Some(weight(ticket)),
         content: Outgoing::Service(ServiceMessage {
             ticket: ticket.id,
             site: ticket.device.site.clone(),
@@ -179,6 +185,13 @@ pub(super) fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
             due_at: ticket.due_at,
         }),
     })));
+}
+
+fn weight(ticket: &TicketRecord) -> NoticeWeight {
+    match ticket.grade.class {
+        TicketClass::Emergency => NoticeWeight::Emergency,
+        TicketClass::Key | TicketClass::Ordinary | TicketClass::Planned => NoticeWeight::Ordinary,
+    }
 }
 
 fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
@@ -222,6 +235,7 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         TicketChange::Reopened { reason } => match reason {
             ReopenReason::ByPerson { text } => text.clone(),
             ReopenReason::Escalated => format!("its alarm got worse: {}", ticket.reason.en),
+            ReopenReason::LeftIncident => "the incident is over, and its alarm stands".into(),
             ReopenReason::RaisedAgain => format!("its alarm came back: {}", ticket.reason.en),
         },
         TicketChange::Archived => format!("after {} changes", ticket.revision),

@@ -152,12 +152,16 @@ fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::AlarmChanged { reason, ticket, .. } => Some(format!("alarm {} / {}", reason.as_str(), ticket.as_str())),
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
-        Effect::WindowChanged { .. } | Effect::EpisodeClosed { .. } | Effect::Audit(_) => None,
+        Effect::WindowChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_) => None,
         Effect::Publish(message) => match &message.content {
-            Outgoing::Alarm(m) if message.is_notice => Some(format!("announce {}", m.state)),
+            Outgoing::Alarm(m) if message.notice.is_some() => Some(format!("announce {}", m.state)),
             Outgoing::Alarm(m) => Some(format!("publish {}", m.state)),
             Outgoing::Service(m) => Some(format!("service {}", m.service)),
-            Outgoing::Ticket(_) => None,
+            Outgoing::Ticket(_) | Outgoing::Incident(_) | Outgoing::Summary(_) => None,
         },
     };
     effects.iter().filter_map(word).collect()

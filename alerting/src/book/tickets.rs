@@ -97,6 +97,9 @@ impl Book {
                 Some(HeldBack::BelowThreshold)
             }
             Some(_) if alarm.facts.is_safety => None,
+            Some(_) if alarm.incident.is_some() && self.policy.storms.is_one_ticket(&alarm.failure_mode) => {
+                Some(HeldBack::PartOfIncident)
+            }
             Some(_) => match alarm.life.isa_state() {
                 IsaState::Shelved => Some(HeldBack::Shelved),
                 IsaState::SuppressedByDesign => Some(HeldBack::SuppressedByDesign),
@@ -382,7 +385,14 @@ impl Book {
         true
     }
 
-    fn change_ticket(&mut self, id: TicketId, change: TicketChange, by: Actor, now: Timestamp, out: &mut Vec<Effect>) {
+    pub(super) fn change_ticket(
+        &mut self,
+        id: TicketId,
+        change: TicketChange,
+        by: Actor,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
         if let Some(mut ticket) = self.tickets.get(&id).cloned() {
             ticket.apply(change.clone(), by.clone(), &self.policy, now);
             tell(&ticket, change, by, now, out);
@@ -423,7 +433,12 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::FoundStale { .. }
         | AlarmReason::FoundChattering { .. }
         | AlarmReason::FoundFleeting { .. }
+        | AlarmReason::JoinedIncident { .. }
         | AlarmReason::Reset { .. } => None,
+        AlarmReason::LeftIncident { .. } => match end {
+            TicketEnd::Cancelled { .. } => Some(ReopenReason::LeftIncident),
+            TicketEnd::Closed { .. } => None,
+        },
     }
 }
 

@@ -6,6 +6,7 @@ mod alarms;
 mod clocks;
 mod contracts;
 mod hours;
+mod storms;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ pub use alarms::{AlarmRuleConfig, AlarmSettings, AlarmsConfig, FirstUpConfig, Pa
 pub use clocks::{ClassClocks, Clocks, ClocksConfig};
 pub use contracts::{ContractClocks, ContractConfig, Terms};
 pub use hours::{CalendarConfig, Day, FurtherHours};
+pub use storms::{StormSettings, StormsConfig};
 
 use crate::record::Asset;
 use crate::risk::RiskConfig;
@@ -42,6 +44,8 @@ pub struct AlertingConfig {
     pub alarms: AlarmsConfig,
     /// When tickets open and of which kind they are.
     pub tickets: TicketsConfig,
+    /// Many alarms at once.
+    pub storms: StormsConfig,
 }
 
 /// When tickets open by themselves and of which kind they are.
@@ -77,6 +81,8 @@ pub struct Policy {
     pub risk: RiskConfig,
     /// Everything about alarms.
     pub alarms: AlarmSettings,
+    /// Many alarms at once.
+    pub storms: StormSettings,
     /// The risk from which a ticket opens.
     pub opens_from_risk: RiskLevel,
     /// The risk from which it is an on-site inspection.
@@ -125,6 +131,7 @@ impl AlertingConfig {
         let mut problems = self.risk.problems("risk");
         let clocks = self.clocks.check("clocks", &mut problems);
         let alarms = self.alarms.check(&mut problems);
+        let storms = self.storms.check(&mut problems);
         for (path, minutes) in [
             (
                 "tickets.planned_within_days",
@@ -147,6 +154,7 @@ impl AlertingConfig {
         Ok(Policy {
             risk: self.risk.clone(),
             alarms,
+            storms,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),

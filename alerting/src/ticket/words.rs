@@ -396,6 +396,8 @@ pub enum ReopenReason {
     Escalated,
     /// The same episode came back after the ticket was closed.
     RaisedAgain,
+    /// The incident is over whose ticket served for this one too, and the alarm stands.
+    LeftIncident,
 }
 
 /// How urgent a ticket is. Every part only rises while the ticket lives, unless a person says otherwise.

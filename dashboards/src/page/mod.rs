@@ -8,6 +8,7 @@ mod api;
 mod device;
 mod drift;
 mod fleet;
+mod incidents;
 mod messages;
 mod parts;
 mod quarantine;

@@ -137,6 +137,8 @@ pub struct Alarm {
     pub similar: Vec<SimilarEpisode>,
     /// Its ticket, such as `T-000042`.
     pub ticket: Option<String>,
+    /// The incident that it is part of, such as `I-000042`.
+    pub incident: Option<String>,
     /// The version of the model that decided its latest change, such as `pump@3`; empty if nobody wrote it down.
     pub model: String,
 }

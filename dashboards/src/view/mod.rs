@@ -3,6 +3,7 @@
 
 mod alarm;
 mod device;
+mod incident;
 mod model;
 mod similar;
 mod system;
@@ -11,6 +12,7 @@ mod window;
 
 pub use alarm::*;
 pub use device::*;
+pub use incident::*;
 pub use model::*;
 pub use similar::*;
 pub use system::*;

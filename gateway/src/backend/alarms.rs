@@ -65,6 +65,7 @@ fn list_of(query: &AlarmQuery) -> AlarmList {
         is_active: query.is_active,
         is_shelved: query.is_shelved,
         with_normal: query.with_normal,
+        incident: query.incident,
         after: query.slice.cursor.as_deref().map(place_of),
     }
 }
@@ -249,6 +250,7 @@ impl LiveBackend {
             evidence: self.evidence_views(&record.device, &record.evidence),
             similar: similar_views(&record.similar),
             ticket: record.ticket.map(|t| t.to_string()),
+            incident: record.incident.map(|i| i.to_string()),
             model: record.model.to_string(),
             id: record.id,
         })

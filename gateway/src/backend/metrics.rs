@@ -5,6 +5,7 @@ use crate::broker::BrokerCounters;
 use crate::history::{InfluxState, InfluxStatus};
 use crate::ledger::Balance;
 use crate::listener::ListenerCounters;
+use crate::pipeline::commit::StormFigures;
 use crate::store::WaitingCounts;
 use alerting::ticket::TicketKind;
 use dashboards::metric_names::GatewayMetric as M;
@@ -45,6 +46,8 @@ pub struct Scrape<'a> {
     pub standing: StandingCounts,
     /// How often what models hold for normal has moved, by [`DriftCause::ALL`].
     pub drifts: [u64; DriftCause::ALL.len()],
+    /// Incidents and floods.
+    pub storms: StormFigures,
     /// Memory in use, if the system says it.
     pub resident_bytes: Option<u64>,
     /// When the process was started.
@@ -157,6 +160,7 @@ pub fn render(scrape: Scrape<'_>) -> String {
         queues,
         standing,
         drifts,
+        storms,
         resident_bytes,
         started_at,
         ..
@@ -233,6 +237,15 @@ pub fn render(scrape: Scrape<'_>) -> String {
     for (cause, count) in DriftCause::ALL.into_iter().zip(drifts) {
         text.put(M::ModelDrifts, &[("cause", cause.as_str())], count);
     }
+    text.put(M::IncidentsOpen, &[], storms.incidents_open);
+    for (cause, found) in [
+        ("parent_down", storms.incidents_by_parent),
+        ("common_mode", storms.incidents_by_common_cause),
+    ] {
+        text.put(M::Incidents, &[("cause", cause)], found);
+    }
+    text.put(M::SitesFlooded, &[], storms.sites_flooded);
+    text.put(M::Floods, &[], storms.floods);
     for kind in [
         TicketKind::MaintenanceReminder,
         TicketKind::OnSiteInspection,
@@ -292,6 +305,7 @@ mod tests {
                 ..StandingCounts::default()
             },
             drifts: [3, 0, 1],
+            storms: StormFigures::default(),
             resident_bytes: Some(1 << 20),
             started_at: Timestamp(1_760_000_000_000),
         }

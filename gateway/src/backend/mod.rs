@@ -3,6 +3,7 @@
 
 mod alarms;
 mod fleet;
+mod incidents;
 mod metrics;
 mod models;
 mod quarantine;
@@ -20,12 +21,12 @@ use crate::ingest::directory::Directory;
 use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, ModelCommand, Order,
-    Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
+    ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, Model, ModelDetail, Page, QuarantinedPacket,
-    Replayed, SystemHealth, Ticket, TicketSummary, Window,
+    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, Incident, Model, ModelDetail, Page,
+    QuarantinedPacket, Replayed, SiteStorms, SystemHealth, Ticket, TicketSummary, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
@@ -214,6 +215,18 @@ impl Backend for LiveBackend {
         self.change_ticket(order, id, command).await
     }
 
+    async fn incidents(&self, query: IncidentQuery) -> Answer<Page<Incident>> {
+        self.list_incidents(query).await
+    }
+
+    async fn incident(&self, id: u64) -> Answer<Incident> {
+        self.read_incident(id).await
+    }
+
+    async fn floods(&self) -> Answer<Vec<SiteStorms>> {
+        self.list_floods().await
+    }
+
     async fn windows(&self) -> Answer<Vec<Window>> {
         self.list_windows().await
     }
@@ -283,6 +296,7 @@ impl Backend for LiveBackend {
             queues: self.queues(),
             standing: self.standing.counts(self.clock().now()),
             drifts: running.drifts.now(),
+            storms: running.storms.figures(),
             resident_bytes: metrics::resident_bytes(),
             started_at: self.started_at,
         })

@@ -269,7 +269,9 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
         TicketChange::Cancelled { reason } => (StepKind::Cancelled, reason.clone()),
         TicketChange::Reopened { reason } => match reason {
             ReopenReason::ByPerson { text } => (StepKind::Reopened, text.clone()),
-            ReopenReason::Escalated | ReopenReason::RaisedAgain => (StepKind::Reopened, silent()),
+            ReopenReason::Escalated | ReopenReason::RaisedAgain | ReopenReason::LeftIncident => {
+                (StepKind::Reopened, silent())
+            }
         },
         TicketChange::Archived => (StepKind::Archived, silent()),
         TicketChange::Merged { alarm } => (

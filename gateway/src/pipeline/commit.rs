@@ -4,6 +4,9 @@
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
 mod models;
+mod storms;
+
+pub use storms::{StormCounts, StormFigures};
 
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
@@ -158,6 +161,8 @@ pub enum Changed {
     Alarm(String),
     /// A ticket, by number.
     Ticket(u64),
+    /// An incident, by number.
+    Incident(u64),
 }
 
 /// What the commit thread is given when it starts.
@@ -194,6 +199,8 @@ pub struct CommitSetup {
     pub outbox_wake: Arc<Notify>,
     /// Told what changed.
     pub changed: broadcast::Sender<Changed>,
+    /// Storms in numbers.
+    pub storms: Arc<StormCounts>,
     /// Repairs that their devices have not followed before the restart.
     pub repairs: Vec<Repair>,
     /// Devices and metric names that are on disk already.
@@ -206,6 +213,7 @@ pub struct Committer {
     rounds: Rounds,
     waiting_for_shards: VecDeque<(usize, ToShard)>,
     last_tick: Timestamp,
+    storms: storms::Watch,
 }
 
 /// Everything one commit writes, decided before the first byte is written, so that a failed commit can be tried again.
@@ -252,6 +260,7 @@ impl Committer {
         let replay_from = setup.positions.replay_from();
         let rounds = Rounds::new(count, replay_from, every, Instant::now());
         Committer {
+            storms: storms::Watch::new(&setup.book, setup.storms.clone()),
             setup,
             rounds,
             waiting_for_shards,
@@ -532,6 +541,8 @@ impl Committer {
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
                 Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
+                // below, the last of each
+                Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
                 Effect::Audit(entry) => commit.audit(&AuditRow {
                     id: 0,
                     at: entry.at,
@@ -551,6 +562,7 @@ impl Committer {
                 }
             }
         }
+        storms::write(&commit, &group.effects)?;
         for audit in &group.audits {
             commit.audit(audit)?;
         }
@@ -636,9 +648,14 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
-                Effect::EpisodeClosed { .. } | Effect::Audit(_) | Effect::Publish(_) => {}
+                Effect::EpisodeClosed { .. }
+                | Effect::IncidentChanged { .. }
+                | Effect::NoticesChanged { .. }
+                | Effect::Audit(_)
+                | Effect::Publish(_) => {}
             }
         }
+        self.storms.announce(&group.effects, &self.setup.changed);
         answer(group);
     }
 }
@@ -649,6 +666,8 @@ fn changed_window(effect: &Effect) -> Option<WindowId> {
         Effect::AlarmChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::TicketChanged { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
         | Effect::Audit(_)
         | Effect::Publish(_) => None,
     }

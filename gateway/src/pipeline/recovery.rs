@@ -14,6 +14,7 @@ use alerting::book::Snapshot;
 use alerting::episode::PastEpisode;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
+use alerting::storm::{IncidentRecord, SiteNotices};
 use alerting::ticket::TicketRecord;
 use alerting::window::WindowRecord;
 use domain::DeviceIndex;
@@ -154,6 +155,14 @@ pub fn restore_book(
     for row in reader.episodes()? {
         episodes.push(serde_json::from_str(&row.record).map_err(damaged(format!("episode {}", row.alarm)))?);
     }
+    let mut incidents: Vec<IncidentRecord> = Vec::new();
+    for row in reader.open_incidents()? {
+        incidents.push(serde_json::from_str(&row.record).map_err(damaged(format!("incident {}", row.id)))?);
+    }
+    let mut notices: Vec<SiteNotices> = Vec::new();
+    for row in reader.site_notices()? {
+        notices.push(serde_json::from_str(&row.record).map_err(damaged(format!("notices of site {}", row.site)))?);
+    }
     let of = shards.len();
     for alarm in alarms.iter().filter(|a| a.life.state.is_active()) {
         if let Some(device) = directory.find(&alarm.device) {
@@ -171,6 +180,9 @@ pub fn restore_book(
             windows,
             last_window: reader.last_window_number()?,
             episodes,
+            incidents,
+            last_incident: reader.last_incident_number()?,
+            notices,
         },
     ))
 }

@@ -89,9 +89,10 @@ impl<'a> Commit<'a> {
 
     /// An alarm as it is now.
     pub fn alarm(&self, row: &AlarmRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET \
+        let sql = "INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET \
                    is_open = excluded.is_open, state = excluded.state, severity = excluded.severity, risk = excluded.risk, \
-                   changed_at = excluded.changed_at, revision = excluded.revision, record = excluded.record";
+                   changed_at = excluded.changed_at, revision = excluded.revision, record = excluded.record, \
+                   incident = coalesce(excluded.incident, incident)";
         let values = params![
             row.id,
             row.device.site.as_str(),
@@ -105,7 +106,8 @@ impl<'a> Commit<'a> {
             row.raised_at.0,
             row.changed_at.0,
             row.revision as i64,
-            row.record
+            row.record,
+            row.incident.map(|id| id as i64)
         ];
         self.execute(sql, values, "store an alarm").map(drop)
     }

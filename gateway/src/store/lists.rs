@@ -25,6 +25,8 @@ pub struct AlarmList {
     pub is_shelved: Option<bool>,
     /// Also those that are over.
     pub with_normal: bool,
+    /// Only those whose latest incident this is.
+    pub incident: Option<u64>,
     /// After the alarm with this time of change and id.
     pub after: Option<(Timestamp, String)>,
 }
@@ -123,6 +125,11 @@ impl Reader {
         conditions.text("site = ?", list.site.as_deref());
         conditions.text("device = ?", list.device.as_deref());
         conditions.text("severity = ?", list.severity);
+        if let Some(incident) = list.incident {
+            // an integer that no number fits is no incident's
+            let incident = i64::try_from(incident).unwrap_or(-1);
+            conditions.with("incident = ?", [Value::Integer(incident)]);
+        }
         match list.is_active {
             Some(true) => conditions.add("state IN ('unacknowledged', 'acknowledged')"),
             Some(false) => conditions.add("state NOT IN ('unacknowledged', 'acknowledged')"),

@@ -12,10 +12,12 @@ mod models;
 mod reader;
 pub mod rows;
 mod schema;
+mod storms;
 
 pub use commit::Commit;
 pub use lists::{AlarmList, OpenTicketPlace, TicketList, WaitingCounts};
 pub use reader::{ListFilter, Reader, TableCounts};
+pub use storms::IncidentList;
 
 use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Timestamp};
 use rusqlite::Connection;

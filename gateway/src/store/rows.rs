@@ -31,6 +31,32 @@ pub struct AlarmRow {
     pub revision: u64,
     /// The whole record as JSON.
     pub record: String,
+    /// The latest incident that it was a member of; a row without one keeps what it had.
+    pub incident: Option<u64>,
+}
+
+/// An incident's row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentRow {
+    /// Its number.
+    pub id: u64,
+    /// Where.
+    pub site: String,
+    /// Whether it lasts.
+    pub is_open: bool,
+    /// Our time when it was found.
+    pub opened_at: Timestamp,
+    /// The whole record as JSON.
+    pub record: String,
+}
+
+/// The row of what the people of a site were told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticesRow {
+    /// Which site.
+    pub site: String,
+    /// The whole record as JSON.
+    pub record: String,
 }
 
 /// A maintenance window's row.

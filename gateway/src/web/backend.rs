@@ -2,9 +2,9 @@
 
 use super::StreamEvent;
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, Model, ModelDetail,
-    Outcome, Page, QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Window,
-    WindowCovers, WindowPurpose, WindowSchedule,
+    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, Incident, Model,
+    ModelDetail, Outcome, Page, QuarantinedPacket, Replayed, SiteStorms, SystemHealth, Ticket, TicketClass,
+    TicketState, TicketSummary, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -148,6 +148,19 @@ pub struct AlarmQuery {
     pub is_shelved: Option<bool>,
     /// Also those that are over (state normal). A `state` of normal includes them by itself.
     pub with_normal: bool,
+    /// Only members of the incident with this number, whether they still are or not.
+    pub incident: Option<u64>,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+/// Which incidents: the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentQuery {
+    /// Only this site.
+    pub site: Option<SiteName>,
+    /// Those that last (true), or those that are over (false).
+    pub is_open: bool,
     /// Where in the list.
     pub slice: Slice,
 }
@@ -342,6 +355,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
         id: TicketId,
         command: TicketCommand,
     ) -> impl Future<Output = Answer<Ticket>> + Send;
+
+    /// Incidents.
+    fn incidents(&self, query: IncidentQuery) -> impl Future<Output = Answer<Page<Incident>>> + Send;
+    /// One incident.
+    fn incident(&self, id: u64) -> impl Future<Output = Answer<Incident>> + Send;
+    /// Floods and limits of notices, by site.
+    fn floods(&self) -> impl Future<Output = Answer<Vec<SiteStorms>>> + Send;
 
     /// Maintenance windows that are not over, the oldest first.
     fn windows(&self) -> impl Future<Output = Answer<Vec<Window>>> + Send;

@@ -253,6 +253,18 @@ pub fn ticket_id(text: &str) -> Result<TicketId, Problem> {
     }
 }
 
+/// The number of an incident such as `I-000042` or `42`.
+pub fn incident_id(text: &str) -> Result<u64, Problem> {
+    let digits = text.strip_prefix("I-").unwrap_or(text);
+    match digits.parse() {
+        Ok(number) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(number),
+        Ok(_) | Err(_) => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no incident {text}"),
+        )),
+    }
+}
+
 /// Cursor and limit, checked.
 pub fn slice(cursor: Option<String>, limit: Option<u32>) -> Result<Slice, Problem> {
     let limit = limit.unwrap_or(DEFAULT_LIMIT);

@@ -175,6 +175,16 @@ async fn every_question_of_the_api_is_answered() {
             json!("cavitation"),
         ),
         ("/api/v1/alarms?shelved=true", "/items/0/device", json!("laundry-1")),
+        ("/api/v1/alarms?incident=3", "/items/0/device", json!("ac-roof-2")),
+        ("/api/v1/incidents", "/items/0/id", json!("I-000003")),
+        (
+            "/api/v1/incidents?open=false&limit=1",
+            "/items/0/state/is",
+            json!("over"),
+        ),
+        ("/api/v1/incidents/I-000003", "/cause/failure_mode", json!("no_data")),
+        ("/api/v1/incidents/2", "/id", json!("I-000002")),
+        ("/api/v1/floods", "/0/notices/held/count", json!(4)),
         (ALARM, "/id", json!("riverside-mall/elevator-a/brake_wear/1")),
         ("/api/v1/tickets?open=true", "/items/0/id", json!("T-000043")),
         ("/api/v1/tickets?state=closed", "/items/0/id", json!("T-000038")),
@@ -336,6 +346,10 @@ async fn every_mistake_is_a_problem_document_that_names_it() {
             StatusCode::BAD_REQUEST,
             &["?from"],
         ),
+        ("/api/v1/alarms?incident=T-1", StatusCode::BAD_REQUEST, &["?incident"]),
+        ("/api/v1/incidents?open=perhaps", StatusCode::BAD_REQUEST, &["?open"]),
+        ("/api/v1/incidents/I-x", StatusCode::NOT_FOUND, &[]),
+        ("/api/v1/incidents/9", StatusCode::NOT_FOUND, &[]),
         ("/api/v1/alarms/a/b/c/x", StatusCode::NOT_FOUND, &[]),
         ("/api/v1/alarms/a/b/c/1", StatusCode::NOT_FOUND, &[]),
         ("/api/v1/tickets/T-0x", StatusCode::NOT_FOUND, &[]),
@@ -475,17 +489,15 @@ async fn every_mistake_is_a_problem_document_that_names_it() {
 async fn lists_are_walked_by_cursor_and_meet_everything_once() {
     let door = Door::open();
     for (list, key, count) in [
-        ("devices", "device", 14),
-        ("alarms", "id", 8),
-        ("tickets", "id", 7),
-        ("quarantine", "id", 3),
+        ("devices?limit=3", "device", 14),
+        ("alarms?limit=3", "id", 8),
+        ("tickets?limit=3", "id", 7),
+        ("incidents?limit=1&open=false", "id", 2),
+        ("quarantine?limit=3", "id", 3),
     ] {
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = door
-                .get(&format!("/api/v1/{list}?limit=3&cursor={cursor}"))
-                .await
-                .json();
+            let page = door.get(&format!("/api/v1/{list}&cursor={cursor}")).await.json();
             let items = page["items"].as_array().unwrap();
             assert!(items.len() <= 3);
             seen.extend(items.iter().map(|i| i[key].to_string()));

@@ -2,6 +2,7 @@
 
 pub mod alarms;
 pub mod devices;
+pub mod incidents;
 pub mod models;
 pub mod quarantine;
 pub mod system;
@@ -72,6 +73,9 @@ pub fn routes<B: Backend>() -> Routes<B> {
             "/api/v1/alarms/{site}/{device}/{mode}/{episode}/return-to-service",
             alarms::return_to_service::<B>,
         )
+        .get("/api/v1/incidents", incidents::list::<B>)
+        .get("/api/v1/incidents/{incident}", incidents::one::<B>)
+        .get("/api/v1/floods", incidents::floods::<B>)
         .get("/api/v1/windows", windows::list::<B>)
         .post("/api/v1/windows", windows::plan::<B>)
         .post("/api/v1/windows/{window}/end", windows::end::<B>)

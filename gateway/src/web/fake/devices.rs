@@ -272,6 +272,8 @@ pub(super) fn state(now: Timestamp) -> State {
         devices,
         alarms,
         tickets,
+        incidents: super::storms::incidents(now),
+        floods: super::storms::floods(now),
         windows: Vec::new(),
         packets,
         audit,

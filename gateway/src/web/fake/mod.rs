@@ -2,12 +2,13 @@
 
 mod devices;
 mod models;
+mod storms;
 mod work;
 
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading,
-    ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
+    LiveReading, ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::*;
 use devices::*;
@@ -35,6 +36,10 @@ pub struct State {
     pub alarms: Vec<Alarm>,
     /// Tickets.
     pub tickets: Vec<Ticket>,
+    /// Incidents, the oldest first.
+    pub incidents: Vec<Incident>,
+    /// Floods by site.
+    pub floods: Vec<SiteStorms>,
     /// Maintenance windows that are not over.
     pub windows: Vec<Window>,
     /// Quarantine.
@@ -95,6 +100,8 @@ impl Fake {
             s.devices.clear();
             s.alarms.clear();
             s.tickets.clear();
+            s.incidents.clear();
+            s.floods.clear();
             s.windows.clear();
             s.packets.clear();
             s.audit.clear();
@@ -344,6 +351,7 @@ impl Backend for Fake {
             query.site.as_ref().is_none_or(|v| *v == a.site)
                 && query.device.as_ref().is_none_or(|v| *v == a.device)
                 && query.severity.is_none_or(|v| v == a.severity)
+                && query.incident.is_none_or(|v| a.incident == Some(format!("I-{v:06}")))
                 && query.is_active.is_none_or(|v| v == a.is_active)
                 && query.is_shelved.is_none_or(|v| v == a.shelved.is_some())
                 && match query.state {
@@ -434,6 +442,24 @@ impl Backend for Fake {
         self.note(&order.actor, "alarm.change", &id, &format!("{command:?}"));
         self.tell(StreamEvent::Alarm(Arc::new(changed.clone())));
         Ok(changed)
+    }
+
+    async fn incidents(&self, query: IncidentQuery) -> Answer<Page<Incident>> {
+        let fits = |i: &&Incident| query.site.as_ref().is_none_or(|v| *v == i.site) && i.is_open() == query.is_open;
+        let all: Vec<Incident> = self.with(|s| s.incidents.iter().rev().filter(fits).cloned().collect());
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |i| {
+            i.id.clone()
+        }))
+    }
+
+    async fn incident(&self, id: u64) -> Answer<Incident> {
+        let id = format!("I-{id:06}");
+        self.with(|s| s.incidents.iter().find(|i| i.id == id).cloned())
+            .ok_or_else(|| not_found(format!("incident {id}")))
+    }
+
+    async fn floods(&self) -> Answer<Vec<SiteStorms>> {
+        Ok(self.with(|s| s.floods.clone()))
     }
 
     async fn windows(&self) -> Answer<Vec<Window>> {

@@ -80,6 +80,7 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
             }),
             evidence,
             ticket: None,
+            incident: (device == "ac-roof-2").then(|| super::storms::OPEN.to_owned()),
             model: "pump@1".to_owned(),
         });
     };
