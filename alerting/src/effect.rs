@@ -10,7 +10,8 @@ use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, Ti
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::wire::{AlarmMessage, ServiceMessage};
 use domain::{
-    AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId, Timestamp,
+    AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -423,6 +424,8 @@ pub struct TicketEvent {
     /// The version of the model that gave cause for it, such as `pump@3`.
     #[serde(default)]
     pub model: ModelVersion,
+    /// Who was told of it last: people, and groups as `group:NAME`.
+    pub people: Vec<String>,
     /// Who changed it.
     pub by: Actor,
     /// When.

@@ -11,6 +11,7 @@ pub mod condition;
 pub mod effect;
 pub mod habit;
 pub mod ledger;
+pub mod on_call;
 pub mod policy;
 pub mod reason;
 pub mod record;

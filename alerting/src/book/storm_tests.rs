@@ -28,6 +28,7 @@ impl Site {
             key: DeviceKey::new("harbour", &format!("pump-{i}")).unwrap(),
             profile: profile.clone(),
             asset: Asset::default(),
+            model: Default::default(),
         };
         Site {
             book: Book::new(Arc::new(config.check().expect("sound"))),
