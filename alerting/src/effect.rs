@@ -354,7 +354,7 @@ pub enum Outgoing {
     /// A proactive service begins, or becomes more urgent.
     Service(ServiceMessage),
     /// A ticket changed.
-    Ticket(TicketEvent),
+    Ticket(Box<TicketEvent>),
     /// Many alarms have one cause.
     Incident(IncidentNotice),
     /// What was too much to be told one by one.

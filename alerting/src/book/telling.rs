@@ -143,7 +143,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         site: ticket.device.site.clone(),
         device: Some(ticket.device.clone()),
         notice: is_told.then(|| weight(ticket)),
-        content: Outgoing::Ticket(TicketEvent {
+        content: Outgoing::Ticket(Box::new(TicketEvent {
             ticket: ticket.id,
             ticket_key: ticket.key.clone(),
             device: ticket.device.clone(),
@@ -165,7 +165,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
             by: actor,
             at,
             revision: ticket.revision,
-        }),
+        })),
     })));
 }
 
