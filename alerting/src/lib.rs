@@ -15,6 +15,7 @@ pub mod on_call;
 pub mod policy;
 pub mod reason;
 pub mod record;
+pub mod review;
 pub mod risk;
 pub mod scope;
 pub mod storm;

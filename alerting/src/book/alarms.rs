@@ -176,6 +176,7 @@ impl Book {
             facts,
             asset: device.asset.clone(),
             active_since: None,
+            acknowledged_at: None,
             announced_at: None,
             habit: Habit::default(),
             incident: None,
@@ -331,6 +332,9 @@ impl Book {
         let AlarmTransition { reason, effects } = transition;
         alarm.changed_at = now;
         alarm.transitions = alarm.transitions.saturating_add(1);
+        if matches!(reason, AlarmReason::Acknowledged { .. }) {
+            alarm.acknowledged_at.get_or_insert(now);
+        }
         let is_announced = effects.contains(&AlarmEffect::Announce);
         if is_announced {
             alarm.announced_at = Some(now);
