@@ -360,7 +360,7 @@ pub enum Outgoing {
     /// A proactive service begins, or becomes more urgent.
     Service(ServiceMessage),
     /// A ticket changed.
-    Ticket(TicketEvent),
+    Ticket(Box<TicketEvent>),
     /// Many alarms have one cause.
     Incident(IncidentNotice),
     /// What was too much to be told one by one.
@@ -430,6 +430,8 @@ pub struct TicketEvent {
     /// The version of the model that gave cause for it, such as `pump@3`.
     #[serde(default)]
     pub model: ModelVersion,
+    /// Who was told of it last: people, and groups as `group:NAME`.
+    pub people: Vec<String>,
     /// Who changed it.
     pub by: Actor,
     /// When.

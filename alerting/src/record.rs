@@ -156,6 +156,9 @@ pub struct AlarmRecord {
     /// Our time since when the condition stands, or stood last.
     #[serde(default)]
     pub active_since: Option<Timestamp>,
+    /// Our time at which a person first acknowledged this episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_at: Option<Timestamp>,
     /// Our time at which it was last announced to people.
     #[serde(default)]
     pub announced_at: Option<Timestamp>,

@@ -242,6 +242,14 @@ catalogue! {
     ReclassWhy: "Why the class changes", "调整原因";
     Contract: "Contract", "合同";
     Breaches: "Breaches", "超时记录";
+    Told: "Who was told", "已通知";
+    Nobody: "nobody", "无人";
+    AnsweredBy: "Taken up by", "接手人";
+    NextLevel: "Next level", "下一级通知";
+    StepTold: "Told", "已通知";
+    StepAnswered: "Alarm acknowledged, nobody further is told:", "报警已确认，停止逐级通知：";
+    ToldUnanswered: "the level before did not answer", "上一级未响应";
+    ToldNobodyThere: "nobody stood behind the level before", "上一级当时无人值守";
     BreachOpen: "not done yet", "尚未完成";
     Comment: "Comment", "留言";
     CloseTicket: "Close ticket", "关闭工单";

@@ -9,8 +9,8 @@ use crate::habit::Habit;
 use crate::reason;
 use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
 use crate::storm::NoticeWeight;
-use crate::ticket::{Actor, MAX_TEXT_BYTES, check_length, check_text};
-use domain::{AlarmId, ConditionChange, ConditionState, Timestamp};
+use crate::ticket::{Actor, MAX_TEXT_BYTES, TicketChange, check_length, check_text};
+use domain::{AlarmId, ConditionChange, ConditionState, TicketId, Timestamp};
 
 impl Book {
     pub(super) fn take_condition(
@@ -182,6 +182,7 @@ impl Book {
             facts,
             asset: device.asset.clone(),
             active_since: None,
+            acknowledged_at: None,
             announced_at: None,
             habit: Habit::default(),
             incident: None,
@@ -223,12 +224,19 @@ impl Book {
         let Some(mut record) = self.alarm_by_id(&alarm).cloned() else {
             return Err(Refusal::UnknownAlarm { alarm });
         };
+        let is_seen = matches!(input, AlarmInput::Acknowledge { .. });
         let rules = self.policy.alarms.rules(&record);
         let transition = record
             .life
             .step(input, rules, now)
             .map_err(|why| Refusal::Alarm { alarm, why })?;
-        self.finish(record, transition, actor, now, out);
+        let ticket = record.ticket.filter(|_| is_seen);
+        let alarm = record.id.clone();
+        self.finish(record, transition, actor.clone(), now, out);
+        let waits = |id: &TicketId| self.tickets.get(id).is_some_and(|t| t.next_telling().is_some());
+        if let Some(ticket) = ticket.filter(waits) {
+            self.change_ticket(ticket, TicketChange::Answered { alarm }, actor, now, out);
+        }
         Ok(())
     }
 
@@ -330,6 +338,9 @@ impl Book {
         let AlarmTransition { reason, effects } = transition;
         alarm.changed_at = now;
         alarm.transitions = alarm.transitions.saturating_add(1);
+        if matches!(reason, AlarmReason::Acknowledged { .. }) {
+            alarm.acknowledged_at.get_or_insert(now);
+        }
         let is_announced = effects.contains(&AlarmEffect::Announce);
         if is_announced {
             alarm.announced_at = Some(now);

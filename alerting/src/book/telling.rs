@@ -4,7 +4,7 @@ use crate::alarm::{AlarmReason, SuppressionCause};
 use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
 use crate::record::AlarmRecord;
 use crate::storm::NoticeWeight;
-use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketClass, TicketRecord};
+use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketClass, TicketRecord, ToldBecause};
 use domain::Timestamp;
 use domain::wire::{AlarmMessage, ServiceMessage};
 
@@ -123,6 +123,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         | TicketChange::Reclassed { .. }
         | TicketChange::ClockWarning { .. }
         | TicketChange::ClockBreached { .. }
+        | TicketChange::Told { .. }
         | TicketChange::Assigned { .. } => true,
         TicketChange::Stepped { .. }
         | TicketChange::Held { .. }
@@ -134,6 +135,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         | TicketChange::Archived
         | TicketChange::Merged { .. }
         | TicketChange::DueAgain { .. }
+        | TicketChange::Answered { .. }
         | TicketChange::Linked { .. } => false,
     };
     out.push(Effect::Publish(Box::new(Message {
@@ -141,7 +143,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         site: ticket.device.site.clone(),
         device: Some(ticket.device.clone()),
         notice: is_told.then(|| weight(ticket)),
-        content: Outgoing::Ticket(TicketEvent {
+        content: Outgoing::Ticket(Box::new(TicketEvent {
             ticket: ticket.id,
             ticket_key: ticket.key.clone(),
             device: ticket.device.clone(),
@@ -156,10 +158,14 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
             title: ticket.title.en.clone(),
             reason: ticket.reason.en.clone(),
             model: ticket.model.clone(),
+            people: ticket
+                .chain
+                .as_ref()
+                .map_or_else(Vec::new, |chain| chain.people.clone()),
             by: actor,
             at,
             revision: ticket.revision,
-        }),
+        })),
     })));
 }
 
@@ -257,6 +263,20 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             to.class.as_str(),
             to.priority
         ),
+        TicketChange::Told { level, people, because } => {
+            let who = if people.is_empty() {
+                "nobody".to_owned()
+            } else {
+                people.join(", ")
+            };
+            let why = match because {
+                ToldBecause::Unanswered => "the level before did not answer".to_owned(),
+                ToldBecause::NobodyThere => "nobody stands behind the level before".to_owned(),
+                ToldBecause::ClockBreached { clock } => format!("{clock:?} is too late"),
+            };
+            format!("level {level}: {who}; {why}")
+        }
+        TicketChange::Answered { alarm } => format!("{alarm} was acknowledged"),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),
     }

@@ -583,7 +583,11 @@ fn clocks_warn_and_breach_once_and_stand_still_on_hold() {
     world.raise("abnormal_behaviour", Severity::Warning);
     assert_eq!(world.book.next_deadline(), Some(Timestamp(world.now + 45 * MINUTE)));
     assert_eq!(words(&world.wait(45).tick()), ["ticket 1 clock_warning"]);
-    assert_eq!(words(&world.wait(15).tick()), ["ticket 1 clock_breached"]);
+    assert_eq!(
+        words(&world.wait(15).tick()),
+        ["ticket 1 clock_breached", "ticket 1 told"],
+        "a breach goes one level up"
+    );
     let (cause, reason) = (HoldCause::Parts, "waiting for the part".to_owned());
     world.ticket(1, TicketCommand::Hold { cause, reason }).unwrap();
     assert_eq!(world.book.next_deadline(), None);
@@ -593,7 +597,10 @@ fn clocks_warn_and_breach_once_and_stand_still_on_hold() {
         world.book.next_deadline(),
         Some(Timestamp(world.now + 17 * 60 * MINUTE))
     );
-    assert_eq!(words(&world.wait(23 * 60).tick()), ["ticket 1 clock_breached"]);
+    assert_eq!(
+        words(&world.wait(23 * 60).tick()),
+        ["ticket 1 clock_breached", "ticket 1 told"]
+    );
     assert_eq!(world.tick(), []);
 }
 

@@ -246,6 +246,8 @@ impl Book {
             | TicketChange::Linked { .. }
             | TicketChange::Upgraded { .. }
             | TicketChange::Reclassed { .. }
+            | TicketChange::Told { .. }
+            | TicketChange::Answered { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
         }
@@ -264,6 +266,16 @@ impl Book {
         match ticket.state {
             TicketState::Open { .. } | TicketState::OnHold { .. } => {
                 for change in ticket.tell_clocks(&self.policy, now) {
+                    let breached = match &change {
+                        TicketChange::ClockBreached { clock, .. } => ticket.tell_breach(*clock, &self.policy, now),
+                        _ => None,
+                    };
+                    for change in [Some(change), breached].into_iter().flatten() {
+                        ticket.apply(change.clone(), Actor::System, &self.policy, now);
+                        tell(&ticket, change, Actor::System, now, out);
+                    }
+                }
+                if let Some(change) = ticket.tell_chain(&self.policy, now) {
                     ticket.apply(change.clone(), Actor::System, &self.policy, now);
                     tell(&ticket, change, Actor::System, now, out);
                 }
@@ -281,7 +293,10 @@ impl Book {
         let at = match self.tickets.get(&id) {
             None => None,
             Some(ticket) => match ticket.state {
-                TicketState::Open { .. } | TicketState::OnHold { .. } => ticket.next_clock_deadline(&self.policy),
+                TicketState::Open { .. } | TicketState::OnHold { .. } => {
+                    let both = [ticket.next_clock_deadline(&self.policy), ticket.next_telling()];
+                    both.into_iter().flatten().min()
+                }
                 TicketState::Finished { at, .. } if self.standing_alarm(id).is_none() => {
                     Some(at + self.policy.archive_after)
                 }
@@ -339,6 +354,8 @@ impl Book {
             skills: new.skills,
             asset: new.asset,
             model: new.model,
+            profile: new.profile,
+            chain: None,
             opened_at: now,
             changed_at: now,
             revision: 0,

@@ -6,7 +6,7 @@ use super::parts::{
 };
 use super::similar::similar;
 use super::{Frame, Listens, Place, layout};
-use crate::view::{HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep};
+use crate::view::{Chain, HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep, ToldBecause};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
@@ -74,6 +74,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                             }
                         }
                     }
+                    @if let Some(chain) = &ticket.chain { (told(frame, chain)) }
                     h2 { (frame.t(W::Timeline)) }
                     ol.panel.timeline { @for step in ticket.history.iter().rev() { (timeline_step(frame, step)) } }
                 }
@@ -104,6 +105,29 @@ fn to_do(frame: &Frame, ticket: &Ticket) -> Markup {
     }
 }
 
+fn because_text(frame: &Frame, because: ToldBecause) -> Markup {
+    match because {
+        ToldBecause::Unanswered => html! { (frame.t(W::ToldUnanswered)) },
+        ToldBecause::NobodyThere => html! { (frame.t(W::ToldNobodyThere)) },
+        ToldBecause::ClockBreached { clock } => html! { (frame.t(W::StepBreached)) ": " (frame.t(clock_word(clock))) },
+    }
+}
+
+fn told(frame: &Frame, chain: &Chain) -> Markup {
+    html! {
+        h2 { (frame.t(W::Told)) }
+        dl.panel.pad.facts {
+            div { dt { (frame.t(W::Told)) } dd { @if chain.people.is_empty() { (frame.t(W::Nobody)) } @else { (chain.people.join(", ")) } } }
+            @if let Some(act) = &chain.answered {
+                div { dt { (frame.t(W::AnsweredBy)) } dd { (act.by) " · " (when(frame, act.at)) } }
+            }
+            @if let Some(at) = chain.next_at {
+                div { dt { (frame.t(W::NextLevel)) } dd { (when(frame, at)) } }
+            }
+        }
+    }
+}
+
 fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
     let alarm = |id: &str| html! { a href=(format!("/alarms/{id}")) { (id) } };
     let what = match &step.what {
@@ -119,6 +143,11 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
         StepKind::Cancelled => html! { (frame.t(W::StepCancelled)) },
         StepKind::Reopened => html! { (frame.t(W::StepReopened)) },
         StepKind::Archived => html! { (frame.t(W::StepArchived)) },
+        StepKind::Told { people, because, .. } => html! {
+            (frame.t(W::StepTold)) " " b { @if people.is_empty() { (frame.t(W::Nobody)) } @else { (people.join(", ")) } }
+            " – " (because_text(frame, *because))
+        },
+        StepKind::Answered { alarm_id } => html! { (frame.t(W::StepAnswered)) " " (alarm(alarm_id)) },
         StepKind::Merged { alarm_id } => html! { (frame.t(W::StepMerged)) " " (alarm(alarm_id)) },
         StepKind::DueAgain => html! { (frame.t(W::StepDueAgain)) },
         StepKind::Linked { ticket } => {

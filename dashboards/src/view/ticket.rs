@@ -301,12 +301,44 @@ pub struct Ticket {
     pub contract: Option<String>,
     /// Clocks that were too late.
     pub breaches: Vec<Breach>,
+    /// Who is told of it until somebody takes it up; none: no chain holds for it.
+    pub chain: Option<Chain>,
     /// The states it may go to next.
     pub next_states: Vec<TicketState>,
     /// How it ended.
     pub closing: Option<Closing>,
     /// What happened, oldest first.
     pub history: Vec<TicketStep>,
+}
+
+/// How far up a ticket was told.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Chain {
+    /// The chain of the configuration.
+    pub name: String,
+    /// The level told last, from 1.
+    pub level: u32,
+    /// Who that was: people, and groups as `group:NAME`.
+    pub people: Vec<String>,
+    /// When the next level is told unless somebody answers; none: somebody has, or nobody is left.
+    pub next_at: Option<At>,
+    /// Who answered, and when.
+    pub answered: Option<Act>,
+}
+
+/// Why a further level was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum ToldBecause {
+    /// The level before did not answer.
+    Unanswered,
+    /// Nobody stood behind the level before at that time.
+    NobodyThere,
+    /// A clock had run out.
+    ClockBreached {
+        /// Which.
+        clock: ClockKind,
+    },
 }
 
 /// One thing that happened to a ticket.
@@ -362,6 +394,20 @@ pub enum StepKind {
     Reopened,
     /// Over for good.
     Archived,
+    /// A further level of the chain was told.
+    Told {
+        /// Which, from 1.
+        level: u32,
+        /// Who: people, and groups as `group:NAME`.
+        people: Vec<String>,
+        /// Why.
+        because: ToldBecause,
+    },
+    /// Its alarm was acknowledged: nobody further is told.
+    Answered {
+        /// Which alarm.
+        alarm_id: String,
+    },
     /// The same failure mode showed again.
     Merged {
         /// Which alarm.

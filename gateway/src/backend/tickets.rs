@@ -16,7 +16,7 @@ use alerting::record::AlarmRecord;
 use alerting::ticket::{self, HistoryEntry, ReopenReason, TicketChange, TicketEnd, TicketRecord, WorkStep};
 use alerting::window::WindowId;
 use dashboards::view::{
-    self, Act, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary,
+    self, Act, Chain, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary, ToldBecause,
 };
 use domain::{Prognosis, TicketId, Timestamp};
 use tokio::sync::oneshot;
@@ -245,6 +245,26 @@ fn summary(record: &TicketRecord, policy: &Policy, now: Timestamp) -> TicketSumm
     }
 }
 
+fn chain_view(chain: &ticket::Chain) -> Chain {
+    Chain {
+        name: chain.name.clone(),
+        level: chain.level,
+        people: chain.people.clone(),
+        next_at: chain.next_at.map(Into::into),
+        answered: chain.answered.clone().map(|(by, at)| Act { by, at: at.into() }),
+    }
+}
+
+fn because_view(because: ticket::ToldBecause) -> ToldBecause {
+    match because {
+        ticket::ToldBecause::Unanswered => ToldBecause::Unanswered,
+        ticket::ToldBecause::NobodyThere => ToldBecause::NobodyThere,
+        ticket::ToldBecause::ClockBreached { clock } => ToldBecause::ClockBreached {
+            clock: clock_kind_view(clock),
+        },
+    }
+}
+
 fn step_view(entry: &HistoryEntry) -> TicketStep {
     let silent = String::new;
     let (what, note) = match &entry.what {
@@ -293,6 +313,20 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
                 class: class_view(to.class),
             },
             reason.clone(),
+        ),
+        TicketChange::Told { level, people, because } => (
+            StepKind::Told {
+                level: *level,
+                people: people.clone(),
+                because: because_view(*because),
+            },
+            silent(),
+        ),
+        TicketChange::Answered { alarm } => (
+            StepKind::Answered {
+                alarm_id: alarm.to_string(),
+            },
+            silent(),
         ),
         TicketChange::ClockWarning { clock, .. } => (
             StepKind::ClockWarning {
@@ -529,6 +563,7 @@ impl LiveBackend {
             },
             contract: record.contract.clone(),
             breaches: record.breaches.iter().map(breach_view).collect(),
+            chain: record.chain.as_ref().map(chain_view),
             next_states: next_states(&record.state),
             closing: closing_of(record),
             history: record.history.iter().map(step_view).collect(),

@@ -378,6 +378,7 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             time_left: None,
             contract: None,
             breaches: Vec::new(),
+            chain: None,
             next_states: next(state),
             closing: None,
             history: vec![step("system", minutes, StepKind::Opened, "")],
