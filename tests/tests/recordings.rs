@@ -241,6 +241,52 @@ fn strange_recordings_are_scored_row_by_row_without_panic() {
 }
 
 #[test]
+fn rows_that_nobody_could_judge_do_not_pass_as_healthy() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let rows = |count: i64| -> String { (0..count).map(|i| format!("{i},{}\n", i % 9)).collect() };
+    let same_time: String = (0..40).map(|i| format!("5000,{}\n", i % 9)).collect();
+    let check = |text: &str, train_rows: &str, expected: &[&str], unexpected: &str| {
+        std::fs::write(folder.path().join("in.csv"), format!("time,a\n{text}")).expect("writes");
+        let output = Command::new(program("forewarn"))
+            .current_dir(folder.path())
+            .args([
+                "score",
+                "--input",
+                "in.csv",
+                "--output",
+                "out.csv",
+                "--train-rows",
+                train_rows,
+            ])
+            .output()
+            .expect("forewarn starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        for part in expected {
+            assert!(said.contains(part), "{part:?} is not in {said}");
+        }
+        assert!(unexpected.is_empty() || !said.contains(unexpected), "{said}");
+    };
+    check(&rows(1), "0", &["no row was judged", "a day or 2,000 readings"], "");
+    check(&rows(600), "600", &["no row was judged"], "");
+    check(
+        &rows(600),
+        "50",
+        &["no alarm could be raised", "200 that are normal"],
+        "",
+    );
+    check(&rows(1_000), "0", &["no alarm could be raised"], "");
+    check(&rows(3_000), "0", &["1 of 1 recordings"], "no alarm");
+    check(&rows(900), "400", &["1 of 1 recordings"], "no alarm");
+    check(
+        &format!("{}{same_time}", rows(3_000)),
+        "0",
+        &["39 rows repeat a row or are older"],
+        "no alarm",
+    );
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named_and_the_others_are_scored() {
     let folder = tempfile::tempdir().expect("temporary folder");
     std::fs::create_dir(folder.path().join("in")).expect("makes");

@@ -8,7 +8,7 @@ mod diagnose;
 mod hash_password;
 mod history;
 mod model;
-mod npy;
+pub mod npy;
 mod predict;
 mod recording;
 mod run;

@@ -126,10 +126,40 @@ fn quoted(cell: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
+/// A row without an alarm may be a row that nobody could judge; then it is said.
+fn not_judged(player: &Player) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (learning, metrics) = player.learning();
+    if player.judged() == 0 {
+        notes.push("no row was judged: there are too few to know what is normal".to_owned());
+    } else if learning == metrics {
+        notes.push("no alarm could be raised: what is normal was still being learned at the end".to_owned());
+    } else if learning > 0 {
+        notes.push(format!(
+            "of {learning} of {metrics} metrics what is normal was still being learned at the end"
+        ));
+    }
+    if learning > 0 {
+        notes.push(
+            "a day or 2,000 readings of a metric are needed, or with --train or --train-rows 200 that are normal"
+                .to_owned(),
+        );
+    }
+    if player.passed_over() > 0 {
+        notes.push(format!(
+            "{} rows repeat a row or are older than one before; they were not judged and keep the score before",
+            player.passed_over()
+        ));
+    }
+    notes
+}
+
 fn notes(player: &Player, table: &Table) -> Vec<String> {
     let mut notes = Vec::new();
     if table.rows() == 0 {
         notes.push("there is no row in it".to_owned());
+    } else {
+        notes.extend(not_judged(player));
     }
     if player.ignored() > 0 {
         notes.push(format!(

@@ -8,7 +8,7 @@ use domain::registry::Registry;
 use domain::{
     ConditionChange, DeviceKey, MetricIndex, MetricName, Millis, Profile, Quality, Reading, Sample, Timestamp,
 };
-use models::Engine;
+use models::{Engine, Learning};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,6 +48,9 @@ pub struct Player {
     reorder_window: Millis,
     /// Samples of metrics beyond those that one device may have.
     ignored: u64,
+    /// Rows that got a score, and rows after the first of them that got none.
+    judged: u64,
+    passed_over: u64,
 }
 
 impl Player {
@@ -80,12 +83,38 @@ impl Player {
             score: 0.0,
             reorder_window,
             ignored: 0,
+            judged: 0,
+            passed_over: 0,
         })
     }
 
     /// Samples so far of metrics that nobody watches, because a device may have only so many.
     pub fn ignored(&self) -> u64 {
         self.ignored
+    }
+
+    /// Rows that were compared with what is normal.
+    pub fn judged(&self) -> u64 {
+        self.judged
+    }
+
+    /// Rows that were not, though rows before them were: they repeat a row, or are older than one before.
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+
+    /// Metrics of which it is still being learned what is normal, and all that are watched: of the former no alarm can be told.
+    pub fn learning(&self) -> (usize, usize) {
+        let snapshot = self.device.engine.snapshot(&self.device.memory.state);
+        let is_learning = |learning: &Learning| match learning {
+            Learning::Learning { .. } => true,
+            Learning::Provisional | Learning::Active | Learning::NotLearned => false,
+        };
+        let metrics = &snapshot.metrics;
+        (
+            metrics.iter().filter(|m| is_learning(&m.learning)).count(),
+            metrics.len(),
+        )
     }
 
     /// The device with all it has learned.
@@ -167,7 +196,13 @@ impl Player {
             };
             self.device.telemetry(arrival, &around, &mut self.scratch);
             self.ignored += u64::from(self.scratch.ignored());
-            self.score = self.scratch.score().unwrap_or(self.score);
+            match self.scratch.score() {
+                Some(score) => {
+                    self.score = score;
+                    self.judged += 1;
+                }
+                None => self.passed_over += u64::from(self.judged > 0),
+            }
         }
         Ok(Played {
             score: self.score,

@@ -210,7 +210,14 @@ impl LearnedNormal {
     /// How far the learning of a metric has come.
     pub fn stage(&self, column: usize) -> Stage {
         match &self.reference {
-            Some(reference) if column < reference.columns() => Stage::Active,
+            Some(reference) if column < reference.columns() => {
+                let readiness = reference.readiness();
+                if readiness < 1.0 {
+                    Stage::Learning(readiness)
+                } else {
+                    Stage::Active
+                }
+            }
             Some(_) | None => self.by_itself(column).map_or(Stage::Learning(0.0), Novelty::stage),
         }
     }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 const BLOCK_ROWS: f64 = 32.0;
 /// Blocks before there is a limit.
 const LEAST_BLOCKS: f64 = 3.0;
+/// Rows before there is a limit.
+pub(super) const LEAST_ROWS: f64 = LEAST_BLOCKS * BLOCK_ROWS;
 /// The tail is followed to this many times the length of the past. Beyond, the past tells nothing, and a longer budget only makes it deaf.
 const HORIZON: f64 = 2.0;
 /// Standard errors of the spread added to it: a spread from few blocks is easily too small.

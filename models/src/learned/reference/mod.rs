@@ -154,6 +154,16 @@ impl Reference {
         }
     }
 
+    /// How far the stretch known to be normal is from being long enough for limits, 0 to 1; 1 is enough.
+    #[must_use]
+    pub fn readiness(&self) -> f64 {
+        if self.strangeness_at.is_some() {
+            1.0
+        } else {
+            (self.rows / (WARM_ROWS + limit::LEAST_ROWS)).min(0.99)
+        }
+    }
+
     /// The metrics that have a part in an alarm that stands, in the order of the row.
     pub fn findings(&self) -> impl Iterator<Item = (usize, Finding)> + '_ {
         let is_alerting = self.alarm.standing_rows().is_some();
@@ -208,7 +218,8 @@ impl Reference {
             self.alarm = self.alarm.step(ratio);
         }
         self.learn_row(false, ratio);
-        self.score = Some(ratio / (1.0 + ratio));
+        // without a limit nothing was compared with anything: that is not the same as normal
+        self.score = self.strangeness_at.map(|_| ratio / (1.0 + ratio));
     }
 
     fn keep_time(&mut self, at_ms: i64) {
