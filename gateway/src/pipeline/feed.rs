@@ -53,7 +53,11 @@ impl CommittedEntry for JournalEntry<'_> {
                     measured_at,
                     samples,
                 }),
-                Record::Event { .. } | Record::Status { .. } | Record::Repaired { .. } | Record::Model { .. } => {}
+                Record::Event { .. }
+                | Record::Status { .. }
+                | Record::Repaired { .. }
+                | Record::Model { .. }
+                | Record::Prior { .. } => {}
             }
         }
     }
