@@ -17,6 +17,7 @@ use crate::pipeline::catalogue::Catalogue;
 use crate::pipeline::commit::{Changed, CommitSetup, Committer, StormCounts, ToCommit};
 use crate::pipeline::drifts::DriftCounts;
 use crate::pipeline::feed::{HistoryFeed, InfluxSource, follow_influx};
+use crate::pipeline::fleet::Fleet;
 use crate::pipeline::positions::Positions;
 use crate::pipeline::recovery::{Recovered, restore_book, restore_comparisons, restore_models, restore_shards};
 use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
@@ -150,11 +151,13 @@ impl Gateway {
         let (changed, _) = broadcast::channel(EVENTS);
         let (live, _) = broadcast::channel(EVENTS);
         let count = shard_count(&config);
+        let fleet = Arc::new(Fleet::default());
         let setup = |number| ShardSetup {
             number,
             of: count,
             directory: directory.clone(),
             catalogue: catalogue.clone(),
+            fleet: fleet.clone(),
             reorder_window: Millis(config.ingest.reorder_window_ms),
             commit: commit.clone(),
             live: live.clone(),

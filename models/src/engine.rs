@@ -165,6 +165,7 @@ impl Engine {
         DeviceState {
             last_received: state.last_received,
             last_measured: state.last_measured,
+            priors: state.priors.into_iter().take(MAX_METRICS).collect(),
             ..self.fresh()
         }
     }
@@ -395,7 +396,29 @@ impl Engine {
             measured_at: Timestamp(0),
             has_value: false,
         });
+        self.begin_with_prior(state, metric, watch);
         Some(state.slots.len() - 1)
+    }
+
+    /// A metric that is seen for the first time begins with what the fleet knew of it.
+    fn begin_with_prior(&self, state: &mut DeviceState, metric: MetricIndex, watch: Watch) {
+        let Some((_, prior)) = state.priors.iter().find(|(of, _)| *of == metric) else {
+            return;
+        };
+        match watch {
+            Watch::Declared(place) => {
+                for (learned, column) in &self.plan.metrics[usize::from(place)].columns {
+                    state.learned[*learned].begin_with(*column, *prior);
+                }
+            }
+            Watch::Unknown(number) => {
+                let learned = self.plan.learned.iter().zip(&mut state.learned);
+                for (plan, learned) in learned.filter(|(plan, _)| plan.watches_unknown) {
+                    learned.begin_with(plan.declared.len() + usize::from(number), *prior);
+                }
+            }
+            Watch::Not => {}
+        }
     }
 
     /// Judges one sample; says whether any check changed its mind.

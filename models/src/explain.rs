@@ -3,7 +3,7 @@
 
 use crate::engine::{Engine, StepOutput};
 use crate::learned::Stage;
-use crate::learned::drift::Shift;
+use crate::learned::drift::{Normal, Shift};
 use crate::life::time_left;
 use crate::plan::{Check, LearnedPlan, Test};
 use crate::state::{DeviceState, Slot, Watch};
@@ -393,6 +393,22 @@ impl Engine {
             }
             Test::Limit { .. } | Test::Rate { .. } | Test::Stuck { .. } => None,
         })
+    }
+
+    /// What the device has taught of its metrics by itself; nothing of those that are still being learned.
+    pub fn normals(&self, state: &DeviceState) -> Vec<(MetricIndex, Normal)> {
+        let of_slot = |slot: &Slot| {
+            let (rule, column) = match slot.watch {
+                Watch::Declared(place) => *self.plan.metrics[usize::from(place)].columns.first()?,
+                Watch::Unknown(number) => {
+                    let rule = self.plan.learned.iter().position(|l| l.watches_unknown)?;
+                    (rule, self.plan.learned[rule].declared.len() + usize::from(number))
+                }
+                Watch::Not => return None,
+            };
+            Some((slot.metric, state.learned[rule].normal(column)?))
+        };
+        state.slots.iter().filter_map(of_slot).collect()
     }
 
     /// What the last call found to have moved of what is held for normal.

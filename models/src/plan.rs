@@ -476,7 +476,7 @@ fn modes_mask(profile: &Profile, rules: impl Iterator<Item = usize>) -> u64 {
 
 /// How the memory of a device is laid out. Another word where a field of it comes or goes: bytes of before are then not mistaken
 /// for a memory of now.
-const LAYOUT: &str = "with drift\n";
+const LAYOUT: &str = "with drift and priors\n";
 
 /// Rules with what they watch, but not their figures: a limit may be tuned without forgetting what was learned.
 fn shape_of(profile: &Profile) -> u64 {

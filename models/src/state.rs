@@ -2,6 +2,7 @@
 
 use crate::ewma::Ewma;
 use crate::learned::LearnedNormal;
+use crate::learned::prior::Prior;
 use crate::maintenance::PlanProgress;
 use crate::plan::{LearnedPlan, Plan};
 use crate::rate::Course;
@@ -40,6 +41,8 @@ pub struct DeviceState {
     pub(crate) watched: Vec<Watched>,
     pub(crate) last_received: Option<Timestamp>,
     pub(crate) last_measured: Option<Timestamp>,
+    /// What the fleet knew of metrics when the device came; each is used when the metric is first seen.
+    pub(crate) priors: Vec<(MetricIndex, Prior)>,
 }
 
 /// What the checks remember, each sort together.
@@ -112,6 +115,7 @@ impl DeviceState {
             watched: vec![Watched::default(); plan.watches.len()],
             last_received: None,
             last_measured: None,
+            priors: Vec::new(),
         }
     }
 
@@ -125,6 +129,7 @@ impl DeviceState {
         };
         self.shape == plan.shape
             && self.slots.len() <= MAX_METRICS
+            && self.priors.len() <= MAX_METRICS
             && memory.limits.len() == sizes.limits
             && memory.rates.len() == sizes.rates
             && memory.stucks.len() == sizes.stucks
@@ -143,6 +148,13 @@ impl DeviceState {
                 Watch::Unknown(number) => number < self.unknown,
                 Watch::Not => true,
             })
+    }
+
+    /// What the fleet knows of a metric, before the device has said anything of it; at most [`MAX_METRICS`] are used.
+    pub fn begin_with(&mut self, metric: MetricIndex, prior: Prior) {
+        if self.priors.len() < MAX_METRICS {
+            self.priors.push((metric, prior));
+        }
     }
 
     /// When the device was last heard, our time.

@@ -13,7 +13,8 @@ const DAY_ROWS: i64 = 144;
 /// Pumps without delays, and machines of which nothing is known.
 fn setup() -> GatewaySetup {
     let setup = GatewaySetup::new(
-        "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\nprofiles = \"profiles\"\n",
+        "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\nprofiles = \"profiles\"\n\
+         [store]\ncheckpoint_every_ms = 200\n",
     );
     let text = domain::profile::shipped::TEXTS.iter().find(|(name, _)| *name == "pump");
     let text = text.expect("shipped").1;
@@ -122,5 +123,57 @@ async fn normal_that_moves_is_told_as_itself_and_neither_lost_nor_doubled_by_pow
     }
     assert_eq!(drifts(&gateway, "tank-2").await, unbroken);
     assert_eq!(drifts(&gateway, "tank-1").await, unbroken);
+    gateway.stop();
+}
+
+/// A reading a minute around a level, in one message for each hour.
+fn steady(device: &str, hours: i64, level: f64) -> Vec<Outgoing> {
+    let reading = |minute: i64| {
+        let value = level + (minute * 7919 % 101) as f64 / 101.0;
+        json!({"ts": START_MS + minute * 60_000, "seq": minute, "boot": "t1", "metrics": {"oil_level_mm": value}})
+    };
+    let hour = |hour: i64| Outgoing {
+        topic: format!("forewarn/west/{device}/telemetry"),
+        payload: Value::from_iter((hour * 60..(hour + 1) * 60).map(reading))
+            .to_string()
+            .into_bytes(),
+    };
+    (0..hours).map(hour).collect()
+}
+
+/// How far the only metric of a device is learned, 0 to 1.
+async fn learned(gateway: &RunningGateway, device: &str) -> f64 {
+    let device = api(gateway).get(&format!("devices/west/{device}")).await.ok();
+    device["metrics"][0]["learned"].as_f64().expect("a share")
+}
+
+#[tokio::test]
+async fn a_new_machine_that_works_like_its_fleet_is_judged_sooner_and_the_same_after_a_power_cut() {
+    let setup = setup();
+    let gateway = setup.start();
+    publish(&gateway, "early", &steady("early", 7, 50.0)).await;
+    for tank in ["tank-1", "tank-2", "tank-3"] {
+        publish(&gateway, tank, &steady(tank, 75, 50.0)).await;
+    }
+    // until the states are written down, which is when the fleet hears of them
+    let mut number = 0;
+    let began = std::time::Instant::now();
+    let like_others = loop {
+        let device = format!("new-{number}");
+        publish(&gateway, &device, &steady(&device, 7, 50.4)).await;
+        if learned(&gateway, &device).await == 1.0 {
+            break device;
+        }
+        assert!(began.elapsed().as_secs() < 30, "no new machine has heard of the fleet");
+        number += 1;
+    };
+    publish(&gateway, "odd", &steady("odd", 7, 90.0)).await;
+    let early = learned(&gateway, "early").await;
+    assert!(early < 0.5, "nobody was there to be compared with: {early}");
+    assert_eq!(learned(&gateway, "odd").await, early, "it does not work like them");
+    gateway.kill();
+    let gateway = setup.start();
+    assert_eq!(learned(&gateway, &like_others).await, 1.0);
+    assert_eq!(learned(&gateway, "odd").await, early);
     gateway.stop();
 }

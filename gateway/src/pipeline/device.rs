@@ -12,9 +12,10 @@ use crate::store::codec::{BlockWriter, Telemetry};
 use alerting::{ConditionTracker, Edge};
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{
-    ConditionChange, ConditionState, DeviceIndex, Millis, ModeIndex, ModelVersion, Names, Quality, Reading, Sample,
-    SensorName, Sequence, Severity, Timestamp,
+    ConditionChange, ConditionState, DeviceIndex, MetricIndex, Millis, ModeIndex, ModelVersion, Names, Quality,
+    Reading, Sample, SensorName, Sequence, Severity, Timestamp,
 };
+use models::learned::prior::Prior;
 use models::vibration::Finding;
 use models::{DeviceState, Engine, StepOutput};
 use serde::{Deserialize, Serialize};
@@ -184,6 +185,12 @@ impl Device {
             position,
             is_dirty: false,
         }
+    }
+
+    /// What the fleet knows of a metric, before the device has said anything.
+    pub fn begin_with(&mut self, metric: MetricIndex, prior: Prior) {
+        self.is_dirty = true;
+        self.memory.state.begin_with(metric, prior);
     }
 
     /// Whether it should send and does not.

@@ -57,7 +57,8 @@ impl CommittedEntry for JournalEntry<'_> {
                 | Record::Status { .. }
                 | Record::Repaired { .. }
                 | Record::Model { .. }
-                | Record::Diagnosed { .. } => {}
+                | Record::Diagnosed { .. }
+                | Record::Prior { .. } => {}
             }
         }
     }

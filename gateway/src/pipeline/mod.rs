@@ -9,6 +9,7 @@ pub mod compare;
 pub mod device;
 pub mod drifts;
 pub mod feed;
+pub mod fleet;
 pub mod positions;
 pub mod records;
 pub mod recovery;

@@ -9,6 +9,7 @@ use crate::store::codec::{EntryReader, seal};
 use domain::registry::Registry;
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{Boot, DeviceIndex, DeviceKey, Millis, ModelVersion, Quality, Sample, Sequence, Timestamp};
+use models::learned::prior::Prior;
 use proptest::prelude::*;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
@@ -39,6 +40,11 @@ enum Step {
     Repaired {
         device: u32,
     },
+    /// What the fleet knows of the metric.
+    Prior {
+        device: u32,
+        level: f64,
+    },
     Commit,
     Checkpoint {
         device: u32,
@@ -59,6 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (device(), any::<bool>()).prop_map(|(device, is_raised)| Step::Event { device, is_raised }),
         1 => (device(), any::<bool>()).prop_map(|(device, is_online)| Step::Status { device, is_online }),
         1 => device().prop_map(|device| Step::Repaired { device }),
+        1 => (device(), 1.0f64..9.0).prop_map(|(device, level)| Step::Prior { device, level }),
         3 => Just(Step::Commit),
         2 => device().prop_map(|device| Step::Checkpoint { device }),
         2 => (0usize..3, proptest::option::of(0usize..3)).prop_map(|(in_force, shadow)| Step::Models { in_force, shadow }),
@@ -186,6 +193,15 @@ fn live(world: &World, steps: &[Step]) -> Lived {
             Step::Repaired { device } => {
                 devices[*device as usize].repaired("bearing_wear", received_at, &around, &mut scratch);
             }
+            Step::Prior { device, level } => {
+                let (spread, width) = (0.1, 1.0);
+                let level = *level;
+                let prior = Prior { level, spread, width };
+                for metric in [vibration, kurtosis] {
+                    scratch.writer.prior(DeviceIndex(*device), metric, &prior);
+                    devices[*device as usize].begin_with(metric, prior);
+                }
+            }
             Step::Commit => {
                 commit(&mut scratch);
             }
@@ -279,6 +295,7 @@ fn a_diagnosis_is_replayed_from_the_journal() {
         of: 1,
         directory: world.directory.clone(),
         catalogue: world.catalogue.clone(),
+        fleet: Arc::default(),
         reorder_window: Millis::seconds(60),
         commit,
         live: broadcast::channel(1).0,
@@ -303,6 +320,7 @@ proptest! {
             of: 1,
             directory: world.directory.clone(),
             catalogue: world.catalogue.clone(),
+            fleet: Arc::default(),
             reorder_window: Millis::seconds(60),
             commit,
             live: broadcast::channel(1).0,

@@ -5,6 +5,7 @@ use super::batch::{Batch, Item, Processed, WaveformItem};
 use super::catalogue::Catalogue;
 use super::commit::{CheckpointSlice, ToCommit};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
+use super::fleet::Fleet;
 use crate::ingest::directory::Directory;
 use crate::store::Repair;
 use crate::store::codec::{ModelChange, Record};
@@ -98,6 +99,8 @@ pub struct ShardSetup {
     pub directory: Arc<Directory>,
     /// Engines.
     pub catalogue: Arc<Catalogue>,
+    /// What devices have learned, for those that are new.
+    pub fleet: Arc<Fleet>,
     /// How far behind the newest a reading counts as out of order rather than late.
     pub reorder_window: Millis,
     /// Where its work goes.
@@ -167,7 +170,8 @@ impl Shard {
             | Record::Event { .. }
             | Record::Status { .. }
             | Record::Repaired { .. }
-            | Record::Diagnosed { .. } => None,
+            | Record::Diagnosed { .. }
+            | Record::Prior { .. } => None,
         };
         let (target, around, scratch) = self.parts(record.device());
         if target.position >= position {
@@ -213,6 +217,7 @@ impl Shard {
             }
             Record::Status { received_at, state, .. } => target.status(*state, *received_at, &around, scratch),
             Record::Repaired { at, failure_mode, .. } => target.repaired(failure_mode, *at, &around, scratch),
+            Record::Prior { metric, prior, .. } => target.begin_with(*metric, *prior),
             Record::Model { change, .. } => match (change, named) {
                 (ModelChange::InForce(_), Some(engine)) => target.adopt(engine, scratch),
                 (ModelChange::ShadowBegins(_), Some(engine)) => target.begin_shadow(engine),
@@ -451,6 +456,9 @@ impl Shard {
                         bytes += state.len();
                         states.push((device.index, state));
                         device.is_dirty = false;
+                        let (engine, memory) = (&device.engine, &device.memory);
+                        let normals = engine.normals(&memory.state);
+                        self.setup.fleet.report(&engine.profile().id, device.index, normals);
                     }
                     Err(error) => {
                         tracing::error!(device = device.index.0, %error, "cannot write the state of a device")
@@ -549,6 +557,10 @@ fn device_of<'a>(
             .model(index, ModelChange::InForce(engine.version().as_str()));
         let mut device = Box::new(Device::new(index, engine.clone()));
         if is_working {
+            for (metric, prior) in setup.fleet.priors(&engine.profile().id) {
+                scratch.writer.prior(index, metric, &prior);
+                device.begin_with(metric, prior);
+            }
             device.follow(engine, setup.catalogue.shadow_of(index, &setup.directory), scratch);
         }
         device

@@ -6,6 +6,7 @@
 
 use domain::wire::{Connectivity, EventState};
 use domain::{Boot, DeviceIndex, MetricIndex, Quality, Sample, Sequence, Timestamp};
+use models::learned::prior::Prior;
 
 /// Version of the format, the first byte of an entry.
 const VERSION: u8 = 1;
@@ -16,6 +17,7 @@ const KIND_EVENT: u8 = 1;
 const KIND_STATUS: u8 = 2;
 const KIND_REPAIRED: u8 = 3;
 const KIND_MODEL: u8 = 4;
+const KIND_PRIOR: u8 = 6;
 const MODEL_IN_FORCE: u8 = 0;
 const MODEL_SHADOW_BEGINS: u8 = 1;
 const MODEL_SHADOW_ENDS: u8 = 2;
@@ -143,6 +145,15 @@ pub enum Record<'a> {
         /// What was named, as JSON.
         finding: &'a str,
     },
+    /// What the fleet knew of a metric when the device came.
+    Prior {
+        /// Who.
+        device: DeviceIndex,
+        /// Which metric.
+        metric: MetricIndex,
+        /// What.
+        prior: Prior,
+    },
 }
 
 /// What models do with a device.
@@ -165,7 +176,8 @@ impl Record<'_> {
             | Record::Status { device, .. }
             | Record::Repaired { device, .. }
             | Record::Model { device, .. }
-            | Record::Diagnosed { device, .. } => *device,
+            | Record::Diagnosed { device, .. }
+            | Record::Prior { device, .. } => *device,
         }
     }
 }
@@ -290,6 +302,18 @@ impl BlockWriter {
         self.times(measured_at, measured_at);
         self.text(sensor);
         self.text(finding);
+    }
+
+    /// Adds what the fleet knows of a metric.
+    pub fn prior(&mut self, device: DeviceIndex, metric: MetricIndex, prior: &Prior) {
+        self.bytes.push(KIND_PRIOR);
+        self.varint(u64::from(device.0));
+        // it has no time of its own
+        self.times(Timestamp(self.last_measured), Timestamp(self.last_received));
+        self.varint(u64::from(metric.0));
+        for number in [prior.level, prior.spread, prior.width] {
+            self.bytes.extend_from_slice(&number.to_le_bytes());
+        }
     }
 
     fn times(&mut self, measured_at: Timestamp, received_at: Timestamp) {
@@ -442,6 +466,16 @@ impl<'a> EntryReader<'a> {
                     measured_at,
                     sensor,
                     finding,
+                }))
+            }
+            KIND_PRIOR => {
+                let metric = u32::try_from(self.varint()?).map_err(|_| CodecError::Malformed(self.at))?;
+                let mut number = || Ok::<f64, CodecError>(f64::from_le_bytes(self.take::<8>()?));
+                let (level, spread, width) = (number()?, number()?, number()?);
+                Ok(Some(Record::Prior {
+                    device,
+                    metric: MetricIndex(metric),
+                    prior: Prior { level, spread, width },
                 }))
             }
             _ => Err(CodecError::Malformed(self.at)),
@@ -632,6 +666,12 @@ mod tests {
         let mut writer = BlockWriter::default();
         writer.event(DeviceIndex(3), Timestamp(1_000), EventState::Raised, "E47", "door");
         writer.model(DeviceIndex(3), ModelChange::InForce("pump@2-1f0c9a77"));
+        let prior = Prior {
+            level: 50.0,
+            spread: 0.5,
+            width: 2.0,
+        };
+        writer.prior(DeviceIndex(3), MetricIndex(300), &prior);
         writer.status(DeviceIndex(3), Timestamp(2_000), Connectivity::Offline);
         writer.diagnosed(DeviceIndex(4), Timestamp(3_000), "bearing", "{}");
         let entry = seal([writer.take().as_slice()]);
@@ -649,6 +689,12 @@ mod tests {
             change: ModelChange::InForce("pump@2-1f0c9a77"),
         };
         assert_eq!(reader.next().expect("sound"), Some(model));
+        let known = Record::Prior {
+            device: DeviceIndex(3),
+            metric: MetricIndex(300),
+            prior,
+        };
+        assert_eq!(reader.next().expect("sound"), Some(known));
         let status = Record::Status {
             device: DeviceIndex(3),
             received_at: Timestamp(2_000),

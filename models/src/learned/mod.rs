@@ -13,12 +13,14 @@
 
 pub mod drift;
 pub mod novelty;
+pub mod prior;
 pub mod reference;
 mod row;
 
 use domain::{Aspect, Timestamp};
-use drift::{Drift, Shift};
+use drift::{Drift, Normal, Shift};
 use novelty::Novelty;
+use prior::Prior;
 use reference::Reference;
 use row::Row;
 use serde::{Deserialize, Serialize};
@@ -103,6 +105,18 @@ impl LearnedNormal {
         self.alone
             .resize_with(columns.saturating_sub(self.known()), Novelty::default);
         self.drift.resize_with(columns, Drift::default);
+    }
+
+    /// What the fleet knows of a metric that has not been seen yet.
+    pub(crate) fn begin_with(&mut self, column: usize, prior: Prior) {
+        if let Some(novelty) = self.alone.get_mut(column) {
+            novelty.begin_with(prior);
+        }
+    }
+
+    /// What a metric has taught by itself; none while it is learning.
+    pub(crate) fn normal(&self, column: usize) -> Option<Normal> {
+        self.alone.get(column)?.normal()
     }
 
     /// A value of the reading that is judged or learned next.
@@ -231,9 +245,13 @@ impl LearnedNormal {
         !self.findings().any(|(column, _)| is_sure(column))
     }
 
-    /// After a repair: begins anew.
+    /// After a repair: begins anew, with what the fleet knew when the device came.
     pub(crate) fn forget(&mut self) {
+        let priors: Vec<Option<Prior>> = self.alone.iter().map(Novelty::prior).collect();
         *self = LearnedNormal::new(self.columns());
+        for (novelty, prior) in self.alone.iter_mut().zip(priors) {
+            prior.into_iter().for_each(|prior| novelty.begin_with(prior));
+        }
     }
 
     pub(crate) fn is_sound(&self) -> bool {
