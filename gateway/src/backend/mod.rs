@@ -8,6 +8,7 @@ mod metrics;
 mod models;
 mod quarantine;
 mod readers;
+mod review;
 mod similar;
 mod standing;
 mod stream;
@@ -26,7 +27,7 @@ use crate::web::backend::{
 };
 use dashboards::view::{
     Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, Incident, Model, ModelDetail, Page,
-    QuarantinedPacket, Replayed, SiteStorms, SystemHealth, Ticket, TicketSummary, Window,
+    QuarantinedPacket, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketSummary, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
@@ -213,6 +214,10 @@ impl Backend for LiveBackend {
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
         self.change_ticket(order, id, command).await
+    }
+
+    async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
+        self.make_review(from, until).await
     }
 
     async fn incidents(&self, query: IncidentQuery) -> Answer<Page<Incident>> {

@@ -173,6 +173,21 @@ impl Reader {
         )
     }
 
+    /// Alarms that changed at `since` (our time) or later, the newest change first.
+    pub fn alarms_changed_since(&self, since: Timestamp, limit: usize) -> Result<Vec<AlarmRow>, StoreError> {
+        let sql =
+            format!("SELECT {ALARM_COLUMNS} FROM alarm WHERE changed_at >= ? ORDER BY changed_at DESC LIMIT {limit}");
+        self.list(&sql, params![since.0], alarm_row, "list the alarms of a span")
+    }
+
+    /// Tickets that changed at `since` (our time) or later, or have work left, the newest change first.
+    pub fn tickets_changed_since(&self, since: Timestamp, limit: usize) -> Result<Vec<TicketRow>, StoreError> {
+        let sql = format!(
+            "SELECT {TICKET_COLUMNS} FROM ticket WHERE changed_at >= ? OR is_open = 1 ORDER BY changed_at DESC LIMIT {limit}"
+        );
+        self.list(&sql, params![since.0], ticket_row, "list the tickets of a span")
+    }
+
     /// Every alarm that is not normal, or shelved.
     pub fn open_alarms(&self) -> Result<Vec<AlarmRow>, StoreError> {
         let sql = format!("SELECT {ALARM_COLUMNS} FROM alarm WHERE is_open = 1");

@@ -3,7 +3,7 @@
 use super::StreamEvent;
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, Incident, Model,
-    ModelDetail, Outcome, Page, QuarantinedPacket, Replayed, SiteStorms, SystemHealth, Ticket, TicketClass,
+    ModelDetail, Outcome, Page, QuarantinedPacket, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketClass,
     TicketState, TicketSummary, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
@@ -356,6 +356,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
         command: TicketCommand,
     ) -> impl Future<Output = Answer<Ticket>> + Send;
 
+    /// Incidents.
+    /// What a span came to.
+    fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;
     /// Incidents.
     fn incidents(&self, query: IncidentQuery) -> impl Future<Output = Answer<Page<Incident>>> + Send;
     /// One incident.

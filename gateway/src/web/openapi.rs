@@ -1,6 +1,6 @@
 //! The OpenAPI document.
 
-use super::api::{alarms, devices, incidents, models, quarantine, system, tickets, windows};
+use super::api::{alarms, devices, incidents, models, quarantine, review, system, tickets, windows};
 use super::auth::Who;
 use super::backend::Role;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -38,6 +38,7 @@ impl IntoResponses for Problems {
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
+        review::review, review::csv,
         windows::list, windows::plan, windows::end,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,

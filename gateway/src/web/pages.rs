@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use dashboards::page::{self, AlarmFilter, AlarmShow, FleetFilter, Frame, PlotRange, Rights};
 use dashboards::view::Incident;
 use domain::text::Language;
-use domain::{Severity, SiteName};
+use domain::{Millis, Severity, SiteName};
 use maud::Markup;
 use serde::Deserialize;
 
@@ -46,6 +46,7 @@ pub(super) fn routes<B: Backend>() -> Router<App<B>> {
         .route("/tickets", get(tickets::<B>))
         .route("/tickets/{ticket}", get(ticket::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
+        .route("/review", get(review::<B>))
         .route("/quarantine", get(quarantine::<B>))
         .route("/quarantine/replay", post(forms::replay_all::<B>))
         .route("/quarantine/{packet}/{action}", post(forms::packet::<B>))
@@ -370,6 +371,23 @@ async fn ticket<B: Backend>(
 #[derive(Debug, Deserialize)]
 struct CursorOnly {
     cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReviewQuery {
+    /// How many days back.
+    days: Option<u32>,
+}
+
+async fn review<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    Query(query): Query<ReviewQuery>,
+) -> Result<Page, Problem> {
+    let days = query.days.unwrap_or(30).clamp(1, 3_660);
+    let until = visit.frame.now;
+    let review = app.backend.review(until - Millis::days(i64::from(days)), until).await?;
+    Ok(visit.show(page::review(&visit.frame, &review, days)))
 }
 
 async fn quarantine<B: Backend>(

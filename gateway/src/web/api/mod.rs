@@ -5,6 +5,7 @@ pub mod devices;
 pub mod incidents;
 pub mod models;
 pub mod quarantine;
+pub mod review;
 pub mod system;
 pub mod tickets;
 pub mod windows;
@@ -75,6 +76,8 @@ pub fn routes<B: Backend>() -> Routes<B> {
         )
         .get("/api/v1/incidents", incidents::list::<B>)
         .get("/api/v1/incidents/{incident}", incidents::one::<B>)
+        .get("/api/v1/review", review::review::<B>)
+        .get("/api/v1/review.csv", review::csv::<B>)
         .get("/api/v1/floods", incidents::floods::<B>)
         .get("/api/v1/windows", windows::list::<B>)
         .post("/api/v1/windows", windows::plan::<B>)

@@ -10,6 +10,7 @@ use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
     LiveReading, ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
+use dashboards::figures;
 use dashboards::view::*;
 use devices::*;
 use domain::profile::{Profile, Role as MetricRole, shipped};
@@ -456,6 +457,23 @@ impl Backend for Fake {
         let id = format!("I-{id:06}");
         self.with(|s| s.incidents.iter().find(|i| i.id == id).cloned())
             .ok_or_else(|| not_found(format!("incident {id}")))
+    }
+
+    async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
+        let half = |kind| Figure::of(kind, Some(0.5), Some(1), Some(2));
+        Ok(Review {
+            from: from.into(),
+            until: until.into(),
+            figures: figures::ALL.iter().map(half).collect(),
+            by_mode: Vec::new(),
+            by_rule: Vec::new(),
+            by_model: Vec::new(),
+            clocks: Vec::new(),
+            faults: Vec::new(),
+            frequent: Vec::new(),
+            without_warning: vec!["harbour/pump-1/device_fault/1".into()],
+            is_cut: false,
+        })
     }
 
     async fn floods(&self) -> Answer<Vec<SiteStorms>> {
