@@ -295,7 +295,7 @@ impl Clock {
         }
     }
 
-    fn hours(&self) -> Hours {
+    pub(crate) fn hours(&self) -> Hours {
         match self.target {
             Target::Within { hours, .. } => hours,
             Target::By { .. } => Hours::Always,

@@ -117,6 +117,20 @@ impl ConditionTracker {
         }
     }
 
+    /// The same for another profile, where `place` says which of its modes each of ours is; what has no place there is left
+    /// out.
+    #[must_use]
+    pub fn moved(&self, place: impl Fn(ModeIndex) -> Option<ModeIndex>) -> ConditionTracker {
+        let mut busy: Vec<_> = self
+            .busy
+            .iter()
+            .filter_map(|(mode, phase)| Some((place(*mode)?, *phase)))
+            .collect();
+        busy.sort_by_key(|(mode, _)| *mode);
+        busy.dedup_by_key(|(mode, _)| *mode);
+        ConditionTracker { busy }
+    }
+
     /// Takes one reading: which modes it speaks of (`judged`, one bit for each [`ModeIndex`] below 64), which of them show in
     /// it (`active`) and how badly. A mode that it does not speak of stays as it is: a message with other metrics neither
     /// confirms nor denies. Emits at most one edge for each mode, in the order of the modes. Both delays of a mode's [`AlarmPolicy`] must have passed: the
@@ -369,6 +383,17 @@ mod tests {
         tracker.adopt_raised(MODE, Severity::Warning);
         assert_eq!(tracker.raised(), 1);
         assert_eq!(step(&mut tracker, &modes, None, 1), Some(Edge::Cleared));
+    }
+
+    #[test]
+    fn what_stands_goes_on_under_the_places_of_another_profile() {
+        let modes = modes(policy(1, 0, 1, 0));
+        let mut tracker = ConditionTracker::default();
+        tracker.adopt_raised(ModeIndex(0), Severity::Warning);
+        tracker.adopt_raised(ModeIndex(2), Severity::Critical);
+        let mut moved = tracker.moved(|mode| (mode == ModeIndex(2)).then_some(ModeIndex(0)));
+        assert_eq!(moved.raised(), 1);
+        assert_eq!(step(&mut moved, &modes, None, 1), Some(Edge::Cleared));
     }
 
     #[test]

@@ -3,12 +3,17 @@
 //! Carrying effects out (storing, publishing, sending) is the gateway's; nothing is done here.
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
+use crate::episode::PastEpisode;
 use crate::record::{AlarmRecord, DeviceFacts};
 use crate::scope::Scope;
+use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
 use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::wire::{AlarmMessage, ServiceMessage};
-use domain::{AlarmId, ConditionChange, DeviceKey, FailureModeId, RiskLevel, TicketId, Timestamp};
+use domain::{
+    AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Everything that can happen to the book.
@@ -205,6 +210,8 @@ pub enum HeldBack {
     SuppressedByDesign,
     /// There is work on the machine; decided again when that ends. Never for danger to people.
     OutOfService,
+    /// One ticket serves the whole incident; decided again when that ends. Never for danger to people.
+    PartOfIncident,
 }
 
 /// What was decided about a ticket when an alarm changed.
@@ -261,6 +268,7 @@ impl TicketDecision {
                 HeldBack::Shelved => "shelved",
                 HeldBack::SuppressedByDesign => "suppressed_by_design",
                 HeldBack::OutOfService => "out_of_service",
+                HeldBack::PartOfIncident => "part_of_incident",
             },
         }
     }
@@ -291,6 +299,21 @@ pub enum Effect {
         /// The row, whole.
         record: Box<WindowRecord>,
     },
+    /// Remember an episode that is over, or what became of its ticket.
+    EpisodeClosed {
+        /// The row, whole.
+        episode: Box<PastEpisode>,
+    },
+    /// Store the incident's row.
+    IncidentChanged {
+        /// The row, whole.
+        record: Box<IncidentRecord>,
+    },
+    /// Store the row of what a site's people were told.
+    NoticesChanged {
+        /// The row, whole.
+        record: Box<SiteNotices>,
+    },
     /// Write a line into the audit trail.
     Audit(AuditEntry),
     /// Put a message into the outbox.
@@ -315,12 +338,15 @@ pub struct AuditEntry {
 /// An order to tell the world something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// The same on every try: `alarm_id/transition` or `ticket/T-000001/revision`, with `/service` for a service.
+    /// The same on every try: `alarm_id/transition` or `ticket/T-000001/revision`, with `/service` for a service;
+    /// `incident/I-000001/revision`, `summary/SITE/number`.
     pub key: String,
-    /// About which machine.
-    pub device: DeviceKey,
-    /// Whether a person must be told, or it is only for whoever follows along.
-    pub is_notice: bool,
+    /// Of which site.
+    pub site: SiteName,
+    /// About which machine; none for a summary.
+    pub device: Option<DeviceKey>,
+    /// How much it matters that a person is told; none: it is only for whoever follows along.
+    pub notice: Option<NoticeWeight>,
     /// What.
     pub content: Outgoing,
 }
@@ -334,7 +360,42 @@ pub enum Outgoing {
     /// A proactive service begins, or becomes more urgent.
     Service(ServiceMessage),
     /// A ticket changed.
-    Ticket(TicketEvent),
+    Ticket(Box<TicketEvent>),
+    /// Many alarms have one cause.
+    Incident(IncidentNotice),
+    /// What was too much to be told one by one.
+    Summary(Summary),
+}
+
+/// An incident for receivers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IncidentNotice {
+    /// Which.
+    pub incident: IncidentId,
+    /// Where.
+    pub site: SiteName,
+    /// `opened`, `grew`, `lasts` or `over`.
+    pub event: IncidentEvent,
+    /// What its members come from.
+    pub cause: IncidentCause,
+    /// In English.
+    pub title: String,
+    /// How many alarms it had so far.
+    pub members: u32,
+    /// How many of them stand.
+    pub standing: u32,
+    /// The first of them.
+    pub first: Vec<AlarmId>,
+    /// The worst severity so far.
+    pub severity: Severity,
+    /// The highest risk so far.
+    pub risk: RiskLevel,
+    /// The ticket that serves it, if one does.
+    pub ticket: Option<TicketId>,
+    /// When it was found.
+    pub opened_at: Timestamp,
+    /// When this is told.
+    pub at: Timestamp,
 }
 
 /// A change of a ticket for receivers.
@@ -366,6 +427,11 @@ pub struct TicketEvent {
     pub title: String,
     /// Why, with value and limit, in English.
     pub reason: String,
+    /// The version of the model that gave cause for it, such as `pump@3`.
+    #[serde(default)]
+    pub model: ModelVersion,
+    /// Who was told of it last: people, and groups as `group:NAME`.
+    pub people: Vec<String>,
     /// Who changed it.
     pub by: Actor,
     /// When.

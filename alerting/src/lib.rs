@@ -9,21 +9,26 @@ pub mod calendar;
 pub mod clock;
 pub mod condition;
 pub mod effect;
+pub mod episode;
 pub mod habit;
 pub mod ledger;
+pub mod likeness;
+pub mod on_call;
 pub mod policy;
 pub mod reason;
 pub mod record;
+pub mod review;
 pub mod risk;
 pub mod scope;
+pub mod storm;
 pub mod ticket;
 pub mod window;
 
 pub use book::{Book, LastEpisode, Snapshot};
 pub use condition::{ConditionTracker, Edge};
 pub use effect::{
-    AlarmCommand, AuditEntry, Command, Effect, Input, Message, Outgoing, Refusal, TicketDecision, TicketEvent,
-    WindowCommand,
+    AlarmCommand, AuditEntry, Command, Effect, IncidentNotice, Input, Message, Outgoing, Refusal, TicketDecision,
+    TicketEvent, WindowCommand,
 };
 pub use policy::{AlertingConfig, Policy};
 pub use record::{AlarmRecord, Asset, DeviceFacts};

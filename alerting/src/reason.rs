@@ -96,6 +96,24 @@ fn english(subject: &str, reason: &EvidenceReason) -> String {
         EvidenceReason::UnusualCombination { score } => {
             format!("{subject}: the values together are unusual to {}", number(*score))
         }
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } if fault.is_empty() => format!(
+            "the waveform shows no fault that can be named (certain to {}): {}",
+            number(*confidence),
+            says.join("; ")
+        ),
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } => format!(
+            "the waveform shows {fault} (certain to {}): {}",
+            number(*confidence),
+            says.join("; ")
+        ),
         EvidenceReason::Stuck { since } => format!("{subject} has not changed since {since}"),
         EvidenceReason::OutsidePhysicalRange { min, max } => format!(
             "{subject} is outside what the sensor can measure, {} to {}",
@@ -150,6 +168,24 @@ fn chinese(subject: &str, reason: &EvidenceReason) -> String {
         EvidenceReason::UnusualCombination { score } => {
             format!("{subject}：各测量值的组合异常，异常度 {}", number(*score))
         }
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } if fault.is_empty() => format!(
+            "振动波形无法判定故障类型（置信度 {}）：{}",
+            number(*confidence),
+            says.join("；")
+        ),
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } => format!(
+            "振动波形显示 {fault}（置信度 {}）：{}",
+            number(*confidence),
+            says.join("；")
+        ),
         EvidenceReason::Stuck { since } => format!("{subject} 自 {since} 起没有变化"),
         EvidenceReason::OutsidePhysicalRange { min, max } => {
             format!("{subject} 超出传感器量程 {} 至 {}", number(*min), number(*max))
@@ -254,6 +290,16 @@ mod tests {
             &["m 12", "1", "2", "64", "0.97"],
         );
         check(EvidenceReason::UnusualCombination { score }, &["m 12", "0.97"]);
+        for fault in ["outer race", ""] {
+            check(
+                EvidenceReason::VibrationFault {
+                    fault: fault.to_owned(),
+                    confidence: 0.97,
+                    says: vec!["line at 107 Hz".to_owned()],
+                },
+                &[fault, "0.97", "line at 107 Hz"],
+            );
+        }
         check(
             EvidenceReason::OutsidePhysicalRange { min: -40.0, max: 200.0 },
             &["m 12", "-40", "200"],

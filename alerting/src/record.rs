@@ -4,13 +4,16 @@
 //! opened, without the profile.
 
 use crate::alarm::{AlarmLife, AlarmState};
+use crate::episode::SimilarEpisode;
 use crate::habit::Habit;
 use crate::policy::Rationale;
 use crate::risk::RiskAssessment;
+use crate::storm::IncidentId;
 use domain::profile::FailureMode;
 use domain::text::Text;
 use domain::{
-    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, Profile, Prognosis, Severity, TicketId, Timestamp,
+    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, ModelVersion, Profile, Prognosis, Severity, TicketId,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -33,6 +36,8 @@ pub struct DeviceFacts {
     pub key: DeviceKey,
     /// What it is.
     pub profile: Arc<Profile>,
+    /// The version of the model that the profile belongs to.
+    pub model: ModelVersion,
     /// What the registry says.
     pub asset: Asset,
 }
@@ -116,6 +121,9 @@ pub struct AlarmRecord {
     pub risk: RiskAssessment,
     /// What speaks for it; of the latest change that had any.
     pub evidence: Vec<Evidence>,
+    /// Earlier episodes like it; of the latest change that had evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<SimilarEpisode>,
     /// The evidence in words.
     pub reason: Text,
     /// Health at the latest change of the condition.
@@ -138,6 +146,9 @@ pub struct AlarmRecord {
     pub profile: String,
     /// Its version.
     pub profile_version: u32,
+    /// The model that decided the latest change of the condition.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// What the profile says about the failure mode.
     pub facts: ModeFacts,
     /// What the registry says about the machine.
@@ -145,12 +156,25 @@ pub struct AlarmRecord {
     /// Our time since when the condition stands, or stood last.
     #[serde(default)]
     pub active_since: Option<Timestamp>,
+    /// Our time at which a person first acknowledged this episode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_at: Option<Timestamp>,
     /// Our time at which it was last announced to people.
     #[serde(default)]
     pub announced_at: Option<Timestamp>,
     /// Bad habits found.
     #[serde(default)]
     pub habit: Habit,
+    /// The incident that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// When the condition began to show, by the clock that machines are compared by: the machine's, and ours for silence.
+    #[serde(default = "long_ago")]
+    pub showed_at: Timestamp,
+}
+
+fn long_ago() -> Timestamp {
+    Timestamp(0)
 }
 
 impl AlarmRecord {

@@ -39,6 +39,7 @@
   tick();
 
   // ---- live regions: fetched anew when something they show has changed, at most once in two seconds ----
+  const kinds = ["alarm", "ticket", "incident", "fleet"];
   const wait = new Map();
   function refresh(kind) {
     const region = document.querySelector("#live");
@@ -92,7 +93,7 @@
     stream.onopen = () => {
       say(true);
       // What happened while the line was down is not in the stream.
-      if (wasLost) { ["alarm", "ticket", "fleet"].forEach(refresh); plots.load(); }
+      if (wasLost) { kinds.forEach(refresh); plots.load(); }
       wasLost = false;
     };
     stream.onerror = () => {
@@ -100,14 +101,14 @@
       say(false);
       if (stream.readyState === EventSource.CLOSED) { stream = null; setTimeout(open, 3000); }
     };
-    for (const kind of ["alarm", "ticket", "fleet"]) stream.addEventListener(kind, () => refresh(kind));
+    for (const kind of kinds) stream.addEventListener(kind, () => refresh(kind));
     stream.addEventListener("reading", (event) => plots.live(JSON.parse(event.data)));
-    stream.addEventListener("resync", () => { ["alarm", "ticket", "fleet"].forEach(refresh); plots.load(); });
+    stream.addEventListener("resync", () => { kinds.forEach(refresh); plots.load(); });
   }
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { if (stream) { stream.close(); stream = null; } return; }
     open();
-    ["alarm", "ticket", "fleet"].forEach(refresh);
+    kinds.forEach(refresh);
     plots.load();
   });
   window.addEventListener("pagehide", () => { if (stream) { stream.close(); stream = null; } });

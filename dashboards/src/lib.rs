@@ -4,6 +4,7 @@
 //! is handed to it, and the same views are what the HTTP API answers with.
 
 pub mod assets;
+pub mod figures;
 pub mod metric_names;
 pub mod page;
 pub mod phrase;

@@ -74,6 +74,11 @@ metrics! {
     MetricNames = "forewarn_metric_names", Gauge, "Known metric names of all devices.";
     AlarmsOpen = "forewarn_alarms_open", Gauge, "Alarms that are not normal, by severity.";
     AlarmsUnacknowledged = "forewarn_alarms_unacknowledged", Gauge, "Alarms that nobody has acknowledged.";
+    ModelDrifts = "forewarn_model_drifts_total", Counter, "Times that what a model holds for normal of a metric has itself moved, by cause (adopted, moved, outside).";
+    IncidentsOpen = "forewarn_incidents_open", Gauge, "Incidents, which are many alarms of one cause, that are not over.";
+    Incidents = "forewarn_incidents_total", Counter, "Incidents found, by cause (parent_down, common_mode).";
+    SitesFlooded = "forewarn_sites_flooded", Gauge, "Sites with more alarms than one person can answer.";
+    Floods = "forewarn_floods_total", Counter, "Floods of alarms that began.";
     TicketsOpen = "forewarn_tickets_open", Gauge, "Tickets with work left, by kind.";
     ClocksBreached = "forewarn_ticket_clocks_breached", Gauge, "Clocks of open tickets that ran out.";
     ListenerAccepted = "forewarn_listener_connections_accepted_total", Counter, "TCP connections taken, before anything was read.";

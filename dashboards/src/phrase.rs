@@ -80,6 +80,14 @@ pub fn ago(language: Language, now: Timestamp, at: Timestamp) -> String {
     }
 }
 
+/// How many of how many.
+pub fn part_of(language: Language, part: u32, all: u32) -> String {
+    match language {
+        Language::En => format!("{part} of {all}"),
+        Language::Zh => format!("{part}（共{all}）"),
+    }
+}
+
 /// `2026-01-31 12:00 UTC`.
 pub fn clock_time(at: Timestamp) -> String {
     let text = at.to_string();
@@ -170,6 +178,34 @@ pub fn evidence(evidence: &Evidence, metric_title: &Text, unit: &str) -> Text {
         EvidenceReason::UnusualCombination { score } => (
             format!("The combination of measurements is {} % unusual", percent(score)),
             format!("各测量值的组合异常，异常度 {}%", percent(score)),
+        ),
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } if fault.is_empty() => (
+            format!("The waveform shows no fault that can be named: {}", says.join("; ")),
+            format!(
+                "振动波形无法判定故障类型（置信度 {}%）：{}",
+                percent(confidence),
+                says.join("；")
+            ),
+        ),
+        EvidenceReason::VibrationFault {
+            fault,
+            confidence,
+            says,
+        } => (
+            format!(
+                "The waveform shows {fault}, {} % certain: {}",
+                percent(confidence),
+                says.join("; ")
+            ),
+            format!(
+                "振动波形显示 {fault}，置信度 {}%：{}",
+                percent(confidence),
+                says.join("；")
+            ),
         ),
         EvidenceReason::Stuck { since } => (
             format!("{en} has shown {value} without any change since {}", clock_time(*since)),

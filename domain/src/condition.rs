@@ -2,7 +2,7 @@
 //!
 //! `models` produces [`ConditionChange`]s, `alerting` consumes them; neither knows the other.
 
-use crate::{DeviceIndex, FailureModeId, Health, MetricName, ModeIndex, Prognosis, RuleId, Timestamp};
+use crate::{DeviceIndex, FailureModeId, Health, MetricName, ModeIndex, ModelVersion, Prognosis, RuleId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How bad a condition is.
@@ -99,6 +99,15 @@ pub enum EvidenceReason {
         /// How unusual, 0 to 1.
         score: f64,
     },
+    /// What the waveform of a sensor shows, named by its diagnosis.
+    VibrationFault {
+        /// In words, such as `outer race`; empty if the diagnosis could name nothing.
+        fault: String,
+        /// Share of all that speaks for any fault, 0 to 1.
+        confidence: f64,
+        /// What it rests on, each a sentence with numbers and units, the most important first.
+        says: Vec<String>,
+    },
     /// The same value for too long.
     Stuck {
         /// Since when, device time.
@@ -171,4 +180,6 @@ pub struct ConditionChange {
     pub health: Health,
     /// Time left, if it can be told.
     pub prognosis: Prognosis,
+    /// What judged.
+    pub model: ModelVersion,
 }

@@ -165,6 +165,56 @@ impl fmt::Debug for DeviceKey {
     }
 }
 
+/// What judges a kind of machine: `pump@3` for the profile `pump` of that version as it stands in its file, and
+/// `pump@3-1f0c9a77` for one that was added to a running gateway. The same text gives the same name. Empty where nobody wrote
+/// it down.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ModelVersion(Arc<str>);
+
+impl ModelVersion {
+    /// A profile as it stands in its file.
+    pub fn of_file(profile: &str, version: u32) -> Self {
+        ModelVersion(format!("{profile}@{version}").into())
+    }
+
+    /// A profile, and whatever it has learned, that was added to a running gateway.
+    pub fn of_candidate(profile: &str, version: u32, content: &[u8]) -> Self {
+        // FNV-1a, 64 bit, folded to 32
+        let hash = content.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3)
+        });
+        ModelVersion(format!("{profile}@{version}-{:08x}", (hash >> 32) as u32 ^ hash as u32).into())
+    }
+
+    /// As it was written down before.
+    pub fn from_text(text: &str) -> Self {
+        ModelVersion(text.into())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether anybody wrote it down.
+    pub fn is_known(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+impl fmt::Display for ModelVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ModelVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
 /// A device's place in the registry: dense, stable for the life of a data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DeviceIndex(pub u32);
@@ -247,6 +297,15 @@ mod tests {
             assert!(DeviceName::new(bad).is_err(), "{bad:?}");
         }
         assert_eq!(DeviceName::new("pump-1.A_2").expect("fine").as_str(), "pump-1.A_2");
+    }
+
+    #[test]
+    fn models_of_different_content_have_different_names_and_the_same_content_the_same() {
+        let of = |content: &str| ModelVersion::of_candidate("pump", 3, content.as_bytes());
+        assert_eq!(of("a"), of("a"));
+        assert_ne!(of("a"), of("b"));
+        assert!(of("a").as_str().starts_with("pump@3-"));
+        assert_eq!(ModelVersion::of_file("pump", 3).as_str(), "pump@3");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod checked;
 pub mod condition;
+pub mod drift;
 pub mod ids;
 pub mod profile;
 pub mod prognosis;
@@ -11,12 +12,14 @@ pub mod registry;
 pub mod risk;
 pub mod text;
 pub mod time;
+pub mod vibration;
 pub mod wire;
 
 pub use condition::{Aspect, ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};
+pub use drift::{DriftCause, ModelDrift};
 pub use ids::{
     AlarmId, Boot, DeviceIndex, DeviceKey, DeviceName, FailureModeId, IdError, MetricIndex, MetricName, ModeIndex,
-    Names, RuleId, SensorName, SiteName, TicketId,
+    ModelVersion, Names, RuleId, SensorName, SiteName, TicketId,
 };
 pub use profile::Profile;
 pub use prognosis::{Health, Prognosis, RemainingLife};

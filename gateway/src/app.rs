@@ -14,10 +14,12 @@ use crate::listener::{Hub, Listener, ListenerCounters};
 use crate::outbound::deliver::{Deliverer, MqttPublish};
 use crate::outbound::{Delivery, Routing};
 use crate::pipeline::catalogue::Catalogue;
-use crate::pipeline::commit::{Changed, CommitSetup, Committer, ToCommit};
+use crate::pipeline::commit::{Changed, CommitSetup, Committer, StormCounts, ToCommit};
+use crate::pipeline::drifts::DriftCounts;
 use crate::pipeline::feed::{HistoryFeed, InfluxSource, follow_influx};
+use crate::pipeline::fleet::Fleet;
 use crate::pipeline::positions::Positions;
-use crate::pipeline::recovery::{Recovered, restore_book, restore_shards};
+use crate::pipeline::recovery::{Recovered, restore_book, restore_comparisons, restore_models, restore_shards};
 use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
 use crate::store::Store;
 use crate::web::{self, WebConfig};
@@ -54,10 +56,14 @@ pub struct Running {
     pub commit: mpsc::Sender<ToCommit>,
     /// How far everybody is.
     pub positions: Arc<Positions>,
+    /// How often what models hold for normal has moved.
+    pub drifts: Arc<DriftCounts>,
     /// Recorded readings.
     pub history: HistoryReader,
     /// What changes.
     pub changed: broadcast::Sender<Changed>,
+    /// Storms in numbers.
+    pub storms: Arc<StormCounts>,
     /// Readings of watched devices.
     pub live: broadcast::Sender<LiveReading>,
     /// The store's file, for readers.
@@ -145,18 +151,22 @@ impl Gateway {
         let (changed, _) = broadcast::channel(EVENTS);
         let (live, _) = broadcast::channel(EVENTS);
         let count = shard_count(&config);
+        let fleet = Arc::new(Fleet::default());
         let setup = |number| ShardSetup {
             number,
             of: count,
             directory: directory.clone(),
             catalogue: catalogue.clone(),
+            fleet: fleet.clone(),
             reorder_window: Millis(config.ingest.reorder_window_ms),
             commit: commit.clone(),
             live: live.clone(),
             started_at: clock.now(),
         };
         let mut shards: Vec<Shard> = (0..count).map(|number| Shard::new(setup(number))).collect();
+        let releases = restore_models(&reader, &catalogue, &directory)?;
         let recovered = restore_shards(&reader, &mut shards)?;
+        restore_comparisons(&reader, &releases, &directory, &mut shards)?;
         let book = restore_book(&reader, policy.clone(), &directory, &mut shards)?;
         tracing::info!(
             devices = directory.sizes().0,
@@ -174,6 +184,7 @@ impl Gateway {
             .collect::<anyhow::Result<Vec<_>>>()?;
 
         let ledger = Arc::new(Ledger::default());
+        let drifts = Arc::new(DriftCounts::default());
         let has_listener = config.listener.is_some() || config.broker.is_none();
         let routing = Routing {
             has_mqtt: true,
@@ -184,12 +195,15 @@ impl Gateway {
         let retained = reader.retained()?;
         let (outbox_reader, history_reader) = (store.reader()?, store.reader()?);
         let influx_reader = influx_port.is_some().then(|| store.reader()).transpose()?;
+        let storms = StormCounts::of(&book);
         let committer = Committer::new(CommitSetup {
             store,
             book,
             directory: directory.clone(),
             catalogue: catalogue.clone(),
+            releases,
             ledger: ledger.clone(),
+            drifts: drifts.clone(),
             clock,
             config: config.store.clone(),
             quarantine_packets: config.ingest.quarantine_packets,
@@ -199,6 +213,7 @@ impl Gateway {
             positions: positions.clone(),
             outbox_wake: outbox_wake.clone(),
             changed: changed.clone(),
+            storms: storms.clone(),
             repairs: reader.repairs()?,
             persisted,
         });
@@ -261,8 +276,10 @@ impl Gateway {
             catalogue,
             commit: commit.clone(),
             positions,
+            drifts,
             history: recorded,
             changed,
+            storms,
             live,
             store_path,
             listener: None,

@@ -8,6 +8,7 @@
 
 use crate::classes::ClassModel;
 use crate::learned_life::LifeModel;
+use crate::vibration::classes::VibrationClassModel;
 use domain::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -32,14 +33,26 @@ pub enum BundleKind {
     VibrationClasses,
     /// A checkpoint of what a detector has learned as normal.
     Detector,
+    /// A profile, by which the devices of its kind are judged ([`ProfileModel`]).
+    Profile,
+}
+
+/// A profile on its way from one gateway to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileModel {
+    /// The text of the profile.
+    pub toml: String,
+    /// What it has learned elsewhere, if anything.
+    pub learned: Option<Vec<u8>>,
 }
 
 impl BundleKind {
-    const ALL: [(BundleKind, u8, &str); 4] = [
+    const ALL: [(BundleKind, u8, &str); 5] = [
         (BundleKind::Life, 1, "life"),
         (BundleKind::Classes, 2, "classes"),
         (BundleKind::VibrationClasses, 3, "vibration classes"),
         (BundleKind::Detector, 4, "detector"),
+        (BundleKind::Profile, 5, "profile"),
     ];
 
     fn row(self) -> (u8, &'static str) {
@@ -168,6 +181,11 @@ pub fn fingerprint(chunks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> u64 {
 }
 
 impl Bundle {
+    /// Whether bytes are meant to be a bundle.
+    pub fn is_meant(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
     /// Packs a model of time left.
     ///
     /// # Errors
@@ -182,6 +200,14 @@ impl Bundle {
     /// If it is larger than a bundle may be.
     pub fn of_classes(model: &ClassModel, description: Description) -> Result<Bundle, BundleError> {
         Bundle::pack(BundleKind::Classes, model, description)
+    }
+
+    /// Packs a model of classes of waveforms.
+    ///
+    /// # Errors
+    /// If it is larger than a bundle may be.
+    pub fn of_vibration_classes(model: &VibrationClassModel, description: Description) -> Result<Bundle, BundleError> {
+        Bundle::pack(BundleKind::VibrationClasses, model, description)
     }
 
     /// Packs any model; whoever unpacks it checks that it hangs together.
@@ -239,6 +265,18 @@ impl Bundle {
         match model.is_sound() {
             true if model.columns().len() == self.description.columns.len() => Ok(model),
             true => Err(BundleError::Unsound { part: "schema" }),
+            false => Err(BundleError::Unsound { part: "model" }),
+        }
+    }
+
+    /// The model of classes of waveforms.
+    ///
+    /// # Errors
+    /// If it holds something else, or does not hang together.
+    pub fn vibration_classes(&self) -> Result<VibrationClassModel, BundleError> {
+        let model: VibrationClassModel = self.unpack(BundleKind::VibrationClasses)?;
+        match model.is_sound() {
+            true => Ok(model),
             false => Err(BundleError::Unsound { part: "model" }),
         }
     }

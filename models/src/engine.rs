@@ -3,6 +3,7 @@
 //! The same calls give the same answers, on any machine and after any restart: there is no clock, no I/O and no randomness
 //! here. In steady state a step does not allocate.
 
+use crate::learned::drift::Shift;
 use crate::limit::{levels_passed, severity_of};
 use crate::maintenance::MaintenanceReminder;
 use crate::plan::{Check, MetricPlan, Plan, Test, mode_bit};
@@ -10,7 +11,9 @@ use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCo
 use crate::trees::MAX_DIMENSIONS;
 use domain::profile::{Direction, FailureMode, MAX_MODES};
 use domain::wire::event::{DeviceEvent, EventState};
-use domain::{MetricIndex, MetricName, Millis, ModeIndex, Profile, Quality, Reading, Sample, Severity, Timestamp};
+use domain::{
+    MetricIndex, MetricName, Millis, ModeIndex, ModelVersion, Profile, Quality, Reading, Sample, Severity, Timestamp,
+};
 use std::sync::Arc;
 
 /// Severity of rules whose profile entry has none: a sensor that cannot be believed, a device that is silent.
@@ -26,6 +29,7 @@ const TREND_READINGS: i64 = 10;
 #[derive(Debug)]
 pub struct Engine {
     profile: Arc<Profile>,
+    version: ModelVersion,
     pub(crate) plan: Plan,
 }
 
@@ -44,6 +48,8 @@ pub struct StepOutput {
     pub derived: Vec<Sample>,
     /// Maintenance that has come due.
     pub maintenance: Vec<MaintenanceReminder>,
+    /// What learned rules hold for normal has moved: the how many-th rule, its column, and how.
+    pub(crate) shifts: Vec<(usize, usize, Shift)>,
     /// How unusual the device is by its learned rules, 0 to 1, 0.5 where they speak; none while they learn.
     pub score: Option<f64>,
     /// Positions in the reading of samples with quality Bad: outside the physical range, or not a number.
@@ -60,6 +66,7 @@ impl Default for StepOutput {
             changed: 0,
             severities: [None; MAX_MODES],
             derived: Vec::new(),
+            shifts: Vec::new(),
             score: None,
             maintenance: Vec::new(),
             bad: Vec::new(),
@@ -69,6 +76,11 @@ impl Default for StepOutput {
 }
 
 impl StepOutput {
+    /// Whether this call found that normal has moved; [`Engine::drifts`] says how.
+    pub fn has_drift(&self) -> bool {
+        !self.shifts.is_empty()
+    }
+
     /// How bad a mode is; none if it does not show.
     pub fn severity(&self, mode: ModeIndex) -> Option<Severity> {
         self.severities.get(usize::from(mode.0)).copied().flatten()
@@ -83,12 +95,13 @@ impl StepOutput {
         })
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for mode in Self::modes(self.active) {
             self.severities[usize::from(mode.0)] = None;
         }
         (self.active, self.judged, self.changed, self.ignored) = (0, 0, 0, 0);
         self.derived.clear();
+        self.shifts.clear();
         self.score = None;
         self.maintenance.clear();
         self.bad.clear();
@@ -113,7 +126,19 @@ impl Engine {
     /// Prepares a profile. `intern` gives each metric that the profile names its index.
     pub fn new(profile: Arc<Profile>, intern: &mut dyn FnMut(&MetricName) -> MetricIndex) -> Engine {
         let plan = Plan::new(&profile, intern);
-        Engine { profile, plan }
+        let version = ModelVersion::of_file(&profile.id, profile.version);
+        Engine { profile, version, plan }
+    }
+
+    /// The same under another name than its profile's file would have.
+    #[must_use]
+    pub fn named(self, version: ModelVersion) -> Engine {
+        Engine { version, ..self }
+    }
+
+    /// What everything that it says is told under.
+    pub fn version(&self) -> &ModelVersion {
+        &self.version
     }
 
     /// The profile it was made of.
@@ -140,6 +165,7 @@ impl Engine {
         DeviceState {
             last_received: state.last_received,
             last_measured: state.last_measured,
+            priors: state.priors.into_iter().take(MAX_METRICS).collect(),
             ..self.fresh()
         }
     }
@@ -177,6 +203,7 @@ impl Engine {
         }
         has_changed |= self.trees(state, touched.forests, out);
         has_changed |= self.learned(state, touched.learned, moment, out);
+        has_changed |= self.watch(state, reading, out);
         for (plan, every, lead) in &self.plan.calendars {
             if let Some((occurrence, days)) = state.plans[*plan].pass(reading.measured_at, *every, *lead) {
                 out.maintenance.push(MaintenanceReminder {
@@ -318,6 +345,7 @@ impl Engine {
             learned.forget();
             state.speaking[plan.place] = None;
         }
+        self.forget_watched(state, concerns);
         for (place, trend) in state.trends.iter_mut().enumerate() {
             let is_of_mode = |m: ModeIndex| self.plan.trend_of_mode.get(usize::from(m.0)) == Some(&Some(place));
             if mode.is_none_or(is_of_mode) {
@@ -350,7 +378,7 @@ impl Engine {
         }
         let watch = match self.plan.find(metric) {
             Some(place) => Watch::Declared(place as u16),
-            None if !self.plan.watches_unknown => Watch::Not,
+            None if !self.plan.watches_unknown || self.plan.is_followed(metric) => Watch::Not,
             None => {
                 state.unknown += 1;
                 let learned = self.plan.learned.iter().zip(&mut state.learned);
@@ -368,7 +396,29 @@ impl Engine {
             measured_at: Timestamp(0),
             has_value: false,
         });
+        self.begin_with_prior(state, metric, watch);
         Some(state.slots.len() - 1)
+    }
+
+    /// A metric that is seen for the first time begins with what the fleet knew of it.
+    fn begin_with_prior(&self, state: &mut DeviceState, metric: MetricIndex, watch: Watch) {
+        let Some((_, prior)) = state.priors.iter().find(|(of, _)| *of == metric) else {
+            return;
+        };
+        match watch {
+            Watch::Declared(place) => {
+                for (learned, column) in &self.plan.metrics[usize::from(place)].columns {
+                    state.learned[*learned].begin_with(*column, *prior);
+                }
+            }
+            Watch::Unknown(number) => {
+                let learned = self.plan.learned.iter().zip(&mut state.learned);
+                for (plan, learned) in learned.filter(|(plan, _)| plan.watches_unknown) {
+                    learned.begin_with(plan.declared.len() + usize::from(number), *prior);
+                }
+            }
+            Watch::Not => {}
+        }
     }
 
     /// Judges one sample; says whether any check changed its mind.
@@ -497,7 +547,9 @@ impl Engine {
             out.judged |= plan.modes;
             let learned = &mut state.learned[number];
             let budget = plan.budget(learned.columns());
-            let is_outside = learned.step(moment.at, is_frozen, budget);
+            let shifts = &mut out.shifts;
+            let mut moved = |column, shift| shifts.push((number, column, shift));
+            let is_outside = learned.step(moment.at, is_frozen, budget, &mut moved);
             let severity = if is_outside && learned.is_provisional() {
                 Severity::Advisory.min(plan.severity)
             } else {
@@ -530,7 +582,7 @@ impl Engine {
 
     /// Judges the failure modes anew if a check changed its mind, and writes down where they stand.
     #[inline]
-    fn report(&self, state: &mut DeviceState, has_changed: bool, out: &mut StepOutput) {
+    pub(crate) fn report(&self, state: &mut DeviceState, has_changed: bool, out: &mut StepOutput) {
         if has_changed {
             self.judge_modes(state, out);
         }

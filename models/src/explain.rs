@@ -1,15 +1,16 @@
 //! What the engine can say about a device: evidence for a failure mode, health, time left, expected ranges.
 //! Called when something changed or a page is drawn; may allocate, changes nothing.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, StepOutput};
 use crate::learned::Stage;
+use crate::learned::drift::{Normal, Shift};
 use crate::life::time_left;
 use crate::plan::{Check, LearnedPlan, Test};
 use crate::state::{DeviceState, Slot, Watch};
 use domain::profile::{Level, RuleKind, Wear};
 use domain::{
-    Aspect, Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex, Names, Prognosis,
-    Quality, Severity, Timestamp,
+    Aspect, Evidence, EvidenceReason, FailureModeId, Health, MetricIndex, MetricName, ModeIndex, ModelDrift, Names,
+    Prognosis, Quality, Severity, Timestamp,
 };
 
 /// Most pieces of evidence per failure mode.
@@ -260,6 +261,7 @@ impl Engine {
                 }
             }
         }
+        self.evidence_of_watch(state, rule, &mut add);
         for slot in &state.slots {
             let value = slot.has_value.then_some(slot.value);
             match slot.watch {
@@ -298,6 +300,7 @@ impl Engine {
                     | RuleKind::Baseline { .. }
                     | RuleKind::EwmaZ { .. }
                     | RuleKind::HalfSpaceTrees { .. }
+                    | RuleKind::Vibration { .. }
                     | RuleKind::Stuck { .. }
                     | RuleKind::PhysicalRange { .. }
                     | RuleKind::Absence { .. } => String::new(),
@@ -353,7 +356,7 @@ impl Engine {
                     self.learned_range(state, rule, column)
                 })
             }
-            Watch::Not => None,
+            Watch::Not => self.watched_range(state, slot.metric),
         };
         let (expected, learning) = match learned {
             None => (None, Learning::NotLearned),
@@ -390,6 +393,51 @@ impl Engine {
             }
             Test::Limit { .. } | Test::Rate { .. } | Test::Stuck { .. } => None,
         })
+    }
+
+    /// What the device has taught of its metrics by itself; nothing of those that are still being learned.
+    pub fn normals(&self, state: &DeviceState) -> Vec<(MetricIndex, Normal)> {
+        let of_slot = |slot: &Slot| {
+            let (rule, column) = match slot.watch {
+                Watch::Declared(place) => *self.plan.metrics[usize::from(place)].columns.first()?,
+                Watch::Unknown(number) => {
+                    let rule = self.plan.learned.iter().position(|l| l.watches_unknown)?;
+                    (rule, self.plan.learned[rule].declared.len() + usize::from(number))
+                }
+                Watch::Not => return None,
+            };
+            Some((slot.metric, state.learned[rule].normal(column)?))
+        };
+        state.slots.iter().filter_map(of_slot).collect()
+    }
+
+    /// What the last call found to have moved of what is held for normal.
+    pub fn drifts(
+        &self,
+        state: &DeviceState,
+        out: &StepOutput,
+        measured_at: Timestamp,
+        names: &dyn Names,
+    ) -> Vec<ModelDrift> {
+        let named = |(number, column, shift): &(usize, usize, Shift)| {
+            let plan = &self.plan.learned[*number];
+            let rule = &self.profile().rules[plan.rule];
+            let modes = rule.modes.iter().filter_map(|mode| self.profile().mode(*mode));
+            Some(ModelDrift {
+                rule: rule.id.clone(),
+                failure_modes: modes.map(|mode| mode.id.clone()).collect(),
+                metric: names.metric(self.slot_of_column(state, plan, *column)?.metric),
+                cause: shift.cause,
+                low: shift.low,
+                high: shift.high,
+                from: shift.from,
+                to: shift.to,
+                since: shift.since,
+                measured_at,
+                model: self.version().clone(),
+            })
+        };
+        out.shifts.iter().filter_map(named).collect()
     }
 
     /// The metric behind a column of a learned rule; none if it was never seen.

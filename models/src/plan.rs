@@ -4,6 +4,7 @@
 use crate::ewma::EwmaSettings;
 use crate::learned::Budget;
 use crate::trees::Forest;
+use crate::watching::WatchPlan;
 use domain::profile::{Direction, Level, MetricSet, Role, RuleKind};
 use domain::{MetricIndex, MetricName, Millis, ModeIndex, Profile, Severity};
 
@@ -147,6 +148,8 @@ pub(crate) struct Plan {
     pub trends: Vec<TrendPlan>,
     /// Which trend tells each mode's wear.
     pub trend_of_mode: Vec<Option<usize>>,
+    /// Followed sensors, in the order of the profile.
+    pub watches: Vec<WatchPlan>,
     pub absences: Vec<AbsenceCheck>,
     pub absence_modes: u64,
     /// Plan, every ms, lead ms.
@@ -175,6 +178,7 @@ impl Plan {
             .collect();
         let absences = builder.absences();
         let absence_modes = modes_mask(profile, absences.iter().map(|a| a.rule));
+        let watches = WatchPlan::all(profile, intern, &mut |rule| builder.place(rule));
         metrics.sort_by_key(|m| m.metric);
         for tree in &mut trees {
             tree.modes = modes_mask(profile, std::iter::once(tree.rule));
@@ -200,6 +204,7 @@ impl Plan {
             trees,
             trends,
             trend_of_mode,
+            watches,
             absences,
             absence_modes,
             calendars,
@@ -207,6 +212,11 @@ impl Plan {
             sizes: builder.sizes,
             shape: shape_of(profile),
         }
+    }
+
+    /// Whether a followed sensor is judged by this metric: learned rules leave it alone.
+    pub(crate) fn is_followed(&self, metric: MetricIndex) -> bool {
+        self.watches.iter().any(|w| w.metrics.contains(&metric))
     }
 
     pub(crate) fn find(&self, metric: MetricIndex) -> Option<usize> {
@@ -307,6 +317,7 @@ impl Builder<'_> {
                 | RuleKind::Stuck { .. }
                 | RuleKind::EwmaZ { .. }
                 | RuleKind::Baseline { .. }
+                | RuleKind::Vibration { .. }
                 | RuleKind::PhysicalRange { .. }
                 | RuleKind::Absence { .. } => continue,
             };
@@ -463,9 +474,13 @@ fn modes_mask(profile: &Profile, rules: impl Iterator<Item = usize>) -> u64 {
         .fold(0, |mask, mode| mask | mode_bit(*mode))
 }
 
+/// How the memory of a device is laid out. Another word where a field of it comes or goes: bytes of before are then not mistaken
+/// for a memory of now.
+const LAYOUT: &str = "with drift and priors\n";
+
 /// Rules with what they watch, but not their figures: a limit may be tuned without forgetting what was learned.
 fn shape_of(profile: &Profile) -> u64 {
-    let mut text = String::new();
+    let mut text = LAYOUT.to_owned();
     for rule in &profile.rules {
         let subject = match &rule.kind {
             RuleKind::Limit { metric, levels, .. } => format!("limit {metric} {}", levels.len()),
@@ -480,6 +495,10 @@ fn shape_of(profile: &Profile) -> u64 {
                 seed,
                 ..
             } => format!("trees {ranges:?} {trees} {height} {window} {seed}"),
+            RuleKind::Vibration { watch, fault } => {
+                let sensor = profile.vibration.get(*watch).map(|w| w.sensor.as_str());
+                format!("vibration {} {}", sensor.unwrap_or_default(), fault.as_str())
+            }
             RuleKind::Stuck { metric, .. } => format!("stuck {metric}"),
             RuleKind::PhysicalRange { metric, .. } => format!("range {metric}"),
             RuleKind::Absence { .. } => "absence".to_owned(),

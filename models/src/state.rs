@@ -2,12 +2,14 @@
 
 use crate::ewma::Ewma;
 use crate::learned::LearnedNormal;
+use crate::learned::prior::Prior;
 use crate::maintenance::PlanProgress;
 use crate::plan::{LearnedPlan, Plan};
 use crate::rate::Course;
 use crate::stuck::Standstill;
 use crate::trees::Masses;
 use crate::trend::Trend;
+use crate::watching::Watched;
 use domain::{MetricIndex, ModeIndex, Quality, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -35,8 +37,12 @@ pub struct DeviceState {
     pub(crate) trends: Vec<Trend>,
     pub(crate) plans: Vec<PlanProgress>,
     pub(crate) codes: Vec<StandingCode>,
+    /// One for each followed sensor.
+    pub(crate) watched: Vec<Watched>,
     pub(crate) last_received: Option<Timestamp>,
     pub(crate) last_measured: Option<Timestamp>,
+    /// What the fleet knew of metrics when the device came; each is used when the metric is first seen.
+    pub(crate) priors: Vec<(MetricIndex, Prior)>,
 }
 
 /// What the checks remember, each sort together.
@@ -106,8 +112,10 @@ impl DeviceState {
             trends: vec![Trend::default(); plan.trends.len()],
             plans: vec![PlanProgress::default(); plans],
             codes: Vec::new(),
+            watched: vec![Watched::default(); plan.watches.len()],
             last_received: None,
             last_measured: None,
+            priors: Vec::new(),
         }
     }
 
@@ -121,6 +129,7 @@ impl DeviceState {
         };
         self.shape == plan.shape
             && self.slots.len() <= MAX_METRICS
+            && self.priors.len() <= MAX_METRICS
             && memory.limits.len() == sizes.limits
             && memory.rates.len() == sizes.rates
             && memory.stucks.len() == sizes.stucks
@@ -129,6 +138,7 @@ impl DeviceState {
             && plan.learned.iter().zip(&self.learned).all(|(p, l)| is_whole(p, l))
             && self.speaking.len() == sizes.places
             && self.modes.len() == modes
+            && self.watched.len() == plan.watches.len()
             && self.plans.len() == plans
             && self.trends.len() == plan.trends.len()
             && self.trees.len() == plan.trees.len()
@@ -138,6 +148,13 @@ impl DeviceState {
                 Watch::Unknown(number) => number < self.unknown,
                 Watch::Not => true,
             })
+    }
+
+    /// What the fleet knows of a metric, before the device has said anything of it; at most [`MAX_METRICS`] are used.
+    pub fn begin_with(&mut self, metric: MetricIndex, prior: Prior) {
+        if self.priors.len() < MAX_METRICS {
+            self.priors.push((metric, prior));
+        }
     }
 
     /// When the device was last heard, our time.

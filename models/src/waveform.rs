@@ -1,6 +1,7 @@
 //! Features of a waveform snapshot as metrics of its device. The formulas are in [`crate::vibration::features`].
 
-use crate::vibration::time_features;
+use crate::vibration::snapshot::BANDS;
+use crate::vibration::{SnapshotAnalyser, time_features};
 use domain::wire::waveform::Waveform;
 
 /// One feature: the metric is named `{sensor}.{suffix}`.
@@ -30,6 +31,30 @@ pub fn waveform_features(waveform: &Waveform) -> Vec<WaveformFeature> {
         .filter(|(_, value)| value.is_finite())
         .map(|(suffix, value)| WaveformFeature { suffix, value })
         .collect()
+}
+
+/// Names of the octaves' features, the lowest first.
+pub(crate) const OCTAVES: [&str; BANDS] = ["octave_1_g", "octave_2_g", "octave_3_g", "octave_4_g", "octave_5_g"];
+
+/// [`waveform_features`] and the rms of each octave below half the sample rate, which a followed sensor is judged by; of several axes the
+/// largest. Without the octaves if no axis can be judged: a snapshot that does not move changes no judgement.
+pub fn followed_features(analyser: &mut SnapshotAnalyser, waveform: &Waveform) -> Vec<WaveformFeature> {
+    let mut features = waveform_features(waveform);
+    let mut largest: Option<[f64; BANDS]> = None;
+    for measured in waveform.axes.iter().filter_map(|axis| analyser.measure(axis).ok()) {
+        let before = largest.unwrap_or([f64::NEG_INFINITY; BANDS]);
+        largest = Some(std::array::from_fn(|i| before[i].max(measured.octaves[i])));
+    }
+    let octaves = OCTAVES.into_iter().zip(largest.into_iter().flatten());
+    features.extend(octaves.map(|(suffix, value)| WaveformFeature { suffix, value }));
+    features
+}
+
+/// The axis that vibrates most: the one to diagnose.
+pub fn strongest_axis(waveform: &Waveform) -> Option<&[f32]> {
+    let rms = |axis: &Vec<f32>| time_features(axis).map_or(f64::NEG_INFINITY, |f| f.rms);
+    let strongest = waveform.axes.iter().max_by(|a, b| rms(a).total_cmp(&rms(b)));
+    strongest.map(Vec::as_slice)
 }
 
 #[cfg(test)]

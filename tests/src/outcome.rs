@@ -185,6 +185,17 @@ fn rows<K: rusqlite::types::FromSql>(database: &Connection, sql: &str) -> Vec<(K
     database.prepare(sql).and_then(read).expect("the table is there")
 }
 
+/// Forerunners on other machines are those that had come by then, and machines overtake each other from run to run.
+fn own_forerunners(record: &mut serde_json::Map<String, Value>) {
+    let device = record.get("device").cloned();
+    if let Some(Value::Array(similar)) = record.get_mut("similar") {
+        similar.retain(|episode| episode.get("device") == device.as_ref());
+        if similar.is_empty() {
+            record.remove("similar");
+        }
+    }
+}
+
 fn normalise(value: &mut Value, keys: &BTreeMap<i64, String>) {
     let key_of = |number: &Value| {
         number
@@ -195,6 +206,7 @@ fn normalise(value: &mut Value, keys: &BTreeMap<i64, String>) {
     match value {
         Value::Object(map) => {
             map.retain(|name, _| !OUR_TIMES.contains(&name.as_str()));
+            own_forerunners(map);
             for (name, inner) in map.iter_mut() {
                 match (name.as_str(), &mut *inner) {
                     ("ticket", number) if number.is_i64() || number.is_u64() => {

@@ -17,8 +17,9 @@ const MESSAGES: usize = 800;
 const TOPICS: [&str; 2] = ["forewarn/+/+/alarm", "forewarn/+/+/service"];
 
 fn setup(config: &str) -> GatewaySetup {
-    let common =
-        "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\nprofiles = \"profiles\"\n";
+    // every change is told, however many there are
+    let common = "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\nprofiles = \"profiles\"\n\
+                  [alerting.storms]\nnotices = 0\n";
     let setup = GatewaySetup::new(&format!("{common}{config}"));
     Load::write_profiles(setup.folder());
     setup

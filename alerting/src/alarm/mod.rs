@@ -353,7 +353,8 @@ impl AlarmLife {
         }
     }
 
-    fn effects(&self, reason: &AlarmReason, was_hidden: bool) -> Vec<AlarmEffect> {
+    /// What follows from a change of this alarm as it is now; `was_hidden`: whether it was out of sight before.
+    pub(crate) fn effects(&self, reason: &AlarmReason, was_hidden: bool) -> Vec<AlarmEffect> {
         use AlarmEffect::{Announce, AssessTicket, BeginEpisode, Publish};
         let is_hidden = self.is_hidden();
         match reason {
@@ -390,11 +391,13 @@ impl AlarmLife {
             AlarmReason::SuppressionEnding { .. }
             | AlarmReason::FoundStale { .. }
             | AlarmReason::FoundChattering { .. }
-            | AlarmReason::FoundFleeting { .. } => vec![],
+            | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::JoinedIncident { .. } => vec![],
             AlarmReason::Unshelved { .. }
             | AlarmReason::ShelvingExpired
             | AlarmReason::SuppressionEnded
-            | AlarmReason::ReturnedToService { .. } => {
+            | AlarmReason::ReturnedToService { .. }
+            | AlarmReason::LeftIncident { .. } => {
                 if is_hidden {
                     vec![]
                 } else if self.state.is_active() {

@@ -2,6 +2,7 @@
 
 use super::PersonName;
 use super::hiding::SuppressionCause;
+use crate::storm::IncidentId;
 use crate::window::WindowId;
 use domain::{Millis, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -281,6 +282,16 @@ pub enum AlarmReason {
         /// Who.
         by: PersonName,
     },
+    /// Found: it has one cause with others.
+    JoinedIncident {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// The incident is over and it stands: a trouble of its own.
+    LeftIncident {
+        /// Which incident.
+        incident: IncidentId,
+    },
 }
 
 impl AlarmReason {
@@ -308,6 +319,8 @@ impl AlarmReason {
             AlarmReason::FoundChattering { .. } => "found_chattering",
             AlarmReason::FoundFleeting { .. } => "found_fleeting",
             AlarmReason::Reset { .. } => "reset",
+            AlarmReason::JoinedIncident { .. } => "joined_incident",
+            AlarmReason::LeftIncident { .. } => "left_incident",
         }
     }
 }

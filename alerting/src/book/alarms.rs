@@ -8,8 +8,9 @@ use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDeci
 use crate::habit::Habit;
 use crate::reason;
 use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
-use crate::ticket::{Actor, MAX_TEXT_BYTES, check_length, check_text};
-use domain::{AlarmId, ConditionChange, ConditionState, Timestamp};
+use crate::storm::NoticeWeight;
+use crate::ticket::{Actor, MAX_TEXT_BYTES, TicketChange, check_length, check_text};
+use domain::{AlarmId, ConditionChange, ConditionState, TicketId, Timestamp};
 
 impl Book {
     pub(super) fn take_condition(
@@ -78,6 +79,7 @@ impl Book {
         let found = match &transition.reason {
             AlarmReason::Raised { .. } | AlarmReason::RaisedAgain { .. } => {
                 alarm.active_since = Some(now);
+                alarm.showed_at = judged_at;
                 alarm.habit.raised(judged_at, &self.policy.alarms.habits)
             }
             AlarmReason::ReturnedToNormal | AlarmReason::ReturnedUnseen | AlarmReason::StaysLatched => {
@@ -98,6 +100,8 @@ impl Book {
             | AlarmReason::FoundStale { .. }
             | AlarmReason::FoundChattering { .. }
             | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::JoinedIncident { .. }
+            | AlarmReason::LeftIncident { .. }
             | AlarmReason::Reset { .. } => None,
         };
         // A chattering alarm was announced, and found chattering; until it is quiet nobody is told of each raise.
@@ -107,6 +111,7 @@ impl Book {
         alarm.measured_at = change.measured_at;
         alarm.health = change.health;
         alarm.prognosis = change.prognosis;
+        alarm.model = change.model;
         match change.state {
             ConditionState::Clear => {}
             ConditionState::Active { severity } => {
@@ -115,6 +120,7 @@ impl Book {
                 if !change.evidence.is_empty() {
                     alarm.reason = reason::text(&change.evidence, &alarm.failure_mode);
                     alarm.evidence = change.evidence;
+                    alarm.similar = self.similar(&alarm);
                 }
             }
         }
@@ -122,7 +128,12 @@ impl Book {
             actor: Actor::System,
             is_muted,
         };
+        self.join_incident(&mut alarm, &transition.reason, now, out);
+        let ends = change.state == ConditionState::Clear;
         let alarm = self.write_down(alarm, transition, telling, now, out);
+        if ends {
+            self.close_episode(&alarm, now, out);
+        }
         if let Some(reason) = found {
             self.note(alarm.clone(), reason, now, out);
         }
@@ -130,7 +141,7 @@ impl Book {
     }
 
     /// A finding: the row has it and the audit trail, nobody is woken.
-    fn note(&mut self, alarm: AlarmRecord, reason: AlarmReason, now: Timestamp, out: &mut Vec<Effect>) {
+    pub(super) fn note(&mut self, alarm: AlarmRecord, reason: AlarmReason, now: Timestamp, out: &mut Vec<Effect>) {
         let effects = Vec::new();
         let telling = Telling {
             actor: Actor::System,
@@ -155,6 +166,7 @@ impl Book {
             life: life.clone(),
             risk: self.policy.risk.assess(life.severity, &change.prognosis, impact, at),
             evidence: Vec::new(),
+            similar: Vec::new(),
             reason: reason::text(&change.evidence, &change.failure_mode),
             health: change.health,
             prognosis: change.prognosis,
@@ -166,11 +178,15 @@ impl Book {
             ticket: None,
             profile: device.profile.id.clone(),
             profile_version: device.profile.version,
+            model: change.model.clone(),
             facts,
             asset: device.asset.clone(),
             active_since: None,
+            acknowledged_at: None,
             announced_at: None,
             habit: Habit::default(),
+            incident: None,
+            showed_at: change.measured_at,
         }
     }
 
@@ -208,12 +224,19 @@ impl Book {
         let Some(mut record) = self.alarm_by_id(&alarm).cloned() else {
             return Err(Refusal::UnknownAlarm { alarm });
         };
+        let is_seen = matches!(input, AlarmInput::Acknowledge { .. });
         let rules = self.policy.alarms.rules(&record);
         let transition = record
             .life
             .step(input, rules, now)
             .map_err(|why| Refusal::Alarm { alarm, why })?;
-        self.finish(record, transition, actor, now, out);
+        let ticket = record.ticket.filter(|_| is_seen);
+        let alarm = record.id.clone();
+        self.finish(record, transition, actor.clone(), now, out);
+        let waits = |id: &TicketId| self.tickets.get(id).is_some_and(|t| t.next_telling().is_some());
+        if let Some(ticket) = ticket.filter(waits) {
+            self.change_ticket(ticket, TicketChange::Answered { alarm }, actor, now, out);
+        }
         Ok(())
     }
 
@@ -291,19 +314,20 @@ impl Book {
     /// The way out of a change: written down, and what hangs on it follows.
     fn finish(
         &mut self,
-        alarm: AlarmRecord,
+        mut alarm: AlarmRecord,
         transition: AlarmTransition,
         actor: Actor,
         now: Timestamp,
         out: &mut Vec<Effect>,
     ) {
         let is_muted = false;
+        self.join_incident(&mut alarm, &transition.reason, now, out);
         let alarm = self.write_down(alarm, transition, Telling { actor, is_muted }, now, out);
         self.settle_around(&alarm, now, out);
     }
 
     /// Numbers a change, decides about a ticket, says what follows, keeps it.
-    fn write_down(
+    pub(super) fn write_down(
         &mut self,
         mut alarm: AlarmRecord,
         transition: AlarmTransition,
@@ -314,6 +338,9 @@ impl Book {
         let AlarmTransition { reason, effects } = transition;
         alarm.changed_at = now;
         alarm.transitions = alarm.transitions.saturating_add(1);
+        if matches!(reason, AlarmReason::Acknowledged { .. }) {
+            alarm.acknowledged_at.get_or_insert(now);
+        }
         let is_announced = effects.contains(&AlarmEffect::Announce);
         if is_announced {
             alarm.announced_at = Some(now);
@@ -332,11 +359,22 @@ impl Book {
             ticket,
         });
         out.push(Effect::Audit(audit(&alarm, &reason, ticket, telling.actor, now)));
+        // A chattering alarm was told often enough, and of members of an incident people are told together.
+        let is_told = is_announced && !telling.is_muted && (alarm.incident.is_none() || alarm.facts.is_safety);
+        let weight = if alarm.facts.is_safety {
+            NoticeWeight::Emergency
+        } else {
+            NoticeWeight::Ordinary
+        };
+        if is_announced {
+            self.count_announced(&alarm.device.site, now, out);
+        }
         if effects.contains(&AlarmEffect::Publish) {
             out.push(Effect::Publish(Box::new(Message {
                 key: format!("{}/{}", alarm.id, alarm.transitions),
-                device: alarm.device.clone(),
-                is_notice: is_announced && !telling.is_muted,
+                site: alarm.device.site.clone(),
+                device: Some(alarm.device.clone()),
+                notice: is_told.then_some(weight),
                 content: Outgoing::Alarm(message(&alarm)),
             })));
         }
@@ -347,9 +385,9 @@ impl Book {
 }
 
 /// Who did it, and whether people have heard enough of it.
-struct Telling {
-    actor: Actor,
-    is_muted: bool,
+pub(super) struct Telling {
+    pub(super) actor: Actor,
+    pub(super) is_muted: bool,
 }
 
 /// The name of who answers for something.

@@ -218,7 +218,7 @@ impl Book {
         Some(SuppressionCause::ParentDown { parent })
     }
 
-    fn is_down(&self, rule: &ParentConfig) -> bool {
+    pub(super) fn is_down(&self, rule: &ParentConfig) -> bool {
         let shows = |mode: &FailureModeId| {
             let alarm = self.alarms.get(&(rule.parent.clone(), mode.clone()));
             alarm.is_some_and(|a| a.life.state.is_active())

@@ -9,7 +9,7 @@ use crate::scope::Scope;
 use crate::ticket::Actor;
 use crate::window::{Purpose, Schedule};
 use domain::checked::{from_tree, tree_of};
-use domain::{AlarmId, ConditionState, Severity};
+use domain::{AlarmId, ConditionState, ModelVersion, Severity};
 
 struct Site {
     book: Book,
@@ -18,9 +18,11 @@ struct Site {
 
 /// Machines are known by name; all are pumps whose seal leak endangers people.
 fn device(name: &str) -> DeviceFacts {
+    let profile = pump();
     DeviceFacts {
         key: DeviceKey::new("harbour", name).unwrap(),
-        profile: pump(),
+        model: ModelVersion::of_file(&profile.id, profile.version),
+        profile,
         asset: Asset::default(),
     }
 }
@@ -38,10 +40,16 @@ fn told(effects: &[Effect]) -> Vec<String> {
                 let what = (record.device.device.clone(), record.failure_mode.clone());
                 said.push(format!("{} {} {}", what.0, what.1, reason.as_str()));
             }
-            Effect::Publish(message) if message.is_notice && message.key.starts_with("harbour") => {
+            Effect::Publish(message) if message.notice.is_some() && message.key.starts_with("harbour") => {
                 said.last_mut().expect("a change comes first").push('!');
             }
-            Effect::WindowChanged { .. } | Effect::TicketChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => {}
+            Effect::WindowChanged { .. }
+            | Effect::EpisodeClosed { .. }
+            | Effect::TicketChanged { .. }
+            | Effect::IncidentChanged { .. }
+            | Effect::NoticesChanged { .. }
+            | Effect::Audit(_)
+            | Effect::Publish(_) => {}
         }
     }
     said
@@ -253,7 +261,13 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
     assert_eq!(told(&effects), ["pump-1 bearing_wear raised"]);
     let held = |effects: &[Effect]| match &effects[0] {
         Effect::AlarmChanged { ticket, .. } => *ticket,
-        Effect::TicketChanged { .. } | Effect::WindowChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => panic!(),
+        Effect::TicketChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::WindowChanged { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => panic!(),
     };
     let why = HeldBack::OutOfService;
     assert_eq!(held(&effects), TicketDecision::HeldBack { why });

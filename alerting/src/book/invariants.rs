@@ -7,9 +7,10 @@ use crate::effect::{AlarmCommand, WindowCommand};
 use crate::policy::AlertingConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
+use crate::storm::IncidentId;
 use crate::ticket::{Actor, HoldCause, TicketChange, TicketClass, TicketCommand, WorkStep};
-use crate::window::{Purpose, Schedule, WindowId, WindowRecord};
-use domain::{AlarmId, ConditionState, Millis, Severity};
+use crate::window::{Purpose, Schedule, WindowId};
+use domain::{AlarmId, ConditionState, Millis, ModelVersion, Severity};
 use proptest::prelude::*;
 
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -191,6 +192,15 @@ fn policy() -> Policy {
         re_alarm_min = 240
         stale_after_min = 3000
         chattering_within_s = 300
+        [storms]
+        common_cause_machines = 2
+        common_cause_within_s = 6000
+        one_ticket_modes = ["no_data", "cavitation"]
+        notices = 3
+        notices_kept = 1
+        flood_above = 4
+        flood_below = 2
+        flood_within_min = 300
         [[alarms.parents]]
         parent = { site = "harbour", device = "pump-1" }
         children = { devices = ["pump-2"] }
@@ -213,6 +223,9 @@ struct Rows {
     alarms: BTreeMap<AlarmId, String>,
     tickets: BTreeMap<TicketId, String>,
     windows: BTreeMap<WindowId, String>,
+    episodes: BTreeMap<AlarmId, String>,
+    incidents: BTreeMap<IncidentId, String>,
+    notices: BTreeMap<SiteName, String>,
 }
 
 impl Rows {
@@ -228,6 +241,17 @@ impl Rows {
                 }
                 Effect::WindowChanged { record } => {
                     self.windows.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::EpisodeClosed { episode } => {
+                    self.episodes
+                        .insert(episode.alarm.clone(), serde_json::to_string(episode).unwrap());
+                }
+                Effect::IncidentChanged { record } => {
+                    self.incidents.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::NoticesChanged { record } => {
+                    let row = serde_json::to_string(record).unwrap();
+                    self.notices.insert(record.site.clone(), row);
                 }
                 Effect::Audit(_) | Effect::Publish(_) => {}
             }
@@ -253,29 +277,34 @@ impl Rows {
                 .values()
                 .map(|row| serde_json::from_str(row).unwrap())
                 .collect(),
+            episodes: self
+                .episodes
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            incidents: self
+                .incidents
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
+            notices: self
+                .notices
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .collect(),
             ..Snapshot::default()
         }
     }
 }
 
-/// The parts of a snapshot that decide what happens next.
-fn essence(
-    book: &Book,
-) -> (
-    Vec<AlarmRecord>,
-    Vec<TicketRecord>,
-    Vec<WindowRecord>,
-    Option<Timestamp>,
-    u64,
-) {
-    let Snapshot {
-        alarms,
-        tickets,
-        windows,
-        last_ticket,
-        ..
-    } = book.snapshot();
-    (alarms, tickets, windows, book.next_deadline(), last_ticket)
+/// What decides what happens next.
+fn essence(book: &Book) -> (Snapshot, Option<Timestamp>) {
+    let decisive = Snapshot {
+        last: Vec::new(),
+        last_window: 0,
+        ..book.snapshot()
+    };
+    (decisive, book.next_deadline())
 }
 
 fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>, opened: &mut BTreeSet<String>) {
@@ -286,6 +315,15 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
     }
     let indexed: usize = book.open.values().map(BTreeMap::len).sum();
     assert_eq!(indexed, open.len());
+    assert!(book.episodes.values().all(|group| group.len() <= MOST_EPISODES));
+    for incident in book.incidents() {
+        let standing = book
+            .alarms()
+            .filter(|a| storms::membership(a) == Some(incident.id))
+            .count();
+        assert_eq!(incident.standing as usize, standing, "{}", incident.id);
+        assert!(incident.is_open() && incident.standing > 0 && incident.standing <= incident.members);
+    }
     for effect in effects {
         match effect {
             Effect::Publish(message) => {
@@ -301,6 +339,9 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
             Effect::TicketChanged { .. }
             | Effect::AlarmChanged { .. }
             | Effect::WindowChanged { .. }
+            | Effect::EpisodeClosed { .. }
+            | Effect::IncidentChanged { .. }
+            | Effect::NoticesChanged { .. }
             | Effect::Audit(_) => {}
         }
     }
@@ -317,6 +358,7 @@ proptest! {
         let device = |name| DeviceFacts {
             key: DeviceKey::new("harbour", name).unwrap(),
             profile: pump(),
+            model: ModelVersion::default(),
             asset: Asset::default(),
         };
         let devices = [device("pump-1"), device("pump-2")];

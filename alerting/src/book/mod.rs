@@ -3,32 +3,44 @@
 //! Conditions, people's commands and deadlines go through [`Book::step`] alike; what follows comes out as [`Effect`]s. No
 //! clock: whoever drives the book asks [`Book::next_deadline`] and sends [`Input::Tick`] then.
 //!
-//! Memory: live alarms and tickets, and for each (device, failure mode) that ever showed the number and time of its last
+//! Memory: live alarms and tickets, the newest [`MOST_EPISODES`] that are over of each failure mode of a profile, and for each (device, failure mode) that ever showed the number and time of its last
 //! episode; so it is bounded by devices × failure modes, and by the tickets that people leave open.
 
 mod alarms;
+mod episodes;
 mod hiding;
+mod storms;
 mod telling;
 mod tickets;
 mod windows;
 
 #[cfg(test)]
+mod episode_tests;
+#[cfg(test)]
 mod hiding_tests;
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
+mod storm_tests;
+#[cfg(test)]
 mod tests;
 
+pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
+
 use crate::effect::{Command, Effect, Input, Refusal};
+use crate::episode::PastEpisode;
 use crate::habit::Habit;
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
+use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
 use crate::ticket::TicketRecord;
 use crate::window::{WindowId, WindowRecord};
-use domain::{DeviceKey, FailureModeId, TicketId, Timestamp};
+use domain::{DeviceKey, FailureModeId, SiteName, TicketId, Timestamp};
+use episodes::Episodes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use storms::{Storms, membership};
 
 /// A failure mode of a machine.
 type ModeKey = (DeviceKey, FailureModeId);
@@ -73,6 +85,18 @@ pub struct Snapshot {
     /// The highest window number ever given, if higher than those above.
     #[serde(default)]
     pub last_window: u64,
+    /// Episodes that are over.
+    #[serde(default)]
+    pub episodes: Vec<PastEpisode>,
+    /// Incidents that are not over.
+    #[serde(default)]
+    pub incidents: Vec<IncidentRecord>,
+    /// The highest incident number ever given, if higher than those above.
+    #[serde(default)]
+    pub last_incident: u64,
+    /// What the people of each site were told.
+    #[serde(default)]
+    pub notices: Vec<SiteNotices>,
 }
 
 /// Whose deadline it is.
@@ -82,6 +106,9 @@ enum Subject {
     Window(WindowId),
     Alarm(ModeKey),
     Ticket(TicketId),
+    /// After alarms and tickets, so that it tells of them as they are.
+    Incident(IncidentId),
+    Site(SiteName),
 }
 
 /// Alarms and tickets. See the module's text.
@@ -94,6 +121,8 @@ pub struct Book {
     last_ticket: u64,
     windows: BTreeMap<WindowId, WindowRecord>,
     last_window: u64,
+    episodes: Episodes,
+    storms: Storms,
     /// Tickets with work to do, by machine: at most one for each failure mode.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, TicketId>>,
     deadlines: BTreeSet<(Timestamp, Subject)>,
@@ -116,6 +145,8 @@ impl Book {
             last_ticket: snapshot.last_ticket,
             windows: BTreeMap::new(),
             last_window: snapshot.last_window,
+            episodes: Episodes::new(),
+            storms: Storms::new(snapshot.last_incident),
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
@@ -151,6 +182,10 @@ impl Book {
             book.last_window = book.last_window.max(window.id.0);
             book.keep_window(window);
         }
+        for episode in snapshot.episodes {
+            book.keep_episode(episode);
+        }
+        book.restore_storms(snapshot.incidents, snapshot.notices);
         book
     }
 
@@ -170,6 +205,10 @@ impl Book {
             last_ticket: self.last_ticket,
             windows: self.windows.values().cloned().collect(),
             last_window: self.last_window,
+            episodes: self.episodes().cloned().collect(),
+            incidents: self.storms.incidents().cloned().collect(),
+            last_incident: self.storms.last_incident(),
+            notices: self.storms.notices().cloned().collect(),
         }
     }
 
@@ -196,6 +235,8 @@ impl Book {
             },
             Input::Tick => self.take_tick(now, &mut out),
         }
+        self.settle_incidents(now, &mut out);
+        self.limit_notices(now, &mut out);
         Ok(out)
     }
 
@@ -230,6 +271,16 @@ impl Book {
         self.alarms.get(&(device.clone(), mode.clone()))
     }
 
+    /// Incidents that are not over.
+    pub fn incidents(&self) -> impl Iterator<Item = &IncidentRecord> {
+        self.storms.incidents()
+    }
+
+    /// What the people of each site were told.
+    pub fn notices(&self) -> impl Iterator<Item = &SiteNotices> {
+        self.storms.notices()
+    }
+
     /// By what it works.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -245,6 +296,8 @@ impl Book {
                 Subject::Window(id) => self.wake_window(*id, now, out),
                 Subject::Alarm(key) => self.wake_alarm(key, now, out),
                 Subject::Ticket(id) => self.wake_ticket(*id, now, out),
+                Subject::Incident(id) => self.wake_incident(*id, now, out),
+                Subject::Site(site) => self.wake_site(site, now, out),
             }
             if self.deadline_of.get(&subject).is_some_and(|next| *next <= now) {
                 // A deadline that does not move would wake us forever.
@@ -287,11 +340,15 @@ impl Book {
         };
         self.set_deadline(Subject::Alarm(key.clone()), deadline);
         let ticket = alarm.ticket;
+        let (begins, member_of) = (self.beginning(&alarm), membership(&alarm));
         let before = if alarm.is_live() {
             self.alarms.insert(key, alarm)
         } else {
             self.alarms.remove(&key)
         };
+        let began = before.as_ref().and_then(|b| self.beginning(b));
+        self.storms.index(began, begins);
+        self.storms.moved(before.as_ref().and_then(membership), member_of);
         // Whether a ticket may be archived depends on the alarm that it is about.
         for ticket in [before.and_then(|b| b.ticket), ticket].into_iter().flatten() {
             self.refresh_ticket_deadline(ticket);

@@ -3,7 +3,8 @@
 use crate::alarm::{AlarmReason, SuppressionCause};
 use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
 use crate::record::AlarmRecord;
-use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketRecord};
+use crate::storm::NoticeWeight;
+use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketClass, TicketRecord, ToldBecause};
 use domain::Timestamp;
 use domain::wire::{AlarmMessage, ServiceMessage};
 
@@ -23,6 +24,7 @@ pub(super) fn message(alarm: &AlarmRecord) -> AlarmMessage {
         measured_at: alarm.measured_at,
         raised_at: alarm.raised_at,
         reason: alarm.reason.en.clone(),
+        model: alarm.model.clone(),
     }
 }
 
@@ -73,6 +75,8 @@ pub(super) fn audit(
         | AlarmReason::SuppressionEnded
         | AlarmReason::ReturnedToService { .. }
         | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
+        AlarmReason::JoinedIncident { incident } => format!("has one cause with others: {incident}"),
+        AlarmReason::LeftIncident { incident } => format!("{incident} is over, and this stands"),
     };
     match ticket {
         TicketDecision::NotAssessed => {}
@@ -87,6 +91,7 @@ pub(super) fn audit(
             HeldBack::Shelved => "; no ticket while shelved",
             HeldBack::SuppressedByDesign => "; no ticket while suppressed by design",
             HeldBack::OutOfService => "; no ticket while out of service",
+            HeldBack::PartOfIncident => "; no ticket of its own: one serves the incident",
         }),
     }
     AuditEntry {
@@ -111,13 +116,14 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         subject: ticket.id.to_string(),
         detail: detail(ticket, &change),
     }));
-    let is_notice = match &change {
+    let is_told = match &change {
         TicketChange::Opened { .. }
         | TicketChange::Reopened { .. }
         | TicketChange::Upgraded { .. }
         | TicketChange::Reclassed { .. }
         | TicketChange::ClockWarning { .. }
         | TicketChange::ClockBreached { .. }
+        | TicketChange::Told { .. }
         | TicketChange::Assigned { .. } => true,
         TicketChange::Stepped { .. }
         | TicketChange::Held { .. }
@@ -129,13 +135,15 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         | TicketChange::Archived
         | TicketChange::Merged { .. }
         | TicketChange::DueAgain { .. }
+        | TicketChange::Answered { .. }
         | TicketChange::Linked { .. } => false,
     };
     out.push(Effect::Publish(Box::new(Message {
         key: format!("ticket/{}/{}", ticket.id, ticket.revision),
-        device: ticket.device.clone(),
-        is_notice,
-        content: Outgoing::Ticket(TicketEvent {
+        site: ticket.device.site.clone(),
+        device: Some(ticket.device.clone()),
+        notice: is_told.then(|| weight(ticket)),
+        content: Outgoing::Ticket(Box::new(TicketEvent {
             ticket: ticket.id,
             ticket_key: ticket.key.clone(),
             device: ticket.device.clone(),
@@ -149,10 +157,15 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
             due_at: ticket.due_at,
             title: ticket.title.en.clone(),
             reason: ticket.reason.en.clone(),
+            model: ticket.model.clone(),
+            people: ticket
+                .chain
+                .as_ref()
+                .map_or_else(Vec::new, |chain| chain.people.clone()),
             by: actor,
             at,
             revision: ticket.revision,
-        }),
+        })),
     })));
 }
 
@@ -161,8 +174,9 @@ pub(super) fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
     let separator = if ticket.action.en.is_empty() { "" } else { ". " };
     out.push(Effect::Publish(Box::new(Message {
         key: format!("ticket/{}/{}/service", ticket.id, ticket.revision),
-        device: ticket.device.clone(),
-        is_notice: true,
+        site: ticket.device.site.clone(),
+        device: Some(ticket.device.clone()),
+        notice: Some(weight(ticket)),
         content: Outgoing::Service(ServiceMessage {
             ticket: ticket.id,
             site: ticket.device.site.clone(),
@@ -177,6 +191,13 @@ pub(super) fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
             due_at: ticket.due_at,
         }),
     })));
+}
+
+fn weight(ticket: &TicketRecord) -> NoticeWeight {
+    match ticket.grade.class {
+        TicketClass::Emergency => NoticeWeight::Emergency,
+        TicketClass::Key | TicketClass::Ordinary | TicketClass::Planned => NoticeWeight::Ordinary,
+    }
 }
 
 fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
@@ -220,6 +241,7 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         TicketChange::Reopened { reason } => match reason {
             ReopenReason::ByPerson { text } => text.clone(),
             ReopenReason::Escalated => format!("its alarm got worse: {}", ticket.reason.en),
+            ReopenReason::LeftIncident => "the incident is over, and its alarm stands".into(),
             ReopenReason::RaisedAgain => format!("its alarm came back: {}", ticket.reason.en),
         },
         TicketChange::Archived => format!("after {} changes", ticket.revision),
@@ -241,6 +263,20 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             to.class.as_str(),
             to.priority
         ),
+        TicketChange::Told { level, people, because } => {
+            let who = if people.is_empty() {
+                "nobody".to_owned()
+            } else {
+                people.join(", ")
+            };
+            let why = match because {
+                ToldBecause::Unanswered => "the level before did not answer".to_owned(),
+                ToldBecause::NobodyThere => "nobody stands behind the level before".to_owned(),
+                ToldBecause::ClockBreached { clock } => format!("{clock:?} is too late"),
+            };
+            format!("level {level}: {who}; {why}")
+        }
+        TicketChange::Answered { alarm } => format!("{alarm} was acknowledged"),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),
     }

@@ -11,7 +11,7 @@ use crate::ticket::{
 use domain::profile::shipped;
 use domain::{
     AlarmId, ConditionChange, ConditionState, DeviceIndex, Evidence, EvidenceReason, Health, MetricName, Millis,
-    ModeIndex, Profile, Prognosis, RuleId, Severity,
+    ModeIndex, ModelVersion, Profile, Prognosis, RuleId, Severity,
 };
 
 pub(super) const MINUTE: i64 = 60_000;
@@ -46,6 +46,7 @@ impl World {
             now: 1_000_000 * MINUTE,
             device: DeviceFacts {
                 key: DeviceKey::new("harbour", "pump-1").unwrap(),
+                model: ModelVersion::of_file(&profile.id, profile.version),
                 profile,
                 asset: Asset::default(),
             },
@@ -140,6 +141,7 @@ pub(super) fn condition(device: &DeviceFacts, mode: &str, state: ConditionState,
             },
             health: Health::new(40.0),
             prognosis: Prognosis::NotYetKnown,
+            model: device.model.clone(),
         },
         device: device.clone(),
     }
@@ -150,12 +152,16 @@ fn words(effects: &[Effect]) -> Vec<String> {
     let word = |effect: &Effect| match effect {
         Effect::AlarmChanged { reason, ticket, .. } => Some(format!("alarm {} / {}", reason.as_str(), ticket.as_str())),
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
-        Effect::WindowChanged { .. } | Effect::Audit(_) => None,
+        Effect::WindowChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_) => None,
         Effect::Publish(message) => match &message.content {
-            Outgoing::Alarm(m) if message.is_notice => Some(format!("announce {}", m.state)),
+            Outgoing::Alarm(m) if message.notice.is_some() => Some(format!("announce {}", m.state)),
             Outgoing::Alarm(m) => Some(format!("publish {}", m.state)),
             Outgoing::Service(m) => Some(format!("service {}", m.service)),
-            Outgoing::Ticket(_) => None,
+            Outgoing::Ticket(_) | Outgoing::Incident(_) | Outgoing::Summary(_) => None,
         },
     };
     effects.iter().filter_map(word).collect()
@@ -577,7 +583,11 @@ fn clocks_warn_and_breach_once_and_stand_still_on_hold() {
     world.raise("abnormal_behaviour", Severity::Warning);
     assert_eq!(world.book.next_deadline(), Some(Timestamp(world.now + 45 * MINUTE)));
     assert_eq!(words(&world.wait(45).tick()), ["ticket 1 clock_warning"]);
-    assert_eq!(words(&world.wait(15).tick()), ["ticket 1 clock_breached"]);
+    assert_eq!(
+        words(&world.wait(15).tick()),
+        ["ticket 1 clock_breached", "ticket 1 told"],
+        "a breach goes one level up"
+    );
     let (cause, reason) = (HoldCause::Parts, "waiting for the part".to_owned());
     world.ticket(1, TicketCommand::Hold { cause, reason }).unwrap();
     assert_eq!(world.book.next_deadline(), None);
@@ -587,7 +597,10 @@ fn clocks_warn_and_breach_once_and_stand_still_on_hold() {
         world.book.next_deadline(),
         Some(Timestamp(world.now + 17 * 60 * MINUTE))
     );
-    assert_eq!(words(&world.wait(23 * 60).tick()), ["ticket 1 clock_breached"]);
+    assert_eq!(
+        words(&world.wait(23 * 60).tick()),
+        ["ticket 1 clock_breached", "ticket 1 told"]
+    );
     assert_eq!(world.tick(), []);
 }
 

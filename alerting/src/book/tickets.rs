@@ -6,14 +6,17 @@ use crate::alarm::{AlarmReason, IsaState};
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
 use crate::habit::Habit;
 use crate::reason;
-use crate::record::{AlarmRecord, Asset, DeviceFacts};
+use crate::record::{AlarmRecord, Asset, DeviceFacts, ModeFacts};
 use crate::ticket::{
     Actor, Grade, Priority, ReopenReason, TicketChange, TicketClass, TicketCommand, TicketEnd, TicketKind,
     TicketRecord, TicketRefusal, TicketState, WorkStep,
 };
 use domain::profile::{MaintenanceDue, MaintenancePlan};
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, FailureModeId, Impact, Millis, Probability, Severity, TicketId, Timestamp};
+use domain::{
+    AlarmId, DeviceKey, FailureModeId, Impact, Millis, ModelVersion, Probability, Prognosis, Severity, TicketId,
+    Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a new ticket is about.
@@ -34,6 +37,7 @@ struct NewTicket {
     skills: Vec<String>,
     asset: Asset,
     profile: String,
+    model: ModelVersion,
 }
 
 impl Book {
@@ -93,6 +97,9 @@ impl Book {
                 Some(HeldBack::BelowThreshold)
             }
             Some(_) if alarm.facts.is_safety => None,
+            Some(_) if alarm.incident.is_some() && self.policy.storms.is_one_ticket(&alarm.failure_mode) => {
+                Some(HeldBack::PartOfIncident)
+            }
             Some(_) => match alarm.life.isa_state() {
                 IsaState::Shelved => Some(HeldBack::Shelved),
                 IsaState::SuppressedByDesign => Some(HeldBack::SuppressedByDesign),
@@ -104,6 +111,20 @@ impl Book {
                 | IsaState::Latched => None,
             },
         }
+    }
+
+    /// Whether a condition would open a ticket were there none yet; nothing is changed. What [`Self::holds_back`] says, without
+    /// what a person did.
+    pub fn would_open_ticket(
+        &self,
+        facts: &ModeFacts,
+        severity: Severity,
+        prognosis: &Prognosis,
+        at: Timestamp,
+    ) -> bool {
+        let is_risky =
+            || self.policy.risk.assess(severity, prognosis, facts.impact, at).level >= self.policy.opens_from_risk;
+        facts.ticket_from.is_some_and(|from| severity >= from || is_risky())
     }
 
     /// Danger to people is an emergency; a high risk or a critical condition needs somebody on site; the rest is reminded of.
@@ -177,6 +198,7 @@ impl Book {
             skills: Vec::new(),
             asset: device.asset.clone(),
             profile: device.profile.id.clone(),
+            model: device.model.clone(),
             device: key.0,
         };
         self.open_ticket(new, now, out);
@@ -224,10 +246,13 @@ impl Book {
             | TicketChange::Linked { .. }
             | TicketChange::Upgraded { .. }
             | TicketChange::Reclassed { .. }
+            | TicketChange::Told { .. }
+            | TicketChange::Answered { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
         }
         tell(&ticket, change, actor, now, out);
+        self.judge_episodes(&ticket, out);
         self.keep_ticket(ticket);
         Ok(())
     }
@@ -241,6 +266,16 @@ impl Book {
         match ticket.state {
             TicketState::Open { .. } | TicketState::OnHold { .. } => {
                 for change in ticket.tell_clocks(&self.policy, now) {
+                    let breached = match &change {
+                        TicketChange::ClockBreached { clock, .. } => ticket.tell_breach(*clock, &self.policy, now),
+                        _ => None,
+                    };
+                    for change in [Some(change), breached].into_iter().flatten() {
+                        ticket.apply(change.clone(), Actor::System, &self.policy, now);
+                        tell(&ticket, change, Actor::System, now, out);
+                    }
+                }
+                if let Some(change) = ticket.tell_chain(&self.policy, now) {
                     ticket.apply(change.clone(), Actor::System, &self.policy, now);
                     tell(&ticket, change, Actor::System, now, out);
                 }
@@ -258,7 +293,10 @@ impl Book {
         let at = match self.tickets.get(&id) {
             None => None,
             Some(ticket) => match ticket.state {
-                TicketState::Open { .. } | TicketState::OnHold { .. } => ticket.next_clock_deadline(&self.policy),
+                TicketState::Open { .. } | TicketState::OnHold { .. } => {
+                    let both = [ticket.next_clock_deadline(&self.policy), ticket.next_telling()];
+                    both.into_iter().flatten().min()
+                }
                 TicketState::Finished { at, .. } if self.standing_alarm(id).is_none() => {
                     Some(at + self.policy.archive_after)
                 }
@@ -315,6 +353,9 @@ impl Book {
             parts: new.parts,
             skills: new.skills,
             asset: new.asset,
+            model: new.model,
+            profile: new.profile,
+            chain: None,
             opened_at: now,
             changed_at: now,
             revision: 0,
@@ -361,10 +402,18 @@ impl Book {
         true
     }
 
-    fn change_ticket(&mut self, id: TicketId, change: TicketChange, by: Actor, now: Timestamp, out: &mut Vec<Effect>) {
+    pub(super) fn change_ticket(
+        &mut self,
+        id: TicketId,
+        change: TicketChange,
+        by: Actor,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
         if let Some(mut ticket) = self.tickets.get(&id).cloned() {
             ticket.apply(change.clone(), by.clone(), &self.policy, now);
             tell(&ticket, change, by, now, out);
+            self.judge_episodes(&ticket, out);
             self.keep_ticket(ticket);
         }
     }
@@ -401,7 +450,12 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::FoundStale { .. }
         | AlarmReason::FoundChattering { .. }
         | AlarmReason::FoundFleeting { .. }
+        | AlarmReason::JoinedIncident { .. }
         | AlarmReason::Reset { .. } => None,
+        AlarmReason::LeftIncident { .. } => match end {
+            TicketEnd::Cancelled { .. } => Some(ReopenReason::LeftIncident),
+            TicketEnd::Closed { .. } => None,
+        },
     }
 }
 
@@ -424,6 +478,7 @@ fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
         skills: facts.skills.clone(),
         asset: alarm.asset.clone(),
         profile: alarm.profile.clone(),
+        model: alarm.model.clone(),
     }
 }
 

@@ -5,7 +5,9 @@
 mod alarms;
 mod clocks;
 mod contracts;
+mod escalation;
 mod hours;
+mod storms;
 
 #[cfg(test)]
 mod tests;
@@ -14,8 +16,11 @@ pub(crate) use alarms::fits;
 pub use alarms::{AlarmRuleConfig, AlarmSettings, AlarmsConfig, FirstUpConfig, ParentConfig, Rationale};
 pub use clocks::{ClassClocks, Clocks, ClocksConfig};
 pub use contracts::{ContractClocks, ContractConfig, Terms};
+pub use escalation::{Escalation, EscalationConfig, Escalations, Level, LevelConfig};
 pub use hours::{CalendarConfig, Day, FurtherHours};
+pub use storms::{StormSettings, StormsConfig};
 
+use crate::on_call::OnCallConfig;
 use crate::record::Asset;
 use crate::risk::RiskConfig;
 use contracts::Contract;
@@ -27,7 +32,7 @@ use serde::{Deserialize, Serialize};
 const MOST_MINUTES: u32 = 10 * 366 * 24 * 60;
 
 /// The section `alerting` of the configuration, as written.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertingConfig {
     /// How risk is told.
@@ -42,6 +47,28 @@ pub struct AlertingConfig {
     pub alarms: AlarmsConfig,
     /// When tickets open and of which kind they are.
     pub tickets: TicketsConfig,
+    /// Many alarms at once.
+    pub storms: StormsConfig,
+    /// Who is told until somebody answers; the first chain that covers a ticket holds for it.
+    pub escalation: Vec<EscalationConfig>,
+    /// Rotations of people.
+    pub on_call: Vec<OnCallConfig>,
+}
+
+impl Default for AlertingConfig {
+    fn default() -> Self {
+        AlertingConfig {
+            risk: RiskConfig::default(),
+            clocks: ClocksConfig::default(),
+            calendar: CalendarConfig::default(),
+            contracts: Vec::new(),
+            alarms: AlarmsConfig::default(),
+            tickets: TicketsConfig::default(),
+            storms: StormsConfig::default(),
+            escalation: vec![EscalationConfig::service()],
+            on_call: Vec::new(),
+        }
+    }
 }
 
 /// When tickets open by themselves and of which kind they are.
@@ -77,6 +104,10 @@ pub struct Policy {
     pub risk: RiskConfig,
     /// Everything about alarms.
     pub alarms: AlarmSettings,
+    /// Many alarms at once.
+    pub storms: StormSettings,
+    /// Who is told until somebody answers.
+    pub escalations: Escalations,
     /// The risk from which a ticket opens.
     pub opens_from_risk: RiskLevel,
     /// The risk from which it is an on-site inspection.
@@ -125,6 +156,8 @@ impl AlertingConfig {
         let mut problems = self.risk.problems("risk");
         let clocks = self.clocks.check("clocks", &mut problems);
         let alarms = self.alarms.check(&mut problems);
+        let storms = self.storms.check(&mut problems);
+        let escalations = escalation::check(&self.escalation, &self.on_call, &mut problems);
         for (path, minutes) in [
             (
                 "tickets.planned_within_days",
@@ -147,6 +180,8 @@ impl AlertingConfig {
         Ok(Policy {
             risk: self.risk.clone(),
             alarms,
+            storms,
+            escalations,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),

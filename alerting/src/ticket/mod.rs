@@ -2,14 +2,18 @@
 //!
 //! A pure state machine: no clock, no I/O. Which tickets there are is the book's business; here is what happens to one.
 
+mod chain;
 mod clocks;
 mod words;
 
+#[cfg(test)]
+mod chain_tests;
 #[cfg(test)]
 mod clock_tests;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{Chain, ToldBecause};
 pub use words::*;
 
 use crate::alarm::PersonName;
@@ -18,7 +22,7 @@ use crate::ledger::Breach;
 use crate::policy::Policy;
 use crate::record::Asset;
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, FailureModeId, Impact, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, FailureModeId, Impact, ModelVersion, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +91,15 @@ pub struct TicketRecord {
     pub skills: Vec<String>,
     /// What the registry says about the machine.
     pub asset: Asset,
+    /// The machine's profile; rows of the first version do not tell.
+    #[serde(default)]
+    pub profile: String,
+    /// Who is told of it until somebody takes it up; none: no chain holds for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<Chain>,
+    /// The model that gave cause for it.
+    #[serde(default)]
+    pub model: ModelVersion,
     /// Our time of opening.
     pub opened_at: Timestamp,
     /// Our time of the latest change.
@@ -266,6 +279,27 @@ impl TicketRecord {
 
     /// Carries out a change that was decided, and writes it down.
     pub(crate) fn apply(&mut self, change: TicketChange, by: Actor, policy: &Policy, now: Timestamp) {
+        // Who took it up earlier may not know that it is open again, or worse.
+        let begins = match &change {
+            TicketChange::Opened { .. } | TicketChange::Reopened { .. } | TicketChange::Upgraded { .. } => true,
+            TicketChange::Stepped { .. }
+            | TicketChange::Held { .. }
+            | TicketChange::Resumed
+            | TicketChange::Assigned { .. }
+            | TicketChange::Scheduled { .. }
+            | TicketChange::Commented { .. }
+            | TicketChange::Closed { .. }
+            | TicketChange::Cancelled { .. }
+            | TicketChange::Archived
+            | TicketChange::Merged { .. }
+            | TicketChange::DueAgain { .. }
+            | TicketChange::Linked { .. }
+            | TicketChange::Reclassed { .. }
+            | TicketChange::Told { .. }
+            | TicketChange::Answered { .. }
+            | TicketChange::ClockWarning { .. }
+            | TicketChange::ClockBreached { .. } => false,
+        };
         match &change {
             TicketChange::Stepped { to, .. } => {
                 self.state = TicketState::Open { step: *to };
@@ -350,8 +384,14 @@ impl TicketRecord {
             }
             TicketChange::Opened { .. }
             | TicketChange::Commented { .. }
+            | TicketChange::Told { .. }
+            | TicketChange::Answered { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
+        }
+        self.answer_chain(&change, &by, now);
+        if begins {
+            self.begin_chain(policy, now);
         }
         self.note_breaches(policy, now);
         let resolution = self.clocks.get(&ClockKind::Resolution);

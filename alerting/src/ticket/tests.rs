@@ -48,6 +48,10 @@ pub(super) fn ticket(policy: &Policy) -> TicketRecord {
         parts: vec![],
         skills: vec![],
         asset: Asset::default(),
+        model: ModelVersion::default(),
+
+        profile: "pump".into(),
+        chain: None,
         opened_at: Timestamp(0),
         changed_at: Timestamp(0),
         revision: 0,

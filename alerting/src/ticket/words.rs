@@ -1,5 +1,6 @@
 //! The words of a ticket: who, which kind, how urgent, how far, how it ended, what changed and why not.
 
+use super::chain::ToldBecause;
 use crate::alarm::PersonName;
 use crate::clock::ClockKind;
 use domain::text::Text;
@@ -396,6 +397,8 @@ pub enum ReopenReason {
     Escalated,
     /// The same episode came back after the ticket was closed.
     RaisedAgain,
+    /// The incident is over whose ticket served for this one too, and the alarm stands.
+    LeftIncident,
 }
 
 /// How urgent a ticket is. Every part only rises while the ticket lives, unless a person says otherwise.
@@ -479,6 +482,14 @@ pub enum TicketChange {
     Upgraded { from: Grade, to: Grade },
     /// A person judged how urgent it is.
     Reclassed { from: Grade, to: Grade, reason: String },
+    /// A further level of the chain was told.
+    Told {
+        level: u32,
+        people: Vec<String>,
+        because: ToldBecause,
+    },
+    /// Somebody has seen its alarm: the chain ends.
+    Answered { alarm: AlarmId },
     /// Time runs short.
     ClockWarning {
         clock: ClockKind,
@@ -511,6 +522,8 @@ impl TicketChange {
             TicketChange::Linked { .. } => "linked",
             TicketChange::Upgraded { .. } => "upgraded",
             TicketChange::Reclassed { .. } => "reclassed",
+            TicketChange::Told { .. } => "told",
+            TicketChange::Answered { .. } => "answered",
             TicketChange::ClockWarning { .. } => "clock_warning",
             TicketChange::ClockBreached { .. } => "clock_breached",
         }

@@ -3,9 +3,10 @@
 use super::parts::{
     alarm_state_word, button_form, form_fields, next_page, risk, risk_word, severity, severity_word, when,
 };
-use super::{Frame, Listens, Place, layout};
+use super::similar::similar;
+use super::{Frame, Listens, Place, incidents, layout};
 use crate::phrase;
-use crate::view::{Alarm, AlarmState, Finding, Page};
+use crate::view::{Alarm, AlarmState, Finding, Incident, Page};
 use crate::words::Word as W;
 use domain::{Severity, SiteName};
 use maud::{Markup, html};
@@ -72,10 +73,18 @@ pub struct AlarmFilter {
     pub severity: Option<Severity>,
     /// Which.
     pub show: AlarmShow,
+    /// Only the members of this incident, such as `I-000042`.
+    pub incident: Option<String>,
 }
 
-/// The alarm list.
-pub fn alarms(frame: &Frame, sites: &[SiteName], filter: &AlarmFilter, list: &Page<Alarm>) -> Markup {
+/// The alarm list. Above it the incidents: those that are not over, or the one whose members are listed.
+pub fn alarms(
+    frame: &Frame,
+    sites: &[SiteName],
+    filter: &AlarmFilter,
+    incidents: &[Incident],
+    list: &Page<Alarm>,
+) -> Markup {
     let body = html! {
         h1 { (frame.t(W::Alarms)) }
         form.filter method="get" action="/alarms" hx-get="/alarms" hx-target="#live" hx-select="#live" hx-swap="outerHTML"
@@ -101,9 +110,14 @@ pub fn alarms(frame: &Frame, sites: &[SiteName], filter: &AlarmFilter, list: &Pa
                     @for site in sites { option value=(site) selected[filter.site.as_ref() == Some(site)] { (site) } }
                 }
             }
+            @if let Some(incident) = &filter.incident { input type="hidden" name="incident" value=(incident); }
             button type="submit" { (frame.t(W::Apply)) }
         }
-        section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="alarm,incident" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            (incidents::table(frame, incidents))
+            @if filter.incident.is_some() {
+                div.bar { h2 { (frame.t(W::Alarms)) } a.button href="/alarms" { (frame.t(W::AllAlarms)) } }
+            } @else if !incidents.is_empty() { h2 { (frame.t(W::Alarms)) } }
             @if list.items.is_empty() {
                 p.empty { (frame.t(if *filter == AlarmFilter::default() { W::NoAlarms } else { W::NoMatch })) }
             } @else { (table(frame, &list.items, true)) }
@@ -139,7 +153,11 @@ pub(super) fn table(frame: &Frame, alarms: &[Alarm], with_device: bool) -> Marku
                         td.reason data-label=(frame.t(W::Reason)) {
                             @if let Some(first) = alarm.evidence.first() { (frame.say(&first.sentence)) }
                         }
-                        td data-label=(frame.t(W::State)) { (state(frame, alarm)) }
+                        td data-label=(frame.t(W::State)) { (state(frame, alarm))
+                            @if let Some(incident) = &alarm.incident {
+                                span.small.block { (frame.t(W::Incident)) " " (incidents::link(incident)) }
+                            }
+                        }
                         td data-label=(frame.t(W::Since)) { (when(frame, alarm.since)) }
                         td data-label=(frame.t(W::Risk)) { (risk(frame, Some(alarm.risk))) }
                         td.actions { (row_actions(frame, alarm)) }
@@ -237,8 +255,12 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
                         @if let Some(act) = &alarm.acknowledged {
                             div { dt { (frame.t(W::AcknowledgedBy)) } dd { (act.by) " · " (when(frame, act.at)) } }
                         }
+                        @if !alarm.model.is_empty() { div { dt { (frame.t(W::JudgedBy)) } dd { (alarm.model) } } }
                         @if let Some(ticket) = &alarm.ticket {
                             div { dt { (frame.t(W::Ticket)) } dd { a href=(format!("/tickets/{ticket}")) { (ticket) } } }
+                        }
+                        @if let Some(incident) = &alarm.incident {
+                            div { dt { (frame.t(W::Incident)) } dd { (incidents::link(incident)) } }
                         }
                     }
                     @if let Some(why) = &alarm.rationale {
@@ -255,6 +277,7 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
             }
             h2 { (frame.t(W::Evidence)) }
             ul.panel.list { @for e in &alarm.evidence { li { (frame.say(&e.sentence)) span.mute.small.block { (e.rule) } } } }
+            (similar(frame, &alarm.similar))
         }
         @if frame.rights.may_operate && alarm.shelved.is_none() && alarm.state != AlarmState::Normal {
             form.panel.stack #shelve method="post" action=(format!("{path}/shelve")) data-action {

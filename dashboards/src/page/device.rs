@@ -3,7 +3,7 @@
 use super::parts::{
     clock, connectivity, health, risk, severity, ticket_state_word, time_left_bar, time_left_short, when,
 };
-use super::{Frame, Listens, Place, alarms, layout};
+use super::{Frame, Listens, Place, alarms, drift, layout};
 use crate::phrase;
 use crate::view::{Device, FailureModeStatus, Metric, TicketSummary};
 use crate::words::Word as W;
@@ -101,6 +101,7 @@ pub fn device(frame: &Frame, device: &Device, range: PlotRange) -> Markup {
                     (tickets(frame, &device.tickets))
                 }
             }
+            (drift::drifts(frame, device))
         }
         div.bar {
             h2 { (frame.t(W::Measurements)) }
@@ -138,6 +139,7 @@ fn head(frame: &Frame, device: &Device) -> Markup {
                     @if let Some(at) = s.last_seen { span.mute { (when(frame, at)) } } }
                 dl.facts {
                     div { dt { (frame.t(W::Profile)) } dd { (frame.say(&device.profile_title)) span.mute { " v" (device.profile_version) } } }
+                    div { dt { (frame.t(W::JudgedBy)) } dd { (device.model) } }
                     @for (word, value) in facts {
                         @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                     }

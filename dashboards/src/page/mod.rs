@@ -6,10 +6,14 @@
 mod alarms;
 mod api;
 mod device;
+mod drift;
 mod fleet;
+mod incidents;
 mod messages;
 mod parts;
 mod quarantine;
+mod review;
+mod similar;
 mod system;
 mod ticket;
 mod tickets;
@@ -20,6 +24,7 @@ pub use device::{PlotRange, device};
 pub use fleet::{FleetFilter, fleet};
 pub use messages::{login, problem};
 pub use quarantine::quarantine;
+pub use review::review;
 pub use system::system;
 pub use ticket::ticket;
 pub use tickets::tickets;
@@ -89,6 +94,7 @@ enum Place {
     Fleet,
     Alarms,
     Tickets,
+    Review,
     Quarantine,
     System,
     Api,
@@ -122,6 +128,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
         (Place::Fleet, "/", W::Fleet, ICON_FLEET),
         (Place::Alarms, "/alarms", W::Alarms, ICON_ALARM),
         (Place::Tickets, "/tickets", W::Tickets, ICON_TICKET),
+        (Place::Review, "/review", W::Review, ICON_REVIEW),
         (Place::Quarantine, "/quarantine", W::Quarantine, ICON_QUARANTINE),
         (Place::System, "/system", W::System, ICON_SYSTEM),
     ];
@@ -199,6 +206,8 @@ const ICON_ALARM: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 2.5 18.5 17h-17zM10 8v4.5M10 14.6v.2"/></svg>"#;
 const ICON_TICKET: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
+const ICON_REVIEW: &str =
+    r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 17V9h3v8zM8.5 17V4h3v13zM14 17v-6h3v6z"/></svg>"#;
 const ICON_QUARANTINE: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v4H3zM4.5 9v7h11V9M8 12h4"/></svg>"#;
 const ICON_SYSTEM: &str =

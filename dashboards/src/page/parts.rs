@@ -3,8 +3,8 @@
 use super::Frame;
 use crate::phrase;
 use crate::view::{
-    AlarmState, At, Clock, ClockKind, ClockState, ComponentState, Connectivity, FleetCounts, HoldCause, Outcome,
-    TicketClass, TicketKind, TicketState, TimeLeft,
+    AlarmState, At, Clock, ClockKind, ClockState, ComponentState, Connectivity, FleetCounts, HoldCause, ModelState,
+    Outcome, TicketClass, TicketKind, TicketState, TimeLeft,
 };
 use crate::words::Word as W;
 use domain::{RiskLevel, Severity};
@@ -234,6 +234,15 @@ pub(super) fn component_word(state: ComponentState) -> W {
         ComponentState::Degraded => W::PartDegraded,
         ComponentState::Down => W::PartDown,
         ComponentState::Off => W::PartOff,
+    }
+}
+
+pub(super) fn model_state_word(state: ModelState) -> W {
+    match state {
+        ModelState::Candidate => W::ModelCandidate,
+        ModelState::Shadow => W::ModelShadow,
+        ModelState::InForce => W::ModelInForce,
+        ModelState::Retired => W::ModelRetired,
     }
 }
 

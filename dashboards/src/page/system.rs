@@ -1,14 +1,14 @@
 //! The gateway itself: health, models in force, the newest lines of the audit trail.
 
-use super::parts::{component_word, when};
+use super::parts::{component_word, model_state_word, when};
 use super::{Frame, Listens, Place, layout};
 use crate::phrase;
-use crate::view::{AuditEntry, ModelInForce, SystemHealth};
+use crate::view::{AuditEntry, Model, SystemHealth};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
 /// The system page. The audit trail is left out for those who may not see it.
-pub fn system(frame: &Frame, health: &SystemHealth, models: &[ModelInForce], audit: Option<&[AuditEntry]>) -> Markup {
+pub fn system(frame: &Frame, health: &SystemHealth, models: &[Model], audit: Option<&[AuditEntry]>) -> Markup {
     let lag = phrase::span(frame.language, domain::Millis(health.history_lag_ms.cast_signed()));
     let body = html! {
         h1 { (frame.t(W::System)) }
@@ -30,14 +30,15 @@ pub fn system(frame: &Frame, health: &SystemHealth, models: &[ModelInForce], aud
                 }
             }
         }
-        h2 { (frame.t(W::ModelsInForce)) }
+        h2 { (frame.t(W::Models)) }
         @for model in models {
             details.panel.pad {
-                summary { b { (frame.say(&model.title)) } " " span.mute { (model.profile) " v" (model.version) " · "
-                    (model.rules.len()) " " (frame.t(W::Rules)) " · " (model.devices) " " (frame.t(W::DevicesJudged)) } }
+                summary { b { (frame.say(&model.content.title)) } " " span.tag { (frame.t(model_state_word(model.state))) } " "
+                    span.mute { (model.model) " · " (model.content.rules.len()) " " (frame.t(W::Rules)) " · "
+                    (model.content.devices) " " (frame.t(W::DevicesJudged)) } }
                 table.cards {
                     thead { tr { @for head in [W::Rule, W::Kind, W::Watches, W::SpeaksFor] { th scope="col" { (frame.t(head)) } } } }
-                    tbody { @for rule in &model.rules { tr {
+                    tbody { @for rule in &model.content.rules { tr {
                         th.lead scope="row" { (rule.id) }
                         td data-label=(frame.t(W::Kind)) { (rule.kind) }
                         td data-label=(frame.t(W::Watches)) {

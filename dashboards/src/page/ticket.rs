@@ -4,8 +4,9 @@ use super::parts::{
     button_form, class_word, clock, clock_word, form_fields, hold_word, kind_word, outcome_word, risk, severity,
     ticket_state_word, time_left_bar, when,
 };
+use super::similar::similar;
 use super::{Frame, Listens, Place, layout};
-use crate::view::{HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep};
+use crate::view::{Chain, HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep, ToldBecause};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
@@ -32,6 +33,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         div { dt { (frame.t(W::Opened)) } dd { (when(frame, s.opened_at)) } }
                         div { dt { (frame.t(W::Assignee)) } dd { (s.assignee.as_deref().unwrap_or(frame.t(W::NobodyAssigned))) } }
                         @if !ticket.part.is_empty() { div { dt { (frame.t(W::Part)) } dd { (ticket.part) } } }
+                        @if !ticket.model.is_empty() { div { dt { (frame.t(W::JudgedBy)) } dd { (ticket.model) } } }
                         @if let Some(hold) = &s.on_hold { div { dt { (frame.t(W::HoldWhy)) } dd { (frame.t(hold_word(hold.cause))) " · " (hold.reason) " · " (hold.act.by) } } }
                         @if let Some(contract) = &ticket.contract { div { dt { (frame.t(W::Contract)) } dd { (contract) } } }
                     }
@@ -50,6 +52,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         @for e in &ticket.evidence { li { (frame.say(&e.sentence)) } }
                         @for alarm in &ticket.alarms { li { (frame.t(W::Alarm)) " " a href=(format!("/alarms/{alarm}")) { (alarm) } } }
                     }
+                    (similar(frame, &ticket.similar))
                     @if let Some(closing) = &ticket.closing {
                         h2 { (frame.t(W::OutcomeLabel)) }
                         dl.panel.pad.facts {
@@ -71,6 +74,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                             }
                         }
                     }
+                    @if let Some(chain) = &ticket.chain { (told(frame, chain)) }
                     h2 { (frame.t(W::Timeline)) }
                     ol.panel.timeline { @for step in ticket.history.iter().rev() { (timeline_step(frame, step)) } }
                 }
@@ -101,6 +105,29 @@ fn to_do(frame: &Frame, ticket: &Ticket) -> Markup {
     }
 }
 
+fn because_text(frame: &Frame, because: ToldBecause) -> Markup {
+    match because {
+        ToldBecause::Unanswered => html! { (frame.t(W::ToldUnanswered)) },
+        ToldBecause::NobodyThere => html! { (frame.t(W::ToldNobodyThere)) },
+        ToldBecause::ClockBreached { clock } => html! { (frame.t(W::StepBreached)) ": " (frame.t(clock_word(clock))) },
+    }
+}
+
+fn told(frame: &Frame, chain: &Chain) -> Markup {
+    html! {
+        h2 { (frame.t(W::Told)) }
+        dl.panel.pad.facts {
+            div { dt { (frame.t(W::Told)) } dd { @if chain.people.is_empty() { (frame.t(W::Nobody)) } @else { (chain.people.join(", ")) } } }
+            @if let Some(act) = &chain.answered {
+                div { dt { (frame.t(W::AnsweredBy)) } dd { (act.by) " · " (when(frame, act.at)) } }
+            }
+            @if let Some(at) = chain.next_at {
+                div { dt { (frame.t(W::NextLevel)) } dd { (when(frame, at)) } }
+            }
+        }
+    }
+}
+
 fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
     let alarm = |id: &str| html! { a href=(format!("/alarms/{id}")) { (id) } };
     let what = match &step.what {
@@ -116,6 +143,11 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
         StepKind::Cancelled => html! { (frame.t(W::StepCancelled)) },
         StepKind::Reopened => html! { (frame.t(W::StepReopened)) },
         StepKind::Archived => html! { (frame.t(W::StepArchived)) },
+        StepKind::Told { people, because, .. } => html! {
+            (frame.t(W::StepTold)) " " b { @if people.is_empty() { (frame.t(W::Nobody)) } @else { (people.join(", ")) } }
+            " – " (because_text(frame, *because))
+        },
+        StepKind::Answered { alarm_id } => html! { (frame.t(W::StepAnswered)) " " (alarm(alarm_id)) },
         StepKind::Merged { alarm_id } => html! { (frame.t(W::StepMerged)) " " (alarm(alarm_id)) },
         StepKind::DueAgain => html! { (frame.t(W::StepDueAgain)) },
         StepKind::Linked { ticket } => {

@@ -1,6 +1,6 @@
 //! Alarms, and what speaks for them.
 
-use super::{At, schema};
+use super::{At, SimilarEpisode, schema};
 use crate::phrase;
 use domain::text::Text;
 use domain::{
@@ -132,8 +132,15 @@ pub struct Alarm {
     pub acknowledged: Option<Act>,
     /// What speaks for it, the strongest first.
     pub evidence: Vec<EvidenceView>,
+    /// Earlier episodes like it: those of the same machine first, then the most alike. In lists as they were known when it
+    /// was raised, for one alarm as they are known now.
+    pub similar: Vec<SimilarEpisode>,
     /// Its ticket, such as `T-000042`.
     pub ticket: Option<String>,
+    /// The incident that it is part of, such as `I-000042`.
+    pub incident: Option<String>,
+    /// The version of the model that decided its latest change, such as `pump@3`; empty if nobody wrote it down.
+    pub model: String,
 }
 
 /// Evidence in words and numbers.
@@ -179,6 +186,11 @@ impl EvidenceView {
                 readings: _,
             } => ("outside_baseline", None, range(low, high)),
             EvidenceReason::UnusualCombination { score: _ } => ("unusual_combination", None, None),
+            EvidenceReason::VibrationFault {
+                fault: _,
+                confidence: _,
+                says: _,
+            } => ("vibration_fault", None, None),
             EvidenceReason::Stuck { since: _ } => ("stuck", None, None),
             EvidenceReason::OutsidePhysicalRange { min, max } => ("outside_physical_range", None, range(min, max)),
             EvidenceReason::Silent { last_received_at: _ } => ("silent", None, None),

@@ -3,7 +3,9 @@
 use super::{Alarm, At, TicketSummary, TimeLeft, schema};
 use domain::profile::{Direction, MetricSpec, Profile, Role, RuleKind};
 use domain::text::Text;
-use domain::{DeviceName, FailureModeId, MetricName, Quality, RiskLevel, Severity, SiteName};
+use domain::{
+    DeviceName, DriftCause, FailureModeId, MetricName, ModelDrift, Quality, RiskLevel, RuleId, Severity, SiteName,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,6 +96,8 @@ pub struct Device {
     pub profile_title: Text,
     /// Version of the profile in force.
     pub profile_version: u32,
+    /// The version of the model that judges it, such as `pump@3`.
+    pub model: String,
     /// The maker's serial number; empty if not known.
     pub serial_number: String,
     /// Where it stands; empty if not known.
@@ -108,6 +112,58 @@ pub struct Device {
     pub alarms: Vec<Alarm>,
     /// Its newest tickets, open ones first.
     pub tickets: Vec<TicketSummary>,
+    /// When what its model holds for normal has itself moved, the newest first: no alarm, a fact about the model.
+    pub drifts: Vec<Drift>,
+}
+
+/// What a learned rule holds for normal of a metric has moved. Values are in the metric's unit.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Drift {
+    /// Device time of the reading that decided.
+    pub at: At,
+    /// The metric.
+    #[schema(value_type = String)]
+    pub metric: MetricName,
+    /// The rule of the profile.
+    #[schema(value_type = String)]
+    pub rule: RuleId,
+    /// The failure modes that the rule speaks for.
+    #[schema(value_type = Vec<String>)]
+    pub failure_modes: Vec<FailureModeId>,
+    /// How it came: `adopted`, a fault stood so long that it counts as normal; `moved`, the average left all that it was when
+    /// learning ended; `outside`, many readings left the known normal stretch without an alarm.
+    #[schema(value_type = schema::DriftCause)]
+    pub cause: DriftCause,
+    /// What was normal.
+    pub normal: Range,
+    /// The level within it.
+    pub from: f64,
+    /// The level now.
+    pub to: f64,
+    /// Since when the old normal was in force, device time.
+    pub since: At,
+    /// The version of the model.
+    pub model: String,
+}
+
+impl From<ModelDrift> for Drift {
+    fn from(drift: ModelDrift) -> Drift {
+        Drift {
+            at: drift.measured_at.into(),
+            metric: drift.metric,
+            rule: drift.rule,
+            failure_modes: drift.failure_modes,
+            cause: drift.cause,
+            normal: Range {
+                low: drift.low,
+                high: drift.high,
+            },
+            from: drift.from,
+            to: drift.to,
+            since: drift.since.into(),
+            model: drift.model.to_string(),
+        }
+    }
 }
 
 /// The newest value of a metric.
@@ -210,6 +266,7 @@ pub fn limits_of(profile: &Profile, name: &MetricName) -> Vec<MetricLimit> {
             | RuleKind::Baseline { .. }
             | RuleKind::EwmaZ { .. }
             | RuleKind::HalfSpaceTrees { .. }
+            | RuleKind::Vibration { .. }
             | RuleKind::Stuck { .. }
             | RuleKind::PhysicalRange { .. }
             | RuleKind::Absence { .. } => {}

@@ -3,12 +3,20 @@
 
 mod alarm;
 mod device;
+mod incident;
+mod model;
+mod review;
+mod similar;
 mod system;
 mod ticket;
 mod window;
 
 pub use alarm::*;
 pub use device::*;
+pub use incident::*;
+pub use model::*;
+pub use review::*;
+pub use similar::*;
 pub use system::*;
 pub use ticket::*;
 pub use window::*;
@@ -128,6 +136,16 @@ pub mod schema {
         Advisory,
         Warning,
         Critical,
+    }
+
+    /// How normal came to be something else.
+    #[derive(ToSchema)]
+    #[schema(rename_all = "snake_case")]
+    #[allow(missing_docs)] // the words of `domain::DriftCause`
+    pub enum DriftCause {
+        Adopted,
+        Moved,
+        Outside,
     }
 
     /// The risk matrix's answer.

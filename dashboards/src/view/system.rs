@@ -1,7 +1,6 @@
-//! The gateway itself: health, quarantine, models in force, audit.
+//! The gateway itself: health, quarantine, audit.
 
 use super::{Act, At, schema};
-use domain::profile::{MetricSet, Profile, Rule, RuleKind};
 use domain::text::Text;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -132,81 +131,6 @@ pub struct Replayed {
     pub accepted: u64,
     /// Still not understood.
     pub refused: u64,
-}
-
-/// The models in force for a profile.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct ModelInForce {
-    /// The profile.
-    pub profile: String,
-    /// For people.
-    #[schema(value_type = schema::Text)]
-    pub title: Text,
-    /// Its version.
-    pub version: u32,
-    /// Devices judged by it.
-    pub devices: u32,
-    /// Its rules.
-    pub rules: Vec<RuleInForce>,
-}
-
-/// One rule in force.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct RuleInForce {
-    /// Its name.
-    pub id: String,
-    /// What it does, such as `limit` or `baseline`.
-    pub kind: String,
-    /// What it watches; empty: the whole device, `*`: every condition.
-    pub metrics: Vec<String>,
-    /// Failure modes that it speaks for.
-    pub failure_modes: Vec<String>,
-}
-
-impl ModelInForce {
-    /// What a profile has in force.
-    pub fn of_profile(profile: &Profile, devices: u32) -> ModelInForce {
-        ModelInForce {
-            profile: profile.id.clone(),
-            title: profile.title.clone(),
-            version: profile.version,
-            devices,
-            rules: profile.rules.iter().map(|rule| rule_in_force(profile, rule)).collect(),
-        }
-    }
-}
-
-fn rule_in_force(profile: &Profile, rule: &Rule) -> RuleInForce {
-    let (kind, metrics) = match &rule.kind {
-        RuleKind::Limit { metric, .. } => ("limit", vec![metric.to_string()]),
-        RuleKind::Rate { metric, .. } => ("rate", vec![metric.to_string()]),
-        RuleKind::Baseline { metrics, .. } => (
-            "baseline",
-            match metrics {
-                MetricSet::AllConditions => vec!["*".to_owned()],
-                MetricSet::Listed(metrics) => metrics.iter().map(ToString::to_string).collect(),
-            },
-        ),
-        RuleKind::EwmaZ { metrics, .. } => ("ewma_z", metrics.iter().map(ToString::to_string).collect()),
-        RuleKind::HalfSpaceTrees { ranges, .. } => (
-            "half_space_trees",
-            ranges.iter().map(|(metric, _, _)| metric.to_string()).collect(),
-        ),
-        RuleKind::Stuck { metric, .. } => ("stuck", vec![metric.to_string()]),
-        RuleKind::PhysicalRange { metric, .. } => ("physical_range", vec![metric.to_string()]),
-        RuleKind::Absence { .. } => ("absence", Vec::new()),
-    };
-    RuleInForce {
-        id: rule.id.to_string(),
-        kind: kind.to_owned(),
-        metrics,
-        failure_modes: rule
-            .modes
-            .iter()
-            .filter_map(|mode| profile.mode(*mode))
-            .map(|mode| mode.id.to_string())
-            .collect(),
-    }
 }
 
 /// One line of the audit trail.

@@ -1,6 +1,6 @@
 //! Tickets: work for a technician, with running clocks.
 
-use super::{Act, At, EvidenceView, TimeLeft, schema};
+use super::{Act, At, EvidenceView, SimilarEpisode, TimeLeft, schema};
 use domain::text::Text;
 use domain::{DeviceName, FailureModeId, RiskLevel, Severity, SiteName};
 use serde::{Deserialize, Serialize};
@@ -289,20 +289,56 @@ pub struct Ticket {
     pub is_safety: bool,
     /// Why it was opened.
     pub evidence: Vec<EvidenceView>,
+    /// Earlier episodes like the one that opened it.
+    pub similar: Vec<SimilarEpisode>,
     /// Its alarms, oldest first.
     pub alarms: Vec<String>,
+    /// The version of the model that gave cause for it, such as `pump@3`; empty if nobody wrote it down.
+    pub model: String,
     /// Time left when last told.
     pub time_left: Option<TimeLeft>,
     /// The contract whose clocks and working hours count; none: the site's terms.
     pub contract: Option<String>,
     /// Clocks that were too late.
     pub breaches: Vec<Breach>,
+    /// Who is told of it until somebody takes it up; none: no chain holds for it.
+    pub chain: Option<Chain>,
     /// The states it may go to next.
     pub next_states: Vec<TicketState>,
     /// How it ended.
     pub closing: Option<Closing>,
     /// What happened, oldest first.
     pub history: Vec<TicketStep>,
+}
+
+/// How far up a ticket was told.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Chain {
+    /// The chain of the configuration.
+    pub name: String,
+    /// The level told last, from 1.
+    pub level: u32,
+    /// Who that was: people, and groups as `group:NAME`.
+    pub people: Vec<String>,
+    /// When the next level is told unless somebody answers; none: somebody has, or nobody is left.
+    pub next_at: Option<At>,
+    /// Who answered, and when.
+    pub answered: Option<Act>,
+}
+
+/// Why a further level was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum ToldBecause {
+    /// The level before did not answer.
+    Unanswered,
+    /// Nobody stood behind the level before at that time.
+    NobodyThere,
+    /// A clock had run out.
+    ClockBreached {
+        /// Which.
+        clock: ClockKind,
+    },
 }
 
 /// One thing that happened to a ticket.
@@ -358,6 +394,20 @@ pub enum StepKind {
     Reopened,
     /// Over for good.
     Archived,
+    /// A further level of the chain was told.
+    Told {
+        /// Which, from 1.
+        level: u32,
+        /// Who: people, and groups as `group:NAME`.
+        people: Vec<String>,
+        /// Why.
+        because: ToldBecause,
+    },
+    /// Its alarm was acknowledged: nobody further is told.
+    Answered {
+        /// Which alarm.
+        alarm_id: String,
+    },
     /// The same failure mode showed again.
     Merged {
         /// Which alarm.

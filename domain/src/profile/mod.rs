@@ -8,6 +8,7 @@ pub mod shipped;
 
 pub use file::parse;
 
+use crate::vibration::{VibrationFault, VibrationWatch};
 use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severity, text::Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub struct Profile {
     pub learns_unknown_metrics: bool,
     /// The rules; a rule's index is its place here.
     pub rules: Vec<Rule>,
+    /// Sensors whose waveform snapshots are followed.
+    pub vibration: Vec<VibrationWatch>,
     /// The failure modes; [`ModeIndex`] is the place here. The last ones are built in: see [`BuiltIn`].
     pub modes: Vec<FailureMode>,
     /// Where the built-in failure modes stand.
@@ -209,6 +212,13 @@ pub enum RuleKind {
         record_as: Option<MetricName>,
         /// How bad.
         severity: Severity,
+    },
+    /// The snapshots of a sensor are worse than they were when it was new, and their diagnosis names this fault.
+    Vibration {
+        /// The place in [`Profile::vibration`].
+        watch: usize,
+        /// What was named.
+        fault: VibrationFault,
     },
     /// The same value for too long.
     Stuck {

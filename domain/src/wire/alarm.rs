@@ -1,6 +1,6 @@
 //! What we publish: each change of an alarm, and each proactive service.
 
-use crate::{AlarmId, DeviceName, FailureModeId, RiskLevel, Severity, SiteName, TicketId, Timestamp};
+use crate::{AlarmId, DeviceName, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The payload of `forewarn/{site}/{device}/alarm`, retained: the latest change of the device's alarms.
@@ -35,6 +35,9 @@ pub struct AlarmMessage {
     pub raised_at: Timestamp,
     /// One sentence with value and limit.
     pub reason: String,
+    /// The version of the model that decided the latest change of the condition, such as `pump@3`.
+    #[serde(default)]
+    pub model: ModelVersion,
 }
 
 /// The payload of `forewarn/{site}/{device}/service`: a proactive service for the device or its app.

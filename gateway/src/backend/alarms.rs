@@ -1,6 +1,7 @@
 //! Alarms for people: rows to views, lists, commands.
 
 use super::readers::unavailable;
+use super::similar::{similar_now, similar_views};
 use super::{LiveBackend, revision_fits};
 use crate::store::rows::AlarmRow;
 use crate::store::{AlarmList, StoreError};
@@ -64,6 +65,7 @@ fn list_of(query: &AlarmQuery) -> AlarmList {
         is_active: query.is_active,
         is_shelved: query.is_shelved,
         with_normal: query.with_normal,
+        incident: query.incident,
         after: query.slice.cursor.as_deref().map(place_of),
     }
 }
@@ -246,7 +248,10 @@ impl LiveBackend {
             since: acknowledged.as_ref().map_or(record.measured_at.into(), |act| act.at),
             acknowledged,
             evidence: self.evidence_views(&record.device, &record.evidence),
+            similar: similar_views(&record.similar),
             ticket: record.ticket.map(|t| t.to_string()),
+            incident: record.incident.map(|i| i.to_string()),
+            model: record.model.to_string(),
             id: record.id,
         })
     }
@@ -269,9 +274,15 @@ impl LiveBackend {
 
     pub(super) async fn read_alarm(&self, id: AlarmId) -> Answer<Alarm> {
         let (wanted, backend) = (id.to_string(), self.clone());
-        let found = self
-            .readers
-            .ask(move |reader| reader.alarm(&wanted)?.map(|row| backend.alarm_view(&row)).transpose());
+        let ask = move |reader: &crate::store::Reader| {
+            let Some(row) = reader.alarm(&wanted)? else {
+                return Ok(None);
+            };
+            let similar = similar_now(reader, &record_of(&row)?.similar)?;
+            let alarm = backend.alarm_view(&row)?;
+            Ok(Some(Alarm { similar, ..alarm }))
+        };
+        let found = self.readers.ask(ask);
         found.await?.ok_or_else(|| not_found(&id))
     }
 

@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_SPANS: u32 = 200;
 /// Tickets of a device on its page.
 const MOST_TICKETS: u32 = 20;
+/// Drifts of its model there.
+const MOST_DRIFTS: u32 = 20;
 
 /// The fleet at one moment, in the order of attention.
 #[derive(Debug)]
@@ -264,9 +266,10 @@ impl LiveBackend {
                 .iter()
                 .map(|row| backend.ticket_summary(row))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok((alarms, tickets))
+            let drifts = reader.drifts(&wanted, MOST_DRIFTS)?;
+            Ok((alarms, tickets, drifts))
         };
-        let (alarms, tickets) = self.readers.ask(ask).await?;
+        let (alarms, tickets, drifts) = self.readers.ask(ask).await?;
         let summary = live.as_ref().map(|l| LiveSummary {
             device: index,
             health: l.snapshot.health,
@@ -287,6 +290,7 @@ impl LiveBackend {
             summary: self.summary_of(&stored, summary.as_ref(), Some(&attention)),
             profile_title: profile.title.clone(),
             profile_version: profile.version,
+            model: engine.version().to_string(),
             serial_number: text(|e| &e.serial_number),
             location: text(|e| &e.location),
             customer: text(|e| &e.customer),
@@ -298,6 +302,7 @@ impl LiveBackend {
             failure_modes: modes_of(profile, live.as_ref()),
             alarms,
             tickets,
+            drifts: drifts.into_iter().map(Into::into).collect(),
         })
     }
 

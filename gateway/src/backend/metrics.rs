@@ -5,12 +5,13 @@ use crate::broker::BrokerCounters;
 use crate::history::{InfluxState, InfluxStatus};
 use crate::ledger::Balance;
 use crate::listener::ListenerCounters;
+use crate::pipeline::commit::StormFigures;
 use crate::store::WaitingCounts;
 use alerting::ticket::TicketKind;
 use dashboards::metric_names::GatewayMetric as M;
 #[cfg(doc)]
 use dashboards::view::Connectivity;
-use domain::{Severity, Timestamp};
+use domain::{DriftCause, Severity, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
@@ -43,6 +44,10 @@ pub struct Scrape<'a> {
     pub queues: Vec<usize>,
     /// Alarms and tickets.
     pub standing: StandingCounts,
+    /// How often what models hold for normal has moved, by [`DriftCause::ALL`].
+    pub drifts: [u64; DriftCause::ALL.len()],
+    /// Incidents and floods.
+    pub storms: StormFigures,
     /// Memory in use, if the system says it.
     pub resident_bytes: Option<u64>,
     /// When the process was started.
@@ -154,6 +159,8 @@ pub fn render(scrape: Scrape<'_>) -> String {
         metric_names,
         queues,
         standing,
+        drifts,
+        storms,
         resident_bytes,
         started_at,
         ..
@@ -227,6 +234,18 @@ pub fn render(scrape: Scrape<'_>) -> String {
         );
     }
     text.put(M::AlarmsUnacknowledged, &[], standing.unacknowledged);
+    for (cause, count) in DriftCause::ALL.into_iter().zip(drifts) {
+        text.put(M::ModelDrifts, &[("cause", cause.as_str())], count);
+    }
+    text.put(M::IncidentsOpen, &[], storms.incidents_open);
+    for (cause, found) in [
+        ("parent_down", storms.incidents_by_parent),
+        ("common_mode", storms.incidents_by_common_cause),
+    ] {
+        text.put(M::Incidents, &[("cause", cause)], found);
+    }
+    text.put(M::SitesFlooded, &[], storms.sites_flooded);
+    text.put(M::Floods, &[], storms.floods);
     for kind in [
         TicketKind::MaintenanceReminder,
         TicketKind::OnSiteInspection,
@@ -285,6 +304,8 @@ mod tests {
                 alarms: [1, 2, 3],
                 ..StandingCounts::default()
             },
+            drifts: [3, 0, 1],
+            storms: StormFigures::default(),
             resident_bytes: Some(1 << 20),
             started_at: Timestamp(1_760_000_000_000),
         }

@@ -3,9 +3,13 @@
 
 mod alarms;
 mod fleet;
+mod incidents;
 mod metrics;
+mod models;
 mod quarantine;
 mod readers;
+mod review;
+mod similar;
 mod standing;
 mod stream;
 mod system;
@@ -18,15 +22,15 @@ use crate::ingest::directory::Directory;
 use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, Order, Slice,
-    TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
+    ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, ModelInForce, Page, QuarantinedPacket, Replayed,
-    SystemHealth, Ticket, TicketSummary, Window,
+    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, Incident, Model, ModelDetail, Page,
+    QuarantinedPacket, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketSummary, Window,
 };
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, SiteName, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
 use readers::Readers;
 use standing::Standing;
 use std::collections::BTreeMap;
@@ -75,7 +79,8 @@ impl LiveBackend {
         let (readers, standing, waiting) = opened?;
         let titles = running
             .catalogue
-            .profiles()
+            .files()
+            .map(|release| release.profile())
             .map(|p| (p.id.clone(), p.title.clone()))
             .collect();
         let backend = LiveBackend {
@@ -211,6 +216,22 @@ impl Backend for LiveBackend {
         self.change_ticket(order, id, command).await
     }
 
+    async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
+        self.make_review(from, until).await
+    }
+
+    async fn incidents(&self, query: IncidentQuery) -> Answer<Page<Incident>> {
+        self.list_incidents(query).await
+    }
+
+    async fn incident(&self, id: u64) -> Answer<Incident> {
+        self.read_incident(id).await
+    }
+
+    async fn floods(&self) -> Answer<Vec<SiteStorms>> {
+        self.list_floods().await
+    }
+
     async fn windows(&self) -> Answer<Vec<Window>> {
         self.list_windows().await
     }
@@ -243,8 +264,20 @@ impl Backend for LiveBackend {
         self.read_health().await
     }
 
-    async fn models(&self) -> Answer<Vec<ModelInForce>> {
-        Ok(self.list_models())
+    async fn models(&self) -> Answer<Vec<Model>> {
+        self.list_models().await
+    }
+
+    async fn model(&self, version: ModelVersion) -> Answer<ModelDetail> {
+        self.read_model(version).await
+    }
+
+    async fn add_model(&self, actor: Actor, content: Vec<u8>) -> Answer<ModelDetail> {
+        self.keep_model(actor, content).await
+    }
+
+    async fn command_model(&self, actor: Actor, version: ModelVersion, command: ModelCommand) -> Answer<ModelDetail> {
+        self.change_model(actor, version, command).await
     }
 
     async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
@@ -267,6 +300,8 @@ impl Backend for LiveBackend {
             metric_names: self.directory().sizes().1,
             queues: self.queues(),
             standing: self.standing.counts(self.clock().now()),
+            drifts: running.drifts.now(),
+            storms: running.storms.figures(),
             resident_bytes: metrics::resident_bytes(),
             started_at: self.started_at,
         })

@@ -81,6 +81,8 @@ pub enum Missed {
     Alarm(String),
     /// A ticket.
     Ticket(u64),
+    /// An incident; counters do not follow it.
+    Incident(u64),
 }
 
 impl Standing {

@@ -1,14 +1,15 @@
-//! What happens, for the pages that listen: changes of alarms and tickets as they are committed, readings of watched
+//! What happens, for the pages that listen: changes of alarms, tickets and incidents as they are committed, readings of watched
 //! devices, and the counters of the fleet at most once a second.
 
 use super::LiveBackend;
+use super::incidents::incident_view;
 use super::standing::Missed;
 use crate::pipeline::commit::Changed;
 use crate::pipeline::shard::{LiveReading as ShardReading, ToShard, shard_of};
 use crate::store::{Reader, StoreError};
 use crate::web::StreamEvent;
 use crate::web::backend::{Answer, LiveReading, WatchGuard};
-use dashboards::view::{Alarm, FleetCounts, TicketSummary};
+use dashboards::view::{Alarm, FleetCounts, Incident, TicketSummary};
 use domain::{DeviceKey, Names};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ struct Watch {
 enum Read {
     Alarm(Box<Alarm>),
     Ticket(Box<TicketSummary>),
+    Incident(Box<Incident>),
 }
 
 impl LiveBackend {
@@ -110,6 +112,7 @@ impl LiveBackend {
             self.tell(match read {
                 Read::Alarm(alarm) => StreamEvent::Alarm(Arc::new(*alarm)),
                 Read::Ticket(ticket) => StreamEvent::Ticket(Arc::new(*ticket)),
+                Read::Incident(incident) => StreamEvent::Incident(Arc::new(*incident)),
             });
         }
     }
@@ -124,6 +127,11 @@ impl LiveBackend {
             Missed::Ticket(id) => {
                 let row = self.standing.follow_ticket(reader, *id)?;
                 row.map(|row| Ok(Read::Ticket(Box::new(self.ticket_summary(&row)?))))
+                    .transpose()
+            }
+            Missed::Incident(id) => {
+                let row = reader.incident(*id)?;
+                row.map(|row| Ok(Read::Incident(Box::new(incident_view(&row)?))))
                     .transpose()
             }
         }
@@ -192,6 +200,7 @@ fn subject(change: Changed) -> Missed {
     match change {
         Changed::Alarm(id) => Missed::Alarm(id),
         Changed::Ticket(id) => Missed::Ticket(id),
+        Changed::Incident(id) => Missed::Incident(id),
     }
 }
 

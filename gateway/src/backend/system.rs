@@ -1,10 +1,10 @@
-//! The gateway itself: health of its parts, models in force, audit trail.
+//! The gateway itself: health of its parts, audit trail.
 
 use super::LiveBackend;
 use crate::history::InfluxState;
 use crate::store::rows::AuditRow;
 use crate::web::backend::{Answer, Slice};
-use dashboards::view::{Act, AuditEntry, Component, ComponentState, ModelInForce, Page, SystemHealth};
+use dashboards::view::{Act, AuditEntry, Component, ComponentState, Page, SystemHealth};
 use domain::Millis;
 use domain::text::Text;
 use std::sync::atomic::Ordering::Relaxed;
@@ -146,12 +146,6 @@ impl LiveBackend {
                 format!("自 {since} 起：{reason}；{advice}；日志为其保留 {behind} 次提交"),
             ),
         }
-    }
-
-    pub(super) fn list_models(&self) -> Vec<ModelInForce> {
-        let devices = self.devices_by_profile();
-        let in_force = |profile| ModelInForce::of_profile(profile, devices.get(&profile.id).copied().unwrap_or(0));
-        self.running.catalogue.profiles().map(in_force).collect()
     }
 
     pub(super) async fn list_audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {

@@ -2,6 +2,7 @@
 
 use super::alarms::{record_of as alarm_record_of, refused};
 use super::readers::unavailable;
+use super::similar::{similar_now, similar_views};
 use super::{LiveBackend, actor_of, revision_fits};
 use crate::pipeline::commit::{NotDone, ToCommit};
 use crate::store::rows::TicketRow;
@@ -15,7 +16,7 @@ use alerting::record::AlarmRecord;
 use alerting::ticket::{self, HistoryEntry, ReopenReason, TicketChange, TicketEnd, TicketRecord, WorkStep};
 use alerting::window::WindowId;
 use dashboards::view::{
-    self, Act, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary,
+    self, Act, Chain, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary, ToldBecause,
 };
 use domain::{Prognosis, TicketId, Timestamp};
 use tokio::sync::oneshot;
@@ -244,6 +245,26 @@ fn summary(record: &TicketRecord, policy: &Policy, now: Timestamp) -> TicketSumm
     }
 }
 
+fn chain_view(chain: &ticket::Chain) -> Chain {
+    Chain {
+        name: chain.name.clone(),
+        level: chain.level,
+        people: chain.people.clone(),
+        next_at: chain.next_at.map(Into::into),
+        answered: chain.answered.clone().map(|(by, at)| Act { by, at: at.into() }),
+    }
+}
+
+fn because_view(because: ticket::ToldBecause) -> ToldBecause {
+    match because {
+        ticket::ToldBecause::Unanswered => ToldBecause::Unanswered,
+        ticket::ToldBecause::NobodyThere => ToldBecause::NobodyThere,
+        ticket::ToldBecause::ClockBreached { clock } => ToldBecause::ClockBreached {
+            clock: clock_kind_view(clock),
+        },
+    }
+}
+
 fn step_view(entry: &HistoryEntry) -> TicketStep {
     let silent = String::new;
     let (what, note) = match &entry.what {
@@ -268,7 +289,9 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
         TicketChange::Cancelled { reason } => (StepKind::Cancelled, reason.clone()),
         TicketChange::Reopened { reason } => match reason {
             ReopenReason::ByPerson { text } => (StepKind::Reopened, text.clone()),
-            ReopenReason::Escalated | ReopenReason::RaisedAgain => (StepKind::Reopened, silent()),
+            ReopenReason::Escalated | ReopenReason::RaisedAgain | ReopenReason::LeftIncident => {
+                (StepKind::Reopened, silent())
+            }
         },
         TicketChange::Archived => (StepKind::Archived, silent()),
         TicketChange::Merged { alarm } => (
@@ -290,6 +313,20 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
                 class: class_view(to.class),
             },
             reason.clone(),
+        ),
+        TicketChange::Told { level, people, because } => (
+            StepKind::Told {
+                level: *level,
+                people: people.clone(),
+                because: because_view(*because),
+            },
+            silent(),
+        ),
+        TicketChange::Answered { alarm } => (
+            StepKind::Answered {
+                alarm_id: alarm.to_string(),
+            },
+            silent(),
         ),
         TicketChange::ClockWarning { clock, .. } => (
             StepKind::ClockWarning {
@@ -517,13 +554,16 @@ impl LiveBackend {
             evidence: alarm
                 .map(|a| self.evidence_views(&a.device, &a.evidence))
                 .unwrap_or_default(),
+            similar: alarm.map(|a| similar_views(&a.similar)).unwrap_or_default(),
             alarms,
+            model: record.model.to_string(),
             time_left: match prognosis {
                 Prognosis::NotYetKnown => None,
                 Prognosis::Known(life) => Some(life.into()),
             },
             contract: record.contract.clone(),
             breaches: record.breaches.iter().map(breach_view).collect(),
+            chain: record.chain.as_ref().map(chain_view),
             next_states: next_states(&record.state),
             closing: closing_of(record),
             history: record.history.iter().map(step_view).collect(),
@@ -575,7 +615,12 @@ impl LiveBackend {
                 .transpose()?
                 .flatten();
             let alarm = alarm.as_ref().map(alarm_record_of).transpose()?;
-            Ok(Some(backend.ticket_view(&record, alarm.as_ref())))
+            let ticket = backend.ticket_view(&record, alarm.as_ref());
+            let similar = alarm.map(|a| similar_now(reader, &a.similar)).transpose()?;
+            Ok(Some(Ticket {
+                similar: similar.unwrap_or_default(),
+                ..ticket
+            }))
         };
         self.readers.ask(ask).await?.ok_or_else(|| not_found(id))
     }

@@ -8,7 +8,7 @@ use crate::recorded::{InputFile, Inputs, write_whole};
 use crate::store::{FILE_NAME, ListFilter, Reader};
 use anyhow::Context;
 use device_sim::table::Row;
-use domain::{DeviceKey, DeviceName, MetricName, Millis, Profile, SiteName, Timestamp};
+use domain::{DeviceKey, DeviceName, MetricName, Millis, ModelVersion, Profile, SiteName, Timestamp};
 use models::evaluation::{KnownEvent, evaluate};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -99,10 +99,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         write_whole(path, |out| out.write_all(page(&evaluation, &played).as_bytes()))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
+    let model = ModelVersion::of_file(&profile.id, profile.version);
     let mut out = std::io::stdout().lock();
     if arguments.json {
-        writeln!(out, "{}", json(&evaluation, &played))?;
+        let mut found = json(&evaluation, &played);
+        found["model"] = model.as_str().into();
+        writeln!(out, "{found}")?;
     } else {
+        writeln!(out, "judged by {model}\n")?;
         write!(out, "{}", text(&evaluation, &played))?;
     }
     Ok(ExitCode::SUCCESS)

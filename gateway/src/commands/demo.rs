@@ -186,7 +186,7 @@ async fn watch_tickets(
     loop {
         let id = match changed.recv().await {
             Ok(Changed::Ticket(id)) if said.insert(id) => id,
-            Ok(Changed::Ticket(_) | Changed::Alarm(_)) | Err(RecvError::Lagged(_)) => continue,
+            Ok(Changed::Ticket(_) | Changed::Alarm(_) | Changed::Incident(_)) | Err(RecvError::Lagged(_)) => continue,
             Err(RecvError::Closed) => return,
         };
         let row = Reader::open(&store).and_then(|reader| reader.ticket(id));

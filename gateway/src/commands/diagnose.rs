@@ -2,6 +2,7 @@
 
 use super::npy::NpyRows;
 use anyhow::Context;
+use domain::vibration::WatchedBearing;
 use models::vibration::bearing::BearingGeometry;
 use models::vibration::catalogue::{self, CatalogueEntry};
 use models::vibration::severity::{DEFAULT_LIMITS, LIMIT_SETS, LimitSet};
@@ -63,20 +64,9 @@ fn speed(text: &str) -> Result<f64, String> {
 }
 
 fn bearing(text: &str) -> Result<Bearing, String> {
-    if let Some(entry) = catalogue::find(text) {
-        return Ok(Bearing {
-            geometry: entry.geometry,
-            entry: Some(entry),
-        });
-    }
-    if text.contains(',') {
-        let geometry = BearingGeometry::parse(text).map_err(|error| error.to_string())?;
-        return Ok(Bearing { geometry, entry: None });
-    }
-    Err(format!(
-        "no bearing of this name is known; near ones are {}; or give number of elements, element diameter, pitch diameter and contact angle, such as 9,7.94,39.04,0",
-        catalogue::near(text).join(", ")
-    ))
+    let WatchedBearing { geometry, name } = WatchedBearing::parse(text)?;
+    let entry = name.and_then(catalogue::find);
+    Ok(Bearing { geometry, entry })
 }
 
 fn limits(text: &str) -> Result<&'static LimitSet, String> {

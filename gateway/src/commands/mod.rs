@@ -7,6 +7,7 @@ mod demo;
 mod diagnose;
 mod hash_password;
 mod history;
+mod model;
 pub mod npy;
 mod predict;
 mod recording;
@@ -14,6 +15,7 @@ mod run;
 mod score;
 mod score_waveform;
 mod train;
+mod waveform_index;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
@@ -36,6 +38,8 @@ Examples:
                                                  when a bearing began to fail
   forewarn diagnose --waveform recording.npy --sample-rate 12000 --rpm 1797 --bearing 6205
                                                  what is wrong with it
+  forewarn model shadow pump.toml                what would these limits have done? Beside the ones in force, on live readings
+  forewarn model show pump@2-1f0c9a77            the difference in alarms and tickets so far
 
 Any key of the configuration can be set in the environment: FOREWARN__LISTENER__BIND=0.0.0.0:1883
 Logs: FOREWARN_LOG=debug, or e.g. FOREWARN_LOG=info,gateway::listener=debug
@@ -74,6 +78,9 @@ enum Command {
     /// Applies a model that `train` wrote to other data.
     #[command(subcommand)]
     Predict(predict::Command),
+    /// Model versions of a running gateway: what judges, what runs in shadow, and how the two differ.
+    #[command(subcommand)]
+    Model(model::Command),
     /// Copies a data folder, consistent, also while the gateway runs.
     Backup(backup::BackupArguments),
     /// Puts a backup into an empty data folder.
@@ -88,7 +95,7 @@ enum Command {
 pub fn set_up_logging(line: &CommandLine) {
     let filter = EnvFilter::try_from_env("FOREWARN_LOG").unwrap_or_else(|_| {
         EnvFilter::new(match line.command {
-            Command::Demo(_) | Command::Score(_) | Command::Backtest(_) => "warn",
+            Command::Demo(_) | Command::Score(_) | Command::Backtest(_) | Command::Model(_) => "warn",
             Command::Run(_)
             | Command::Check(_)
             | Command::History(_)
@@ -121,6 +128,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Train(command) => train::run(command),
         Command::Predict(command) => predict::run(command),
+        Command::Model(command) => on_runtime(model::run(command)),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Diagnose(arguments) => diagnose::run(&arguments),

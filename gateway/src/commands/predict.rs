@@ -1,13 +1,16 @@
 //! `forewarn predict life|classes`: applies a model to a file and writes a CSV.
 
 use super::train::RunArguments;
+use super::waveform_index::{IndexArguments, read_index, read_recording};
 use crate::learning::labelled::read_unlabelled;
 use crate::learning::model_file::{load_bundle, save, unusable};
 use crate::learning::runs::{RunColumns, read_runs};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressIterator};
+use models::bundle::Bundle;
 use models::learned_life::Space;
-use std::path::PathBuf;
+use models::vibration::spectrum::Plans;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Debug, clap::Subcommand)]
@@ -26,7 +29,11 @@ probable the class is. Columns that the model does not know are ignored; a cell 
 missing.
 
 Example:
-  forewarn predict classes --model milling.model --data new.csv --out told.csv")]
+  forewarn predict classes --model milling.model --data new.csv --out told.csv
+
+A model of waveforms takes --waveform-index as in training: a row for each file. One that cannot be judged has no class.
+
+  forewarn predict classes --model bearing.model --waveform-index new.csv --rpm-column rpm --out told.csv")]
     Classes(ClassArguments),
 }
 
@@ -48,8 +55,10 @@ pub(super) struct ClassArguments {
     #[arg(long)]
     model: PathBuf,
     /// The table; may be gzipped.
-    #[arg(long)]
-    data: PathBuf,
+    #[arg(long, required_unless_present = "waveform_index", conflicts_with = "waveform_index")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    waveforms: IndexArguments,
     /// The CSV to write.
     #[arg(long)]
     out: PathBuf,
@@ -103,8 +112,15 @@ fn life(arguments: &LifeArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
-    let ClassArguments { model: file, data, out } = arguments;
+    let ClassArguments {
+        model: file, data, out, ..
+    } = arguments;
     let bundle = load_bundle(file)?;
+    let data = match (data, &arguments.waveforms.waveform_index) {
+        (Some(data), _) => data,
+        (None, Some(index)) => return waveform_classes(arguments, &bundle, index),
+        (None, None) => anyhow::bail!("give --data or --waveform-index"),
+    };
     let model = bundle.classes().map_err(unusable(file))?;
     let read = read_unlabelled(data, model.columns())?;
     for (column, count, first) in &read.strange {
@@ -125,5 +141,30 @@ fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
     }
     save(out, &csv.into_inner().context("cannot gather the rows")?)?;
     eprintln!("{} rows, written to {}", read.ids.len(), out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn waveform_classes(arguments: &ClassArguments, bundle: &Bundle, index: &Path) -> anyhow::Result<ExitCode> {
+    let ClassArguments { model: file, out, .. } = arguments;
+    let model = bundle.vibration_classes().map_err(unusable(file))?;
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(["id", "class", "confidence"])?;
+    let mut plans = Plans::default();
+    let entries = read_index(&arguments.waveforms, index, None)?;
+    for entry in entries.iter().progress_with(ProgressBar::new(entries.len() as u64)) {
+        let samples = read_recording(&entry.path)?;
+        match model.predict(&mut plans, &samples, entry.rpm) {
+            Ok(answer) => {
+                let confidence = format!("{:.4}", answer.confidence);
+                csv.write_record([&entry.name, &model.model.classes()[answer.class], &confidence])?;
+            }
+            Err(reason) => {
+                eprintln!("{} cannot be judged: {reason}", entry.path.display());
+                csv.write_record([&entry.name, "", "0"])?;
+            }
+        }
+    }
+    save(out, &csv.into_inner().context("cannot gather the rows")?)?;
+    eprintln!("{} recordings, written to {}", entries.len(), out.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use super::score_waveform::{self, WaveformArguments};
 use crate::recorded::{InputFile, Inputs, Player, output_for, write_whole};
 use anyhow::Context;
 use device_sim::table::{Row, Table};
-use domain::Profile;
+use domain::{ModelVersion, Profile};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -63,7 +63,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("{failure:#}");
     }
     let done = inputs.files.len() - failures.len();
-    eprintln!("{done} of {} recordings scored", inputs.files.len());
+    let model = ModelVersion::of_file(&profile.id, profile.version);
+    eprintln!("{done} of {} recordings scored by {model}", inputs.files.len());
     Ok(if failures.is_empty() {
         ExitCode::SUCCESS
     } else {

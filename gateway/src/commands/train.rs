@@ -1,15 +1,19 @@
 //! `forewarn train life|classes`: learns a model from recorded data and writes it as one file. What cross-validation found
 //! goes to standard output, progress to standard error.
 
+use super::waveform_index::{IndexArguments, labelled_recordings};
 use crate::clock::Clock;
 use crate::learning::fingerprint_of;
 use crate::learning::labelled::{LabelColumns, read_labelled};
 use crate::learning::model_file::{save_bundle, unusable};
 use crate::learning::runs::{RunColumns, RunFormat, read_runs};
 use crate::learning::threads::{Threads, guarded};
+use anyhow::Context;
+use domain::vibration::WatchedBearing;
 use models::bundle::{Bundle, BundleColumn, Description};
 use models::classes::{ClassReport, ClassSettings};
 use models::learned_life::{LifeReport, LifeSettings};
+use models::vibration::classes::VibrationClassModel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +34,14 @@ rows are near copies of each other (cycles of one test run), name a --group, or 
 
 Examples:
   forewarn train classes --data milling.csv --label failure --ignore cause_a,cause_b --out milling.model
-  forewarn train classes --data cycles.csv --label valve --group test_run --out valve.model --json";
+  forewarn train classes --data cycles.csv --label valve --group test_run --out valve.model --json
+
+Waveforms: --waveform-index is a CSV with a column of .npy files (paths relative to it) and their label, and perhaps speed and
+group. Each recording is cut into windows of 40 revolutions; their features are the level, form and spectrum, and with --bearing
+what the diagnosis sees of each bearing fault. The windows of a recording vote, and no recording is on both sides of a test.
+
+  forewarn train classes --waveform-index index.csv --label class --sample-rate 12000 --rpm-column rpm --bearing 6205 \\
+      --out bearing.model";
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -78,8 +89,17 @@ pub(super) struct LifeArguments {
 #[derive(Debug, clap::Args)]
 pub(super) struct ClassArguments {
     /// The table of labelled rows; may be gzipped.
-    #[arg(long)]
-    data: PathBuf,
+    #[arg(long, required_unless_present = "waveform_index", conflicts_with = "waveform_index")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    waveforms: IndexArguments,
+    /// Samples per second of the waveforms.
+    #[arg(long, value_name = "HZ", requires = "waveform_index", value_parser = super::positive)]
+    sample_rate: Option<f64>,
+    /// The bearing, by name or as number of elements, their diameter, pitch diameter and contact angle in degrees; without it
+    /// nothing is known of fault frequencies.
+    #[arg(long, value_name = "NAME|n,d,D,phi", requires = "waveform_index", value_parser = WatchedBearing::parse)]
+    bearing: Option<WatchedBearing>,
     /// Column that holds the class.
     #[arg(long)]
     label: String,
@@ -183,12 +203,17 @@ fn figures_of_life(report: &LifeReport) -> Vec<(String, f64)> {
 
 fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
     let output = &arguments.output;
+    let data = match (&arguments.data, &arguments.waveforms.waveform_index) {
+        (Some(data), _) => data,
+        (None, Some(index)) => return waveform_classes(arguments, index),
+        (None, None) => anyhow::bail!("give --data or --waveform-index"),
+    };
     let columns = LabelColumns {
         label: arguments.label.clone(),
         group: arguments.group.clone(),
         ignore: arguments.ignore.clone(),
     };
-    let table = read_labelled(&arguments.data, &columns)?;
+    let table = read_labelled(data, &columns)?;
     let settings = ClassSettings {
         seed: output.seed,
         ..ClassSettings::default()
@@ -201,12 +226,55 @@ fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
         rows: report.rows,
         units: report.groups,
         figures: figures_of_classes(&report),
-        ..output.description(&arguments.data, table.columns.iter().map(|c| c.name.clone()))?
+        ..output.description(data, table.columns.iter().map(|c| c.name.clone()))?
     };
     let bundle = Bundle::of_classes(&model, description).map_err(unusable(&output.out))?;
     save_bundle(&bundle, &output.out)?;
     tell(output, &bundle, &report.classes)
 }
+
+fn waveform_classes(arguments: &ClassArguments, index: &Path) -> anyhow::Result<ExitCode> {
+    let output = &arguments.output;
+    let rate = arguments
+        .sample_rate
+        .context("give --sample-rate, the samples per second")?;
+    let columns = LabelColumns {
+        label: arguments.label.clone(),
+        group: arguments.group.clone(),
+        ignore: Vec::new(),
+    };
+    let geometry = arguments.bearing.map(|bearing| bearing.geometry);
+    let (windowing, recordings) = labelled_recordings(&arguments.waveforms, index, &columns, rate, geometry)?;
+    let (table, split) = models::vibration::classes::table(&recordings);
+    for class in &split {
+        eprintln!(
+            "class `{class}` has one recording or group only: it is split by time, so that one half is tested on what was \
+             learned from the other; that is easier than a recording of another day"
+        );
+    }
+    let settings = ClassSettings {
+        seed: output.seed,
+        folds: MOST_RECORDING_FOLDS,
+        ..ClassSettings::default()
+    };
+    let workers = Threads {
+        what: "learning classes",
+    };
+    let (model, report) = guarded(|| models::classes::train(&table, &settings, &workers))??;
+    let description = Description {
+        rows: report.rows,
+        units: report.groups,
+        figures: figures_of_classes(&report),
+        ..output.description(index, table.columns.iter().map(|c| c.name.clone()))?
+    };
+    let model = VibrationClassModel { windowing, model };
+    let bundle = Bundle::of_vibration_classes(&model, description).map_err(unusable(&output.out))?;
+    save_bundle(&bundle, &output.out)?;
+    tell(output, &bundle, &report.classes)
+}
+
+/// Recordings are few: with more folds each model learns from nearly all of them.
+const MOST_RECORDING_FOLDS: usize = 10;
 
 fn figures_of_classes(report: &ClassReport) -> Vec<(String, f64)> {
     let figures = [

@@ -97,6 +97,7 @@ pub fn read_labelled(file: &Path, columns: &LabelColumns) -> Result<Labelled, Da
         classes: Vec::new(),
         labels: Vec::new(),
         groups: group.map(|_| Vec::new()),
+        voters: None,
     };
     for record in &records {
         let cell = |place: usize| record.get(place).unwrap_or_default();

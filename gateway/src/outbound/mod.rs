@@ -9,7 +9,7 @@ use crate::store::rows::OutboxRow;
 use alerting::effect::{Message, Outgoing};
 use domain::checked::Problem;
 use domain::wire::topic::device_topic;
-use domain::{Millis, Timestamp};
+use domain::{Millis, Severity, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -62,10 +62,20 @@ pub enum EventKind {
     Service,
     /// A ticket changed.
     Ticket,
+    /// Many alarms have one cause.
+    Incident,
+    /// What was too much to be told one by one.
+    Summary,
 }
 
 fn all_events() -> Vec<EventKind> {
-    vec![EventKind::Alarm, EventKind::Service, EventKind::Ticket]
+    vec![
+        EventKind::Alarm,
+        EventKind::Service,
+        EventKind::Ticket,
+        EventKind::Incident,
+        EventKind::Summary,
+    ]
 }
 
 fn ten_seconds() -> u64 {
@@ -147,7 +157,7 @@ impl Routing {
         }
         let kind = kind_of(&message.content);
         for hook in &self.outbound.webhook {
-            if hook.events.contains(&kind) && (message.is_notice || hook.wants_everything) {
+            if hook.events.contains(&kind) && (message.notice.is_some() || hook.wants_everything) {
                 let source = self.outbound.source.as_deref().unwrap_or("forewarn");
                 rows.push(row(
                     format!("webhook:{}", hook.name),
@@ -165,6 +175,8 @@ fn kind_of(content: &Outgoing) -> EventKind {
         Outgoing::Alarm(_) => EventKind::Alarm,
         Outgoing::Service(_) => EventKind::Service,
         Outgoing::Ticket(_) => EventKind::Ticket,
+        Outgoing::Incident(_) => EventKind::Incident,
+        Outgoing::Summary(_) => EventKind::Summary,
     }
 }
 
@@ -173,6 +185,8 @@ fn event_type(kind: EventKind) -> &'static str {
         EventKind::Alarm => "io.forewarn.alarm.changed.v1",
         EventKind::Service => "io.forewarn.service.offered.v1",
         EventKind::Ticket => "io.forewarn.ticket.changed.v1",
+        EventKind::Incident => "io.forewarn.incident.changed.v1",
+        EventKind::Summary => "io.forewarn.summary.v1",
     }
 }
 
@@ -181,24 +195,23 @@ fn subject_of(message: &Message) -> String {
         Outgoing::Alarm(alarm) => alarm.alarm_id.to_string(),
         Outgoing::Service(service) => service.ticket.to_string(),
         Outgoing::Ticket(ticket) => ticket.ticket.to_string(),
+        Outgoing::Incident(incident) => incident.incident.to_string(),
+        Outgoing::Summary(summary) => format!("{}/{}", summary.site, summary.number),
     }
 }
 
-/// Topic, payload, and whether it is retained. Tickets do not go to devices.
+/// Topic, payload, and whether it is retained. What is not about one machine does not go to devices, and tickets do not.
 fn mqtt_message(message: &Message) -> Option<(String, String, bool)> {
     let text = |value: serde_json::Result<String>| value.expect("wire types serialise");
+    let device = message.device.as_ref()?;
     match &message.content {
-        Outgoing::Alarm(alarm) => Some((
-            device_topic(&message.device, "alarm"),
-            text(serde_json::to_string(alarm)),
-            true,
-        )),
+        Outgoing::Alarm(alarm) => Some((device_topic(device, "alarm"), text(serde_json::to_string(alarm)), true)),
         Outgoing::Service(service) => Some((
-            device_topic(&message.device, "service"),
+            device_topic(device, "service"),
             text(serde_json::to_string(service)),
             false,
         )),
-        Outgoing::Ticket(_) => None,
+        Outgoing::Ticket(_) | Outgoing::Incident(_) | Outgoing::Summary(_) => None,
     }
 }
 
@@ -212,6 +225,16 @@ fn cloud_event(message: &Message, subject: &str, source: &str) -> String {
         ),
         Outgoing::Service(service) => (service.opened_at, None, serde_json::to_value(service)),
         Outgoing::Ticket(ticket) => (ticket.at, None, serde_json::to_value(ticket)),
+        Outgoing::Incident(incident) => (
+            incident.at,
+            Some(incident.severity.as_str()),
+            serde_json::to_value(incident),
+        ),
+        Outgoing::Summary(summary) => (
+            summary.at,
+            summary.held.worst.map(Severity::as_str),
+            serde_json::to_value(summary),
+        ),
     };
     let mut event = json!({
         "specversion": "1.0",
@@ -263,6 +286,51 @@ pub fn next_attempt(id: u64, attempts: u32, now: Timestamp, after: Option<Millis
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alerting::storm::{Held, NoticeWeight, Summary};
+    use domain::SiteName;
+
+    #[test]
+    fn a_summary_goes_to_webhooks_and_to_no_device() {
+        let site = SiteName::new("harbour").expect("fine");
+        let message = Message {
+            key: "summary/harbour/3".into(),
+            site: site.clone(),
+            device: None,
+            notice: Some(NoticeWeight::Summary),
+            content: Outgoing::Summary(Summary {
+                site,
+                number: 3,
+                held: Held {
+                    since: Timestamp(1),
+                    count: 40,
+                    worst: Some(Severity::Critical),
+                    named: vec!["harbour/crane-1/no_data/1".into()],
+                },
+                at: Timestamp(2),
+            }),
+        };
+        let hook: WebhookConfig = toml::from_str("name = \"desk\"\nurl = \"http://127.0.0.1:9/\"").expect("fine");
+        let alarms_only = WebhookConfig {
+            name: "pager".into(),
+            events: vec![EventKind::Alarm],
+            ..hook.clone()
+        };
+        let routing = Routing {
+            has_mqtt: true,
+            outbound: OutboundConfig {
+                source: None,
+                webhook: vec![hook, alarms_only],
+            },
+        };
+        let (rows, retained) = routing.orders(&message, Timestamp(2));
+        assert_eq!((rows.len(), retained), (1, None));
+        let event: serde_json::Value = serde_json::from_str(&rows[0].payload).expect("JSON");
+        assert_eq!(rows[0].target, "webhook:desk");
+        assert_eq!(event["type"], "io.forewarn.summary.v1");
+        assert_eq!(event["subject"], "harbour/3");
+        assert_eq!(event["severitytext"], "CRITICAL");
+        assert_eq!(event["data"]["held"]["count"], 40);
+    }
 
     #[test]
     fn waits_grow_to_five_minutes_and_end() {

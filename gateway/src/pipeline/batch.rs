@@ -5,7 +5,9 @@ use crate::ledger::Outcomes;
 use crate::store::Repair;
 use crate::store::rows::{QuarantineRow, WaveformRow};
 use domain::wire::{Connectivity, DeviceEvent, Waveform};
-use domain::{ConditionChange, DeviceIndex, Quality, Sample, SensorName, Sequence, Timestamp};
+use domain::{
+    ConditionChange, DeviceIndex, ModelDrift, ModelVersion, Quality, Sample, SensorName, Sequence, Timestamp,
+};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -108,6 +110,10 @@ pub struct Processed {
     pub outcomes: Outcomes,
     /// Failure modes that began or ceased to show.
     pub changes: Vec<ConditionChange>,
+    /// What both models said of devices on which one runs in shadow.
+    pub shadow: Vec<ShadowChange>,
+    /// Devices of which the model's normal has itself moved.
+    pub drifts: Vec<(DeviceIndex, ModelDrift)>,
     /// Maintenance that has come due.
     pub reminders: Vec<Reminder>,
     /// Repairs after which devices have forgotten the old machine.
@@ -126,10 +132,42 @@ impl Processed {
         self.block.is_empty()
             && self.receipts.is_empty()
             && self.changes.is_empty()
+            && self.shadow.is_empty()
+            && self.drifts.is_empty()
             && self.reminders.is_empty()
             && self.repairs.is_empty()
             && self.outcomes.messages() == 0
     }
+}
+
+/// Which of the two models spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The one that judges.
+    Live,
+    /// The one that runs beside it, of which nobody is told.
+    Shadow,
+}
+
+impl Side {
+    /// Its word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Live => "live",
+            Side::Shadow => "shadow",
+        }
+    }
+}
+
+/// A failure mode that began or ceased to show, by one of two models that are compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShadowChange {
+    /// The version that runs in shadow.
+    pub shadow: ModelVersion,
+    /// Who says so.
+    pub side: Side,
+    /// What.
+    pub change: ConditionChange,
 }
 
 /// Maintenance of a device that has come due.
@@ -137,7 +175,9 @@ impl Processed {
 pub struct Reminder {
     /// Whose.
     pub device: DeviceIndex,
-    /// Place of the plan in the profile.
+    /// By which model.
+    pub model: ModelVersion,
+    /// Place of the plan in the model's profile.
     pub plan: usize,
     /// Which multiple of the interval.
     pub occurrence: u32,

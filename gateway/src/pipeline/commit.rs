@@ -3,9 +3,16 @@
 //!
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
+mod models;
+mod storms;
+
+pub use storms::{StormCounts, StormFigures};
+
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
-use super::records::{alarm_row, ticket_row, window_row};
+use super::drifts::DriftCounts;
+use super::records::{alarm_row, episode_row, ticket_row, window_row};
+use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::rounds::Rounds;
 use super::shard::{ToShard, shard_of};
 use crate::clock::Clock;
@@ -15,14 +22,14 @@ use crate::outbound::Routing;
 use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
-use crate::store::rows::AuditRow;
+use crate::store::rows::{AuditRow, ComparedRow};
 use crate::store::{Checkpoint, Repair, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
 use alerting::window::WindowId;
-use domain::{DeviceIndex, FailureModeId, Names, Timestamp};
+use domain::{DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -97,6 +104,17 @@ pub enum ToCommit {
         /// Answered after it is on disk.
         reply: oneshot::Sender<()>,
     },
+    /// What a person wants of a model version.
+    Model {
+        /// Which.
+        version: ModelVersion,
+        /// What.
+        order: ModelOrder,
+        /// Who.
+        actor: Actor,
+        /// Answered after it is on disk and in force: whatever a shard takes from then on is judged by it.
+        reply: oneshot::Sender<Result<(), ReleaseRefusal>>,
+    },
     /// Time passes.
     Tick,
     /// A shard has handed over all it had.
@@ -121,6 +139,8 @@ pub type Done = Result<Option<WindowId>, NotDone>;
 
 /// An answer to a person, and whom to give it after the commit.
 type Reply = (oneshot::Sender<Done>, Done);
+/// The same about a model.
+type ModelReply = (oneshot::Sender<Result<(), ReleaseRefusal>>, Result<(), ReleaseRefusal>);
 
 /// Why a command was not followed; nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +161,8 @@ pub enum Changed {
     Alarm(String),
     /// A ticket, by number.
     Ticket(u64),
+    /// An incident, by number.
+    Incident(u64),
 }
 
 /// What the commit thread is given when it starts.
@@ -151,10 +173,14 @@ pub struct CommitSetup {
     pub book: Book,
     /// Names.
     pub directory: Arc<Directory>,
-    /// Profiles.
+    /// Models in force and in shadow.
     pub catalogue: Arc<Catalogue>,
+    /// Model versions that were added.
+    pub releases: Releases,
     /// What became of each message.
     pub ledger: Arc<Ledger>,
+    /// How often normal has moved.
+    pub drifts: Arc<DriftCounts>,
     /// Our time.
     pub clock: Clock,
     /// How it works.
@@ -173,6 +199,8 @@ pub struct CommitSetup {
     pub outbox_wake: Arc<Notify>,
     /// Told what changed.
     pub changed: broadcast::Sender<Changed>,
+    /// Storms in numbers.
+    pub storms: Arc<StormCounts>,
     /// Repairs that their devices have not followed before the restart.
     pub repairs: Vec<Repair>,
     /// Devices and metric names that are on disk already.
@@ -185,6 +213,7 @@ pub struct Committer {
     rounds: Rounds,
     waiting_for_shards: VecDeque<(usize, ToShard)>,
     last_tick: Timestamp,
+    storms: storms::Watch,
 }
 
 /// Everything one commit writes, decided before the first byte is written, so that a failed commit can be tried again.
@@ -196,7 +225,10 @@ struct Group {
     delivered: Vec<Delivered>,
     released: Vec<u64>,
     audits: Vec<AuditRow>,
+    releases: Vec<ReleaseEffect>,
+    compared: Vec<ComparedRow>,
     replies: Vec<Reply>,
+    model_replies: Vec<ModelReply>,
     done: Vec<oneshot::Sender<()>>,
     bytes: usize,
     taken: usize,
@@ -210,6 +242,7 @@ impl Group {
             && self.delivered.is_empty()
             && self.released.is_empty()
             && self.audits.is_empty()
+            && self.releases.is_empty()
     }
 
     fn is_full(&self) -> bool {
@@ -227,6 +260,7 @@ impl Committer {
         let replay_from = setup.positions.replay_from();
         let rounds = Rounds::new(count, replay_from, every, Instant::now());
         Committer {
+            storms: storms::Watch::new(&setup.book, setup.storms.clone()),
             setup,
             rounds,
             waiting_for_shards,
@@ -270,6 +304,7 @@ impl Committer {
             ToCommit::Processed(piece) => {
                 group.bytes += piece.block.len() + piece.waveforms.iter().map(|w| w.payload.len()).sum::<usize>();
                 self.decide(&piece, group);
+                self.compare(&piece.shadow, group);
                 group.pieces.push(*piece);
             }
             ToCommit::Checkpoints(slice) => group.checkpoints = Some(slice),
@@ -325,6 +360,15 @@ impl Committer {
                 }
                 group.done.push(reply);
             }
+            ToCommit::Model {
+                version,
+                order,
+                actor,
+                reply,
+            } => {
+                let answer = self.release(version, order, &actor, group);
+                group.model_replies.push((reply, answer));
+            }
             ToCommit::Tick | ToCommit::ShardStopped => {}
         }
     }
@@ -346,7 +390,7 @@ impl Committer {
         }
         let now = self.setup.clock.now();
         for change in &piece.changes {
-            let device = self.facts(change.device);
+            let device = self.facts(change.device, &change.model);
             self.step(
                 Input::Condition {
                     change: change.clone(),
@@ -364,7 +408,7 @@ impl Committer {
     }
 
     fn maintenance(&self, reminder: &Reminder) -> Option<Input> {
-        let device = self.facts(reminder.device);
+        let device = self.facts(reminder.device, &reminder.model);
         let plan: FailureModeId = device.profile.maintenance.get(reminder.plan)?.id.clone();
         Some(Input::MaintenanceDue {
             device,
@@ -382,7 +426,7 @@ impl Committer {
         }
     }
 
-    fn facts(&self, index: DeviceIndex) -> DeviceFacts {
+    fn facts(&self, index: DeviceIndex, judged_by: &ModelVersion) -> DeviceFacts {
         let key = self.setup.directory.device(index);
         let entry = self.setup.directory.registry().entry(&key);
         let asset = entry.map_or_else(Asset::default, |e| Asset {
@@ -390,12 +434,16 @@ impl Committer {
             location: e.location.clone(),
             customer: e.customer.clone(),
         });
-        let profile = self
-            .setup
-            .catalogue
-            .engine_of(index, &self.setup.directory)
-            .shared_profile();
-        DeviceFacts { key, profile, asset }
+        // what judged may be no longer in force
+        let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
+        let engine = catalogue.engine_named(judged_by, index, directory);
+        let engine = engine.unwrap_or_else(|| catalogue.engine_of(index, directory));
+        DeviceFacts {
+            key,
+            profile: engine.shared_profile(),
+            model: engine.version().clone(),
+            asset,
+        }
     }
 
     /// Deadlines of alarms and tickets, and checkpoints that are due.
@@ -474,6 +522,9 @@ impl Committer {
             for row in &piece.waveforms {
                 commit.waveform(row, setup.waveforms_per_sensor)?;
             }
+            for (device, drift) in &piece.drifts {
+                commit.drift(&setup.directory.device(*device), drift)?;
+            }
         }
         for repair in group.pieces.iter().flat_map(|p| &p.repairs) {
             commit.repair_done(repair)?;
@@ -489,6 +540,9 @@ impl Committer {
                     }
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
+                Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
+                // below, the last of each
+                Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
                 Effect::Audit(entry) => commit.audit(&AuditRow {
                     id: 0,
                     at: entry.at,
@@ -508,9 +562,11 @@ impl Committer {
                 }
             }
         }
+        storms::write(&commit, &group.effects)?;
         for audit in &group.audits {
             commit.audit(audit)?;
         }
+        models::write(&commit, &group.releases, &group.compared)?;
         for delivered in &group.delivered {
             match &delivered.error {
                 None => commit.outbox_done(delivered.id)?,
@@ -563,9 +619,15 @@ impl Committer {
             outcomes.add(&piece.outcomes);
         }
         self.setup.ledger.settle(&outcomes);
+        for (device, drift) in group.pieces.iter().flat_map(|p| &p.drifts) {
+            let (cause, device) = (drift.cause.as_str(), self.setup.directory.device(*device));
+            tracing::info!(%device, metric = %drift.metric, rule = %drift.rule, cause, "what is held for normal has moved");
+            self.setup.drifts.count(drift.cause);
+        }
         for receipt in group.pieces.iter().flat_map(|p| &p.receipts) {
             BatchReceipt::part_is_durable(receipt);
         }
+        self.swap(&group.releases);
         if written.has_orders {
             self.setup.outbox_wake.notify_one();
         }
@@ -586,9 +648,14 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
-                Effect::Audit(_) | Effect::Publish(_) => {}
+                Effect::EpisodeClosed { .. }
+                | Effect::IncidentChanged { .. }
+                | Effect::NoticesChanged { .. }
+                | Effect::Audit(_)
+                | Effect::Publish(_) => {}
             }
         }
+        self.storms.announce(&group.effects, &self.setup.changed);
         answer(group);
     }
 }
@@ -596,7 +663,13 @@ impl Committer {
 fn changed_window(effect: &Effect) -> Option<WindowId> {
     match effect {
         Effect::WindowChanged { record } => Some(record.id),
-        Effect::AlarmChanged { .. } | Effect::TicketChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => None,
+        Effect::AlarmChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::TicketChanged { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => None,
     }
 }
 
@@ -629,6 +702,9 @@ struct Written {
 /// Whoever asked may have gone; that is no error.
 fn answer(group: Group) {
     for (reply, answer) in group.replies {
+        reply.send(answer).ok();
+    }
+    for (reply, answer) in group.model_replies {
         reply.send(answer).ok();
     }
     for done in group.done {

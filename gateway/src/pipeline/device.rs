@@ -1,14 +1,22 @@
 //! One device on its way through the models: admission, engine, delays. Pure: the shard drives it, a restart replays it.
 
-use super::batch::{Processed, Reminder};
+#[cfg(test)]
+mod drift_tests;
+mod swap;
+
+pub use swap::ShadowMemory;
+
+use super::batch::{Processed, Reminder, ShadowChange, Side};
 use super::repeats::{Admission, Repeats};
 use crate::store::codec::{BlockWriter, Telemetry};
 use alerting::{ConditionTracker, Edge};
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{
-    ConditionChange, ConditionState, DeviceIndex, Millis, ModeIndex, Names, Quality, Reading, Sample, Sequence,
-    Severity, Timestamp,
+    ConditionChange, ConditionState, DeviceIndex, MetricIndex, Millis, ModeIndex, ModelVersion, Names, Quality,
+    Reading, Sample, SensorName, Sequence, Severity, Timestamp,
 };
+use models::learned::prior::Prior;
+use models::vibration::Finding;
 use models::{DeviceState, Engine, StepOutput};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -26,6 +34,31 @@ pub struct DeviceMemory {
     pub waveforms: Repeats,
     /// There or gone, by its own word.
     pub connectivity: Option<Connectivity>,
+    /// What judges it.
+    pub model: ModelVersion,
+    /// What the model remembers that runs beside it.
+    pub shadow: Option<Box<ShadowMemory>>,
+}
+
+impl DeviceMemory {
+    /// As a checkpoint holds it.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_stdvec(self)
+    }
+
+    /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in.
+    ///
+    /// # Errors
+    /// The bytes are not a device's memory.
+    pub fn from_bytes(bytes: &[u8]) -> Result<DeviceMemory, postcard::Error> {
+        match postcard::from_bytes(bytes) {
+            Err(postcard::Error::DeserializeUnexpectedEnd) => postcard::from_bytes(&[bytes, &[0, 0]].concat()),
+            read => read,
+        }
+    }
 }
 
 /// A device of a shard.
@@ -35,6 +68,8 @@ pub struct Device {
     pub index: DeviceIndex,
     /// What judges it.
     pub engine: Arc<Engine>,
+    /// What runs beside; there exactly where the memory has something of it.
+    shadow: Option<Arc<Engine>>,
     /// What is remembered.
     pub memory: DeviceMemory,
     /// Journal position that its checkpoint holds; records up to it are not replayed.
@@ -55,6 +90,7 @@ pub struct Surroundings<'a> {
 #[derive(Debug, Default)]
 pub struct Scratch {
     engine: StepOutput,
+    shadow: StepOutput,
     edges: Vec<(ModeIndex, Edge)>,
     /// The journal block being written.
     pub writer: BlockWriter,
@@ -113,35 +149,65 @@ impl Device {
             repeats: Repeats::default(),
             waveforms: Repeats::default(),
             connectivity: None,
+            model: engine.version().clone(),
+            shadow: None,
         };
         Device {
             index,
             engine,
+            shadow: None,
             memory,
             position: 0,
             is_dirty: false,
         }
     }
 
-    /// A device as its checkpoint knows it.
-    pub fn restored(index: DeviceIndex, engine: Arc<Engine>, memory: DeviceMemory, position: u64) -> Self {
+    /// A device as its checkpoint knows it. What ran beside goes on if there is `shadow` for it.
+    pub fn restored(
+        index: DeviceIndex,
+        engine: Arc<Engine>,
+        shadow: Option<Arc<Engine>>,
+        memory: DeviceMemory,
+        position: u64,
+    ) -> Self {
+        let mut kept = memory.shadow;
+        let shadow = shadow.filter(|engine| kept.as_ref().is_some_and(|k| k.model == *engine.version()));
+        kept = shadow.as_ref().zip(kept).map(|(engine, mut kept)| {
+            kept.state = engine.adopt(kept.state);
+            kept
+        });
         let memory = DeviceMemory {
             state: engine.adopt(memory.state),
+            model: engine.version().clone(),
+            shadow: kept,
             ..memory
         };
         Device {
             index,
             engine,
+            shadow,
             memory,
             position,
             is_dirty: false,
         }
     }
 
+    /// What the fleet knows of a metric, before the device has said anything.
+    pub fn begin_with(&mut self, metric: MetricIndex, prior: Prior) {
+        self.is_dirty = true;
+        self.memory.state.begin_with(metric, prior);
+    }
+
     /// Whether it should send and does not.
     pub fn is_silent(&self) -> bool {
         let no_data = self.engine.profile().built_in.no_data;
         self.memory.tracker.raised() & (1 << no_data.0) != 0
+    }
+
+    /// What runs beside the model that judges. Without it this is the one comparison that a reading pays for.
+    #[inline]
+    fn beside(&mut self) -> Option<(&Engine, &mut ShadowMemory)> {
+        self.shadow.as_deref().zip(self.memory.shadow.as_deref_mut())
     }
 
     /// One telemetry message, live or replayed. A replay throws the scratch's words away.
@@ -203,6 +269,28 @@ impl Device {
         true
     }
 
+    /// What the waveform of a standing alarm shows, live or replayed.
+    pub fn diagnosed(
+        &mut self,
+        sensor: &SensorName,
+        finding: Finding,
+        measured_at: Timestamp,
+        around: &Surroundings<'_>,
+        scratch: &mut Scratch,
+    ) {
+        let Some(watch) = self.engine.followed(sensor) else {
+            return;
+        };
+        let text = serde_json::to_string(&finding).expect("findings serialise");
+        scratch
+            .writer
+            .diagnosed(self.index, measured_at, sensor.as_str(), &text);
+        self.engine
+            .diagnosed(&mut self.memory.state, watch, finding, &mut scratch.engine);
+        self.is_dirty = true;
+        self.conclude(measured_at, around, scratch);
+    }
+
     /// Whether the message is new; if so the models have seen it.
     fn judge(&mut self, admission: Admission, arrival: &Arrival<'_>, scratch: &mut Scratch) -> bool {
         let Arrival {
@@ -241,6 +329,14 @@ impl Device {
                 self.engine.step(state, &reading, is_standing, out);
             }
         }
+        if let Some((engine, beside)) = self.beside() {
+            let (state, out) = (&mut beside.state, &mut scratch.shadow);
+            match admission {
+                Admission::Duplicate => {}
+                Admission::Late | Admission::OutOfOrder => engine.late(state, &reading, out),
+                Admission::Live => engine.step(state, &reading, beside.tracker.raised() != 0, out),
+            }
+        }
         self.is_dirty = true;
         true
     }
@@ -257,6 +353,9 @@ impl Device {
         self.is_dirty = true;
         self.engine
             .device_event(&mut self.memory.state, event, at, &mut scratch.engine);
+        if let Some((engine, beside)) = self.beside() {
+            engine.device_event(&mut beside.state, event, at, &mut scratch.shadow);
+        }
         scratch
             .writer
             .event(self.index, at, event.state, &event.code, &event.text);
@@ -280,6 +379,9 @@ impl Device {
             Connectivity::Online => {
                 self.engine
                     .heard(&mut self.memory.state, received_at, &mut scratch.engine);
+                if let Some((engine, beside)) = self.beside() {
+                    engine.heard(&mut beside.state, received_at, &mut scratch.shadow);
+                }
                 self.conclude(received_at, around, scratch);
             }
             Connectivity::Offline => {}
@@ -294,15 +396,22 @@ impl Device {
         around: &Surroundings<'_>,
         scratch: &mut Scratch,
     ) {
-        if self
-            .engine
-            .silence_deadline(&self.memory.state, not_before)
-            .is_some_and(|deadline| now >= deadline)
-        {
+        let is_due = |engine: &Engine, state: &DeviceState| {
+            let deadline = engine.silence_deadline(state, not_before);
+            deadline.is_some_and(|deadline| now >= deadline)
+        };
+        if is_due(&self.engine, &self.memory.state) {
             self.engine
                 .silence(&mut self.memory.state, now, not_before, &mut scratch.engine);
             self.is_dirty = true;
-            self.conclude(now, around, scratch);
+            self.conclude_live(now, around, scratch);
+        }
+        if let Some((engine, beside)) = self.beside()
+            && is_due(engine, &beside.state)
+        {
+            engine.silence(&mut beside.state, now, not_before, &mut scratch.shadow);
+            self.is_dirty = true;
+            self.conclude_shadow(now, around, scratch);
         }
     }
 
@@ -312,58 +421,81 @@ impl Device {
         let mode = self.engine.profile().mode_index(failure_mode);
         self.engine
             .reset_baseline(&mut self.memory.state, mode, &mut scratch.engine);
+        if let Some((engine, beside)) = self.beside() {
+            let mode = engine.profile().mode_index(failure_mode);
+            engine.reset_baseline(&mut beside.state, mode, &mut scratch.shadow);
+        }
         scratch.writer.repaired(self.index, at, failure_mode);
         self.conclude(at, around, scratch);
     }
 
     /// Delays, and what is new because of this call.
     fn conclude(&mut self, measured_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
-        let engine_out = &scratch.engine;
-        for reminder in &engine_out.maintenance {
-            scratch.out.reminders.push(Reminder {
+        self.conclude_live(measured_at, around, scratch);
+        if self.shadow.is_some() {
+            self.conclude_shadow(measured_at, around, scratch);
+        }
+    }
+
+    fn conclude_live(&mut self, measured_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        let out = &mut scratch.out;
+        for reminder in &scratch.engine.maintenance {
+            out.reminders.push(Reminder {
                 device: self.index,
+                model: self.engine.version().clone(),
                 plan: reminder.plan,
                 occurrence: reminder.occurrence,
                 at_value: reminder.at_value,
                 measured_at,
             });
         }
-        if engine_out.active == 0 && !self.memory.tracker.is_busy() {
-            return;
+        if scratch.engine.has_drift() {
+            let (engine, state) = (&self.engine, &self.memory.state);
+            let drifts = engine.drifts(state, &scratch.engine, measured_at, around.names);
+            out.drifts.extend(drifts.into_iter().map(|drift| (self.index, drift)));
         }
-        let edges = &mut scratch.edges;
-        edges.clear();
-        let severity = |mode| engine_out.severity(mode).unwrap_or(Severity::Warning);
-        let modes = &self.engine.profile().modes;
-        let mut emit = |mode, edge| edges.push((mode, edge));
-        self.memory.tracker.step(
-            modes,
-            engine_out.judged,
-            engine_out.active,
-            severity,
+        let first = out.changes.len();
+        let memory = &mut self.memory;
+        let judged = Judged {
+            device: self.index,
+            engine: &self.engine,
+            state: &memory.state,
+            out: &scratch.engine,
             measured_at,
-            &mut emit,
-        );
-        for (mode, edge) in edges.drain(..) {
-            let explained = self.engine.explain(&self.memory.state, mode, around.names);
-            let Some(failure_mode) = self.engine.profile().mode(mode).map(|m| m.id.clone()) else {
-                continue;
-            };
-            let state = match edge {
-                Edge::Raised { severity } | Edge::Severity { to: severity, .. } => ConditionState::Active { severity },
-                Edge::Cleared => ConditionState::Clear,
-            };
-            scratch.out.changes.push(ConditionChange {
-                device: self.index,
-                mode,
-                failure_mode,
-                state,
-                measured_at,
-                evidence: explained.evidence,
-                health: explained.health,
-                prognosis: explained.prognosis,
+        };
+        judged.pass_delays(&mut memory.tracker, &mut scratch.edges, around, &mut |change| {
+            out.changes.push(change);
+        });
+        if let Some(shadow) = &memory.shadow {
+            let both = out.changes[first..].iter().map(|change| ShadowChange {
+                shadow: shadow.model.clone(),
+                side: Side::Live,
+                change: change.clone(),
             });
+            out.shadow.extend(both);
         }
+    }
+
+    /// What runs beside is told to nobody: it is only compared.
+    fn conclude_shadow(&mut self, measured_at: Timestamp, around: &Surroundings<'_>, scratch: &mut Scratch) {
+        let Some((engine, beside)) = self.shadow.as_deref().zip(self.memory.shadow.as_deref_mut()) else {
+            return;
+        };
+        let judged = Judged {
+            device: self.index,
+            engine,
+            state: &beside.state,
+            out: &scratch.shadow,
+            measured_at,
+        };
+        let shadow = &mut scratch.out.shadow;
+        judged.pass_delays(&mut beside.tracker, &mut scratch.edges, around, &mut |change| {
+            shadow.push(ShadowChange {
+                shadow: engine.version().clone(),
+                side: Side::Shadow,
+                change,
+            });
+        });
     }
 
     /// Replays an event record of the journal.
@@ -383,5 +515,55 @@ impl Device {
             text: text.to_owned(),
         };
         self.event(&event, at, around, scratch);
+    }
+}
+
+/// What a model made of one call, before the delays.
+struct Judged<'a> {
+    device: DeviceIndex,
+    engine: &'a Engine,
+    state: &'a DeviceState,
+    out: &'a StepOutput,
+    measured_at: Timestamp,
+}
+
+impl Judged<'_> {
+    fn pass_delays(
+        &self,
+        tracker: &mut ConditionTracker,
+        edges: &mut Vec<(ModeIndex, Edge)>,
+        around: &Surroundings<'_>,
+        tell: &mut dyn FnMut(ConditionChange),
+    ) {
+        if self.out.active == 0 && !tracker.is_busy() {
+            return;
+        }
+        edges.clear();
+        let severity = |mode| self.out.severity(mode).unwrap_or(Severity::Warning);
+        let modes = &self.engine.profile().modes;
+        let mut emit = |mode, edge| edges.push((mode, edge));
+        let (judged, active) = (self.out.judged, self.out.active);
+        tracker.step(modes, judged, active, severity, self.measured_at, &mut emit);
+        for (mode, edge) in edges.drain(..) {
+            let explained = self.engine.explain(self.state, mode, around.names);
+            let Some(failure_mode) = self.engine.profile().mode(mode).map(|m| m.id.clone()) else {
+                continue;
+            };
+            let state = match edge {
+                Edge::Raised { severity } | Edge::Severity { to: severity, .. } => ConditionState::Active { severity },
+                Edge::Cleared => ConditionState::Clear,
+            };
+            tell(ConditionChange {
+                device: self.device,
+                mode,
+                failure_mode,
+                state,
+                measured_at: self.measured_at,
+                evidence: explained.evidence,
+                health: explained.health,
+                prognosis: explained.prognosis,
+                model: self.engine.version().clone(),
+            });
+        }
     }
 }

@@ -53,7 +53,12 @@ impl CommittedEntry for JournalEntry<'_> {
                     measured_at,
                     samples,
                 }),
-                Record::Event { .. } | Record::Status { .. } | Record::Repaired { .. } => {}
+                Record::Event { .. }
+                | Record::Status { .. }
+                | Record::Repaired { .. }
+                | Record::Model { .. }
+                | Record::Diagnosed { .. }
+                | Record::Prior { .. } => {}
             }
         }
     }

@@ -1,8 +1,10 @@
 //! Records of the book as rows of the store. Pure.
 
-use crate::store::rows::{AlarmRow, TicketRow, WindowRow};
+use crate::store::rows::{AlarmRow, EpisodeRow, IncidentRow, NoticesRow, TicketRow, WindowRow};
+use alerting::episode::PastEpisode;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
+use alerting::storm::{IncidentRecord, SiteNotices};
 use alerting::ticket::TicketRecord;
 use alerting::window::WindowRecord;
 
@@ -21,6 +23,37 @@ pub fn alarm_row(record: &AlarmRecord) -> AlarmRow {
         changed_at: record.changed_at,
         revision: u64::from(record.transitions),
         record: serde_json::to_string(record).expect("records serialise"),
+        incident: record.incident.map(|id| id.0),
+    }
+}
+
+/// An incident as its row.
+pub fn incident_row(record: &IncidentRecord) -> IncidentRow {
+    IncidentRow {
+        id: record.id.0,
+        site: record.site.to_string(),
+        is_open: record.is_open(),
+        opened_at: record.opened_at,
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// What the people of a site were told, as its row.
+pub fn notices_row(record: &SiteNotices) -> NoticesRow {
+    NoticesRow {
+        site: record.site.to_string(),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// An episode that is over as its row.
+pub fn episode_row(episode: &PastEpisode) -> EpisodeRow {
+    EpisodeRow {
+        alarm: episode.alarm.to_string(),
+        profile: episode.profile.clone(),
+        failure_mode: episode.failure_mode.clone(),
+        closed_at: episode.closed_at,
+        record: serde_json::to_string(episode).expect("records serialise"),
     }
 }
 

@@ -1,17 +1,24 @@
 //! A restart: names, learned states, the journal's tail through the same code as live, and the book from its rows.
 
+use super::batch::Side;
+use super::catalogue::{Catalogue, put_in_force, release_of};
 use super::device::DeviceMemory;
+use super::releases::Releases;
 use super::shard::{Shard, shard_of};
 use crate::ingest::directory::Directory;
 use crate::store::codec::EntryReader;
+use crate::store::rows::ModelState;
 use crate::store::{Reader, StoreError};
 use alerting::Book;
 use alerting::book::Snapshot;
+use alerting::episode::PastEpisode;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
+use alerting::storm::{IncidentRecord, SiteNotices};
 use alerting::ticket::TicketRecord;
 use alerting::window::WindowRecord;
 use domain::DeviceIndex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Bytes of journal read at a time.
@@ -30,6 +37,50 @@ pub struct Recovered {
     pub position: u64,
 }
 
+/// What judges and what runs in shadow, before anything is judged again.
+///
+/// # Errors
+/// A row cannot be read.
+pub fn restore_models(reader: &Reader, catalogue: &Catalogue, directory: &Directory) -> Result<Releases, StoreError> {
+    let releases = Releases::restore(reader.models()?);
+    // checkpoints and journal may still name what has ended since
+    let ran = releases.all().filter(|row| row.shadow_since.is_some());
+    for release in ran.filter_map(|row| release_of(row, directory)) {
+        catalogue.know(release);
+    }
+    let profiles: BTreeSet<&str> = releases.all().map(|row| row.profile.as_str()).collect();
+    for profile in profiles {
+        put_in_force(catalogue, &releases, profile, directory);
+    }
+    Ok(releases)
+}
+
+/// Devices with a failure mode that stands by the model in shadow must know it, so that its end is noticed.
+///
+/// # Errors
+/// A row cannot be read.
+pub fn restore_comparisons(
+    reader: &Reader,
+    releases: &Releases,
+    directory: &Directory,
+    shards: &mut [Shard],
+) -> Result<(), StoreError> {
+    let of = shards.len();
+    for row in releases.all().filter(|row| row.state == ModelState::Shadow) {
+        let (alarms, _) = reader.comparison(&row.version)?;
+        for alarm in alarms
+            .iter()
+            .filter(|a| a.side == Side::Shadow && a.cleared_at.is_none())
+        {
+            if let Some(device) = directory.find(&alarm.device) {
+                let shard = &mut shards[shard_of(device, of)];
+                shard.adopt_standing_in_shadow(device, &row.version, alarm.failure_mode.as_str(), alarm.severity);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Gives the shards what they knew.
 ///
 /// # Errors
@@ -38,7 +89,7 @@ pub struct Recovered {
 pub fn restore_shards(reader: &Reader, shards: &mut [Shard]) -> Result<Recovered, StoreError> {
     let mut recovered = Recovered::default();
     let of = shards.len();
-    reader.checkpoints(|checkpoint| match postcard::from_bytes::<DeviceMemory>(&checkpoint.state) {
+    reader.checkpoints(|checkpoint| match DeviceMemory::from_bytes(&checkpoint.state) {
         Ok(memory) => {
             recovered.devices += 1;
             shards[shard_of(checkpoint.device, of)].restore(checkpoint.device, memory, checkpoint.position);
@@ -100,6 +151,18 @@ pub fn restore_book(
     for row in reader.open_windows()? {
         windows.push(serde_json::from_str(&row.record).map_err(damaged(format!("maintenance window {}", row.id)))?);
     }
+    let mut episodes: Vec<PastEpisode> = Vec::new();
+    for row in reader.episodes()? {
+        episodes.push(serde_json::from_str(&row.record).map_err(damaged(format!("episode {}", row.alarm)))?);
+    }
+    let mut incidents: Vec<IncidentRecord> = Vec::new();
+    for row in reader.open_incidents()? {
+        incidents.push(serde_json::from_str(&row.record).map_err(damaged(format!("incident {}", row.id)))?);
+    }
+    let mut notices: Vec<SiteNotices> = Vec::new();
+    for row in reader.site_notices()? {
+        notices.push(serde_json::from_str(&row.record).map_err(damaged(format!("notices of site {}", row.site)))?);
+    }
     let of = shards.len();
     for alarm in alarms.iter().filter(|a| a.life.state.is_active()) {
         if let Some(device) = directory.find(&alarm.device) {
@@ -116,6 +179,10 @@ pub fn restore_book(
             last_ticket,
             windows,
             last_window: reader.last_window_number()?,
+            episodes,
+            incidents,
+            last_incident: reader.last_incident_number()?,
+            notices,
         },
     ))
 }

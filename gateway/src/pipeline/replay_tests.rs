@@ -1,13 +1,15 @@
 //! Journal replay against an unbroken run: whatever was checkpointed when, a restart knows exactly what the devices knew.
 
-use super::catalogue::Catalogue;
+use super::candidate::Candidate;
+use super::catalogue::{Catalogue, Release};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
 use super::shard::{Shard, ShardSetup};
 use crate::ingest::directory::{DevicesConfig, Directory};
 use crate::store::codec::{EntryReader, seal};
 use domain::registry::Registry;
 use domain::wire::{Connectivity, DeviceEvent, EventState};
-use domain::{Boot, DeviceIndex, DeviceKey, Millis, Quality, Sample, Sequence, Timestamp};
+use domain::{Boot, DeviceIndex, DeviceKey, Millis, ModelVersion, Quality, Sample, Sequence, Timestamp};
+use models::learned::prior::Prior;
 use proptest::prelude::*;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
@@ -38,9 +40,19 @@ enum Step {
     Repaired {
         device: u32,
     },
+    /// What the fleet knows of the metric.
+    Prior {
+        device: u32,
+        level: f64,
+    },
     Commit,
     Checkpoint {
         device: u32,
+    },
+    /// Another model judges, and another or none runs beside it.
+    Models {
+        in_force: usize,
+        shadow: Option<usize>,
     },
 }
 
@@ -53,14 +65,18 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (device(), any::<bool>()).prop_map(|(device, is_raised)| Step::Event { device, is_raised }),
         1 => (device(), any::<bool>()).prop_map(|(device, is_online)| Step::Status { device, is_online }),
         1 => device().prop_map(|device| Step::Repaired { device }),
+        1 => (device(), 1.0f64..9.0).prop_map(|(device, level)| Step::Prior { device, level }),
         3 => Just(Step::Commit),
         2 => device().prop_map(|device| Step::Checkpoint { device }),
+        2 => (0usize..3, proptest::option::of(0usize..3)).prop_map(|(in_force, shadow)| Step::Models { in_force, shadow }),
     ]
 }
 
 struct World {
     directory: Arc<Directory>,
     catalogue: Arc<Catalogue>,
+    /// The profile file, one with another limit, and one with other rules, whose memory is of another shape.
+    versions: [ModelVersion; 3],
 }
 
 impl World {
@@ -72,7 +88,31 @@ impl World {
             directory.device_or_register(&key, Timestamp(START)).expect("taken in");
         }
         let catalogue = Arc::new(Catalogue::new(domain::profile::shipped::all(), &directory));
-        World { directory, catalogue }
+        let text = domain::profile::shipped::TEXTS.iter().find(|(name, _)| *name == "pump");
+        let text = text.expect("shipped").1;
+        let other_limit = text.replace("warning = 2.8\n", "warning = 2.3\n");
+        let other_rules = text.replace("id = \"bearing_hot\"", "id = \"bearing_warm\"");
+        let other_rules = other_rules.replace("\"bearing_hot\"", "\"bearing_warm\"");
+        let added = [other_limit, other_rules].map(|text| {
+            let candidate = Candidate::of_toml(text.as_bytes()).expect("sound");
+            let release = Release::new(candidate.version.clone(), candidate.profile, &directory);
+            catalogue.know(Arc::new(release));
+            candidate.version
+        });
+        let [limit, rules] = added;
+        let file = catalogue.engine_of(DeviceIndex(0), &directory).version().clone();
+        World {
+            directory,
+            catalogue,
+            versions: [file, limit, rules],
+        }
+    }
+
+    fn engine(&self, version: usize) -> Arc<models::Engine> {
+        let named = self
+            .catalogue
+            .engine_named(&self.versions[version], DeviceIndex(0), &self.directory);
+        named.expect("known")
     }
 
     fn fresh(&self, index: u32) -> Device {
@@ -153,19 +193,119 @@ fn live(world: &World, steps: &[Step]) -> Lived {
             Step::Repaired { device } => {
                 devices[*device as usize].repaired("bearing_wear", received_at, &around, &mut scratch);
             }
+            Step::Prior { device, level } => {
+                let (spread, width) = (0.1, 1.0);
+                let level = *level;
+                let prior = Prior { level, spread, width };
+                for metric in [vibration, kurtosis] {
+                    scratch.writer.prior(DeviceIndex(*device), metric, &prior);
+                    devices[*device as usize].begin_with(metric, prior);
+                }
+            }
             Step::Commit => {
                 commit(&mut scratch);
+            }
+            Step::Models { in_force, shadow } => {
+                for device in &mut devices {
+                    let shadow = shadow.map(|shadow| world.engine(shadow));
+                    device.follow(world.engine(*in_force), shadow, &mut scratch);
+                }
             }
             Step::Checkpoint { device } => {
                 // a checkpoint is in the commit that holds everything before it
                 let position = commit(&mut scratch);
-                let state = postcard::to_stdvec(&devices[*device as usize].memory).expect("serialises");
+                let state = devices[*device as usize].memory.to_bytes().expect("serialises");
                 checkpoints[*device as usize] = Some((position, state));
             }
         }
     }
     commit(&mut scratch);
     (devices.into_iter().map(|d| d.memory).collect(), entries, checkpoints)
+}
+
+/// Snapshots of a bearing that becomes twice as loud, the first alarm diagnosed, and what a restart from the journal alone
+/// makes of it: waveforms are not in the journal, but all that was concluded from them is.
+#[test]
+fn a_diagnosis_is_replayed_from_the_journal() {
+    let world = World::new();
+    let around = Surroundings {
+        names: &*world.directory,
+        reorder_window: Millis::seconds(60),
+    };
+    let names = [
+        "rms_g",
+        "kurtosis",
+        "octave_1_g",
+        "octave_2_g",
+        "octave_3_g",
+        "octave_4_g",
+        "octave_5_g",
+    ];
+    let metrics = names.map(|name| {
+        world
+            .directory
+            .metric_or_register(&format!("bearing.{name}"))
+            .expect("a name")
+    });
+    let sensor = domain::SensorName::new("bearing").expect("a name");
+    let (mut device, mut scratch) = (world.fresh(0), Scratch::default());
+    let mut diagnoses = 0;
+    for i in 0..150i64 {
+        let size = if i < 90 { 0.1 } else { 0.2 } * (1.0 + 0.01 * (i * 37 % 11) as f64);
+        let samples: Vec<Sample> = metrics
+            .iter()
+            .map(|metric| Sample {
+                metric: *metric,
+                value: size,
+            })
+            .collect();
+        let measured_at = Timestamp(START + i * 60_000);
+        let arrival = Arrival {
+            measured_at,
+            received_at: measured_at,
+            quality: Quality::Good,
+            sequence: None,
+            samples: &samples,
+        };
+        assert!(device.features(arrival, &around, &mut scratch));
+        if device.engine.wants_diagnosis(&device.memory.state, 0) {
+            let finding = models::vibration::Finding {
+                class: Some(models::vibration::FaultClass::OuterRace),
+                confidence_percent: 77,
+                says: vec!["line at 107 Hz".into()],
+            };
+            device.diagnosed(&sensor, finding, measured_at, &around, &mut scratch);
+            diagnoses += 1;
+        }
+    }
+    assert!((2..=4).contains(&diagnoses), "{diagnoses}");
+    let raised = scratch
+        .out
+        .changes
+        .iter()
+        .find(|c| c.failure_mode.as_str() == "bearing_wear")
+        .expect("raised");
+    let text = format!("{:?}", raised.evidence);
+    assert!(text.contains("outer race") && text.contains("line at 107 Hz"), "{text}");
+
+    let entry = seal([scratch.writer.take().as_slice()]);
+    let (commit, _kept) = mpsc::channel(1);
+    let mut shard = Shard::new(ShardSetup {
+        number: 0,
+        of: 1,
+        directory: world.directory.clone(),
+        catalogue: world.catalogue.clone(),
+        fleet: Arc::default(),
+        reorder_window: Millis::seconds(60),
+        commit,
+        live: broadcast::channel(1).0,
+        started_at: Timestamp(START),
+    });
+    let mut records = EntryReader::new(&entry).expect("sound");
+    while let Some(record) = records.next().expect("sound") {
+        shard.replay(1, &record);
+    }
+    assert_eq!(shard.memory(DeviceIndex(0)), Some(&device.memory));
 }
 
 proptest! {
@@ -180,6 +320,7 @@ proptest! {
             of: 1,
             directory: world.directory.clone(),
             catalogue: world.catalogue.clone(),
+            fleet: Arc::default(),
             reorder_window: Millis::seconds(60),
             commit,
             live: broadcast::channel(1).0,
@@ -187,7 +328,7 @@ proptest! {
         });
         for (device, checkpoint) in checkpoints.iter().enumerate() {
             if let Some((position, state)) = checkpoint {
-                shard.restore(DeviceIndex(device as u32), postcard::from_bytes(state).expect("reads"), *position);
+                shard.restore(DeviceIndex(device as u32), DeviceMemory::from_bytes(state).expect("reads"), *position);
             }
         }
         for (i, entry) in entries.iter().enumerate() {
@@ -202,4 +343,16 @@ proptest! {
             prop_assert_eq!(found, memory, "device {}", device);
         }
     }
+}
+
+#[test]
+fn a_checkpoint_from_before_models_had_names_is_read() {
+    let world = World::new();
+    let mut memory = world.fresh(0).memory;
+    memory.model = ModelVersion::default();
+    let bytes = memory.to_bytes().expect("serialises");
+    // an empty name and no shadow are a byte each, the last two
+    let before = DeviceMemory::from_bytes(&bytes[..bytes.len() - 2]).expect("reads");
+    assert_eq!(before, memory);
+    assert!(DeviceMemory::from_bytes(&bytes[..bytes.len() - 9]).is_err());
 }

@@ -1,16 +1,18 @@
 //! A shard: one thread that owns a share of the devices. Nobody else touches them, so they need no lock and keep order.
 
+use super::analyst::Analyst;
 use super::batch::{Batch, Item, Processed, WaveformItem};
 use super::catalogue::Catalogue;
 use super::commit::{CheckpointSlice, ToCommit};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
+use super::fleet::Fleet;
 use crate::ingest::directory::Directory;
 use crate::store::Repair;
-use crate::store::codec::Record;
+use crate::store::codec::{ModelChange, Record};
 use crate::store::rows::WaveformRow;
 use domain::wire::Connectivity;
-use domain::{DeviceIndex, Millis, Quality, Sample, Timestamp};
-use models::DeviceSnapshot;
+use domain::{DeviceIndex, Millis, ModelVersion, Quality, Sample, SensorName, Timestamp};
+use models::{DeviceSnapshot, Engine};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -97,6 +99,8 @@ pub struct ShardSetup {
     pub directory: Arc<Directory>,
     /// Engines.
     pub catalogue: Arc<Catalogue>,
+    /// What devices have learned, for those that are new.
+    pub fleet: Arc<Fleet>,
     /// How far behind the newest a reading counts as out of order rather than late.
     pub reorder_window: Millis,
     /// Where its work goes.
@@ -112,8 +116,11 @@ pub struct Shard {
     setup: ShardSetup,
     devices: Vec<Option<Box<Device>>>,
     scratch: Scratch,
+    analyst: Analyst,
     watched: Vec<DeviceIndex>,
     cursor: usize,
+    /// The catalogue's when the devices last followed it; 0 before the shard works.
+    generation: u64,
 }
 
 /// The shard of a device.
@@ -128,19 +135,44 @@ impl Shard {
             setup,
             devices: Vec::new(),
             scratch: Scratch::default(),
+            analyst: Analyst::default(),
             watched: Vec::new(),
             cursor: 0,
+            generation: 0,
         }
     }
 
-    /// Takes over a device as its checkpoint knows it.
+    /// Takes over a device as its checkpoint knows it, judged by what judged it then: what has changed since is in the
+    /// journal, or is made up for when the shard begins to work.
     pub fn restore(&mut self, index: DeviceIndex, memory: DeviceMemory, position: u64) {
-        let engine = self.setup.catalogue.engine_of(index, &self.setup.directory);
-        *self.place(index) = Some(Box::new(Device::restored(index, engine, memory, position)));
+        let engine = self
+            .engine_named(&memory.model, index)
+            .unwrap_or_else(|| self.setup.catalogue.engine_of(index, &self.setup.directory));
+        let beside = memory.shadow.as_ref();
+        let shadow = beside.and_then(|shadow| self.engine_named(&shadow.model, index));
+        *self.place(index) = Some(Box::new(Device::restored(index, engine, shadow, memory, position)));
+    }
+
+    fn engine_named(&self, version: &ModelVersion, index: DeviceIndex) -> Option<Arc<Engine>> {
+        let setup = &self.setup;
+        setup.catalogue.engine_named(version, index, &setup.directory)
     }
 
     /// Replays one record of the journal, unless the device's checkpoint holds it already.
     pub fn replay(&mut self, position: u64, record: &Record<'_>) {
+        let named = match record {
+            Record::Model {
+                device,
+                change: ModelChange::InForce(version) | ModelChange::ShadowBegins(version),
+            } => self.engine_named(&ModelVersion::from_text(version), *device),
+            Record::Model { .. }
+            | Record::Telemetry { .. }
+            | Record::Event { .. }
+            | Record::Status { .. }
+            | Record::Repaired { .. }
+            | Record::Diagnosed { .. }
+            | Record::Prior { .. } => None,
+        };
         let (target, around, scratch) = self.parts(record.device());
         if target.position >= position {
             return;
@@ -185,6 +217,25 @@ impl Shard {
             }
             Record::Status { received_at, state, .. } => target.status(*state, *received_at, &around, scratch),
             Record::Repaired { at, failure_mode, .. } => target.repaired(failure_mode, *at, &around, scratch),
+            Record::Prior { metric, prior, .. } => target.begin_with(*metric, *prior),
+            Record::Model { change, .. } => match (change, named) {
+                (ModelChange::InForce(_), Some(engine)) => target.adopt(engine, scratch),
+                (ModelChange::ShadowBegins(_), Some(engine)) => target.begin_shadow(engine),
+                (ModelChange::ShadowEnds, _) => target.end_shadow(),
+                // nobody knows it any more: what is in force now stands in
+                (ModelChange::InForce(_) | ModelChange::ShadowBegins(_), None) => {}
+            },
+            Record::Diagnosed {
+                measured_at,
+                sensor,
+                finding,
+                ..
+            } => match (SensorName::new(sensor), serde_json::from_str(finding)) {
+                (Ok(sensor), Ok(finding)) => target.diagnosed(&sensor, finding, *measured_at, &around, scratch),
+                (Ok(_) | Err(_), Ok(_) | Err(_)) => {
+                    tracing::warn!(%sensor, "a diagnosis in the journal cannot be read; the next one takes its place")
+                }
+            },
         }
         // all of it was committed before the restart
         scratch.writer.take();
@@ -196,6 +247,40 @@ impl Shard {
         let (target, _, _) = self.parts(device);
         if let Some(mode) = target.engine.profile().mode_index(failure_mode) {
             target.memory.tracker.adopt_raised(mode, severity);
+        }
+    }
+
+    /// The same by the model that runs in shadow, if it is this one.
+    pub fn adopt_standing_in_shadow(
+        &mut self,
+        device: DeviceIndex,
+        version: &ModelVersion,
+        failure_mode: &str,
+        severity: domain::Severity,
+    ) {
+        let mode = self
+            .engine_named(version, device)
+            .and_then(|engine| engine.profile().mode_index(failure_mode));
+        let (target, _, _) = self.parts(device);
+        let shadow = target.memory.shadow.as_mut().filter(|shadow| shadow.model == *version);
+        if let Some((shadow, mode)) = shadow.zip(mode) {
+            shadow.tracker.adopt_raised(mode, severity);
+        }
+    }
+
+    /// Devices are judged by what is in force now. A message asks for it if anything has changed, so that a model is in
+    /// force from the first reading after its commit; a restart asks for all.
+    fn follow_models(&mut self) {
+        let generation = self.setup.catalogue.generation();
+        if generation == self.generation {
+            return;
+        }
+        self.generation = generation;
+        let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
+        for device in self.devices.iter_mut().flatten() {
+            let engine = catalogue.engine_of(device.index, directory);
+            let shadow = catalogue.shadow_of(device.index, directory);
+            device.follow(engine, shadow, &mut self.scratch);
         }
     }
 
@@ -219,6 +304,7 @@ impl Shard {
     }
 
     fn take(&mut self, message: ToShard) -> std::ops::ControlFlow<()> {
+        self.follow_models();
         match message {
             ToShard::Batch(batch) => self.batch(*batch),
             ToShard::Tick(now) => self.tick(now),
@@ -303,10 +389,13 @@ impl Shard {
         self.scratch.out.receipts.push(batch.receipt);
     }
 
-    /// The features of a snapshot are a reading like any other; the snapshot itself is kept for a person to look at.
+    /// The features of a snapshot are a reading like any other; the snapshot itself is kept for a person to look at. Where it
+    /// makes a followed sensor alarm, it is diagnosed, and the verdict is an input of its own.
     fn waveform(&mut self, item: WaveformItem, received_at: Timestamp) {
         let directory = self.setup.directory.clone();
-        let features = models::waveform_features(&item.waveform);
+        let (device, _, _) = self.parts(item.device);
+        let is_followed = device.engine.followed(&item.sensor).is_some();
+        let features = self.analyst.features(is_followed, &item.waveform);
         let named = features.iter().filter_map(|feature| {
             let metric = directory.metric_or_register(&format!("{}.{}", item.sensor, feature.suffix))?;
             Some(Sample {
@@ -315,7 +404,8 @@ impl Shard {
             })
         });
         let samples: Vec<Sample> = named.collect();
-        let (device, around, scratch) = self.parts(item.device);
+        let (is_working, scratch) = (self.generation != 0, &mut self.scratch);
+        let (device, around) = device_of(&mut self.devices, &self.setup, scratch, is_working, item.device);
         let (measured_at, quality) = (item.measured_at, Quality::Good);
         if device.features(
             Arrival {
@@ -335,6 +425,9 @@ impl Shard {
                 measured_at,
                 payload: item.payload,
             });
+            if let Some(finding) = self.analyst.diagnose(device, &item.sensor, &item.waveform) {
+                device.diagnosed(&item.sensor, finding, measured_at, &around, scratch);
+            }
         }
     }
 
@@ -358,11 +451,14 @@ impl Shard {
         let (mut states, mut bytes) = (Vec::new(), 0);
         while self.cursor < self.devices.len() && bytes < CHECKPOINT_BYTES {
             if let Some(device) = self.devices[self.cursor].as_mut().filter(|d| d.is_dirty) {
-                match postcard::to_stdvec(&device.memory) {
+                match device.memory.to_bytes() {
                     Ok(state) => {
                         bytes += state.len();
                         states.push((device.index, state));
                         device.is_dirty = false;
+                        let (engine, memory) = (&device.engine, &device.memory);
+                        let normals = engine.normals(&memory.state);
+                        self.setup.fleet.report(&engine.profile().id, device.index, normals);
                     }
                     Err(error) => {
                         tracing::error!(device = device.index.0, %error, "cannot write the state of a device")
@@ -435,22 +531,43 @@ impl Shard {
 
     /// The device, made if it is new, beside what its steps need.
     fn parts(&mut self, index: DeviceIndex) -> (&mut Device, Surroundings<'_>, &mut Scratch) {
-        let place = index.0 as usize / self.setup.of;
-        if place >= self.devices.len() {
-            self.devices.resize_with(place + 1, || None);
-        }
-        let setup = &self.setup;
-        let device = self.devices[place].get_or_insert_with(|| {
-            let engine = setup.catalogue.engine_of(index, &setup.directory);
-            Box::new(Device::new(index, engine))
-        });
-        (
-            device,
-            Surroundings {
-                names: &*setup.directory,
-                reorder_window: setup.reorder_window,
-            },
-            &mut self.scratch,
-        )
+        let is_working = self.generation != 0;
+        let (device, around) = device_of(&mut self.devices, &self.setup, &mut self.scratch, is_working, index);
+        (device, around, &mut self.scratch)
     }
+}
+
+/// The device, made if it is new.
+fn device_of<'a>(
+    devices: &'a mut Vec<Option<Box<Device>>>,
+    setup: &'a ShardSetup,
+    scratch: &mut Scratch,
+    is_working: bool,
+    index: DeviceIndex,
+) -> (&'a mut Device, Surroundings<'a>) {
+    let place = index.0 as usize / setup.of;
+    if place >= devices.len() {
+        devices.resize_with(place + 1, || None);
+    }
+    let device = devices[place].get_or_insert_with(|| {
+        let engine = setup.catalogue.engine_of(index, &setup.directory);
+        // so that a replay knows by what its first reading was judged
+        scratch
+            .writer
+            .model(index, ModelChange::InForce(engine.version().as_str()));
+        let mut device = Box::new(Device::new(index, engine.clone()));
+        if is_working {
+            for (metric, prior) in setup.fleet.priors(&engine.profile().id) {
+                scratch.writer.prior(index, metric, &prior);
+                device.begin_with(metric, prior);
+            }
+            device.follow(engine, setup.catalogue.shadow_of(index, &setup.directory), scratch);
+        }
+        device
+    });
+    let around = Surroundings {
+        names: &*setup.directory,
+        reorder_window: setup.reorder_window,
+    };
+    (device, around)
 }

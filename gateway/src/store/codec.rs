@@ -6,6 +6,7 @@
 
 use domain::wire::{Connectivity, EventState};
 use domain::{Boot, DeviceIndex, MetricIndex, Quality, Sample, Sequence, Timestamp};
+use models::learned::prior::Prior;
 
 /// Version of the format, the first byte of an entry.
 const VERSION: u8 = 1;
@@ -15,6 +16,12 @@ const KIND_TELEMETRY: u8 = 0;
 const KIND_EVENT: u8 = 1;
 const KIND_STATUS: u8 = 2;
 const KIND_REPAIRED: u8 = 3;
+const KIND_MODEL: u8 = 4;
+const KIND_PRIOR: u8 = 6;
+const MODEL_IN_FORCE: u8 = 0;
+const MODEL_SHADOW_BEGINS: u8 = 1;
+const MODEL_SHADOW_ENDS: u8 = 2;
+const KIND_DIAGNOSED: u8 = 5;
 const FLAG_SAME_METRICS: u8 = 1 << 3;
 const FLAG_LATE: u8 = 1 << 4;
 const FLAG_UNCERTAIN: u8 = 1 << 5;
@@ -120,6 +127,44 @@ pub enum Record<'a> {
         /// The failure mode that was repaired.
         failure_mode: &'a str,
     },
+    /// Another model judges the device from here on, or watches it beside the one that judges.
+    Model {
+        /// Who.
+        device: DeviceIndex,
+        /// Which, and as what.
+        change: ModelChange<'a>,
+    },
+    /// The alarm of a followed sensor was diagnosed. The waveform is not in the journal, so its verdict must be.
+    Diagnosed {
+        /// Who.
+        device: DeviceIndex,
+        /// Device time of the last snapshot.
+        measured_at: Timestamp,
+        /// The sensor.
+        sensor: &'a str,
+        /// What was named, as JSON.
+        finding: &'a str,
+    },
+    /// What the fleet knew of a metric when the device came.
+    Prior {
+        /// Who.
+        device: DeviceIndex,
+        /// Which metric.
+        metric: MetricIndex,
+        /// What.
+        prior: Prior,
+    },
+}
+
+/// What models do with a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelChange<'a> {
+    /// This version judges.
+    InForce(&'a str),
+    /// This version begins to run beside.
+    ShadowBegins(&'a str),
+    /// None runs beside any more.
+    ShadowEnds,
 }
 
 impl Record<'_> {
@@ -129,7 +174,10 @@ impl Record<'_> {
             Record::Telemetry { device, .. }
             | Record::Event { device, .. }
             | Record::Status { device, .. }
-            | Record::Repaired { device, .. } => *device,
+            | Record::Repaired { device, .. }
+            | Record::Model { device, .. }
+            | Record::Diagnosed { device, .. }
+            | Record::Prior { device, .. } => *device,
         }
     }
 }
@@ -230,6 +278,42 @@ impl BlockWriter {
         self.varint(u64::from(device.0));
         self.times(at, at);
         self.text(failure_mode);
+    }
+
+    /// Adds a change of model.
+    pub fn model(&mut self, device: DeviceIndex, change: ModelChange<'_>) {
+        let (role, version) = match change {
+            ModelChange::InForce(version) => (MODEL_IN_FORCE, version),
+            ModelChange::ShadowBegins(version) => (MODEL_SHADOW_BEGINS, version),
+            ModelChange::ShadowEnds => (MODEL_SHADOW_ENDS, ""),
+        };
+        self.bytes.push(KIND_MODEL);
+        self.varint(u64::from(device.0));
+        // it has no time of its own
+        self.times(Timestamp(self.last_measured), Timestamp(self.last_received));
+        self.bytes.push(role);
+        self.text(version);
+    }
+
+    /// Adds the diagnosis of an alarm.
+    pub fn diagnosed(&mut self, device: DeviceIndex, measured_at: Timestamp, sensor: &str, finding: &str) {
+        self.bytes.push(KIND_DIAGNOSED);
+        self.varint(u64::from(device.0));
+        self.times(measured_at, measured_at);
+        self.text(sensor);
+        self.text(finding);
+    }
+
+    /// Adds what the fleet knows of a metric.
+    pub fn prior(&mut self, device: DeviceIndex, metric: MetricIndex, prior: &Prior) {
+        self.bytes.push(KIND_PRIOR);
+        self.varint(u64::from(device.0));
+        // it has no time of its own
+        self.times(Timestamp(self.last_measured), Timestamp(self.last_received));
+        self.varint(u64::from(metric.0));
+        for number in [prior.level, prior.spread, prior.width] {
+            self.bytes.extend_from_slice(&number.to_le_bytes());
+        }
     }
 
     fn times(&mut self, measured_at: Timestamp, received_at: Timestamp) {
@@ -363,6 +447,37 @@ impl<'a> EntryReader<'a> {
                 at: received_at,
                 failure_mode: self.text()?,
             })),
+            KIND_MODEL => {
+                let [role] = self.take::<1>()?;
+                let version = self.text()?;
+                let change = match role {
+                    MODEL_IN_FORCE => ModelChange::InForce(version),
+                    MODEL_SHADOW_BEGINS => ModelChange::ShadowBegins(version),
+                    MODEL_SHADOW_ENDS => ModelChange::ShadowEnds,
+                    _ => return Err(CodecError::Malformed(self.at)),
+                };
+                Ok(Some(Record::Model { device, change }))
+            }
+            KIND_DIAGNOSED => {
+                let sensor = self.text()?;
+                let finding = self.text()?;
+                Ok(Some(Record::Diagnosed {
+                    device,
+                    measured_at,
+                    sensor,
+                    finding,
+                }))
+            }
+            KIND_PRIOR => {
+                let metric = u32::try_from(self.varint()?).map_err(|_| CodecError::Malformed(self.at))?;
+                let mut number = || Ok::<f64, CodecError>(f64::from_le_bytes(self.take::<8>()?));
+                let (level, spread, width) = (number()?, number()?, number()?);
+                Ok(Some(Record::Prior {
+                    device,
+                    metric: MetricIndex(metric),
+                    prior: Prior { level, spread, width },
+                }))
+            }
             _ => Err(CodecError::Malformed(self.at)),
         }
     }
@@ -547,10 +662,18 @@ mod tests {
     }
 
     #[test]
-    fn events_and_statuses_stand_between_readings() {
+    fn events_statuses_and_diagnoses_stand_between_readings() {
         let mut writer = BlockWriter::default();
         writer.event(DeviceIndex(3), Timestamp(1_000), EventState::Raised, "E47", "door");
+        writer.model(DeviceIndex(3), ModelChange::InForce("pump@2-1f0c9a77"));
+        let prior = Prior {
+            level: 50.0,
+            spread: 0.5,
+            width: 2.0,
+        };
+        writer.prior(DeviceIndex(3), MetricIndex(300), &prior);
         writer.status(DeviceIndex(3), Timestamp(2_000), Connectivity::Offline);
+        writer.diagnosed(DeviceIndex(4), Timestamp(3_000), "bearing", "{}");
         let entry = seal([writer.take().as_slice()]);
         let mut reader = EntryReader::new(&entry).expect("sound");
         let event = Record::Event {
@@ -561,11 +684,29 @@ mod tests {
             text: "door",
         };
         assert_eq!(reader.next().expect("sound"), Some(event));
+        let model = Record::Model {
+            device: DeviceIndex(3),
+            change: ModelChange::InForce("pump@2-1f0c9a77"),
+        };
+        assert_eq!(reader.next().expect("sound"), Some(model));
+        let known = Record::Prior {
+            device: DeviceIndex(3),
+            metric: MetricIndex(300),
+            prior,
+        };
+        assert_eq!(reader.next().expect("sound"), Some(known));
         let status = Record::Status {
             device: DeviceIndex(3),
             received_at: Timestamp(2_000),
             state: Connectivity::Offline,
         };
         assert_eq!(reader.next().expect("sound"), Some(status));
+        let diagnosed = Record::Diagnosed {
+            device: DeviceIndex(4),
+            measured_at: Timestamp(3_000),
+            sensor: "bearing",
+            finding: "{}",
+        };
+        assert_eq!(reader.next().expect("sound"), Some(diagnosed));
     }
 }

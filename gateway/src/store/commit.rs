@@ -17,12 +17,22 @@ impl<'a> Commit<'a> {
         Commit { transaction, position }
     }
 
+    /// The number of the row written last.
+    pub(super) fn last_row(&self) -> i64 {
+        self.transaction.last_insert_rowid()
+    }
+
     /// The journal position of this commit.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    fn execute(&self, sql: &str, values: impl rusqlite::Params, what: &'static str) -> Result<usize, StoreError> {
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        what: &'static str,
+    ) -> Result<usize, StoreError> {
         self.transaction
             .prepare_cached(sql)
             .and_then(|mut s| s.execute(values))
@@ -79,9 +89,10 @@ impl<'a> Commit<'a> {
 
     /// An alarm as it is now.
     pub fn alarm(&self, row: &AlarmRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET \
+        let sql = "INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET \
                    is_open = excluded.is_open, state = excluded.state, severity = excluded.severity, risk = excluded.risk, \
-                   changed_at = excluded.changed_at, revision = excluded.revision, record = excluded.record";
+                   changed_at = excluded.changed_at, revision = excluded.revision, record = excluded.record, \
+                   incident = coalesce(excluded.incident, incident)";
         let values = params![
             row.id,
             row.device.site.as_str(),
@@ -95,7 +106,8 @@ impl<'a> Commit<'a> {
             row.raised_at.0,
             row.changed_at.0,
             row.revision as i64,
-            row.record
+            row.record,
+            row.incident.map(|id| id as i64)
         ];
         self.execute(sql, values, "store an alarm").map(drop)
     }

@@ -25,6 +25,8 @@ pub struct AlarmList {
     pub is_shelved: Option<bool>,
     /// Also those that are over.
     pub with_normal: bool,
+    /// Only those whose latest incident this is.
+    pub incident: Option<u64>,
     /// After the alarm with this time of change and id.
     pub after: Option<(Timestamp, String)>,
 }
@@ -123,6 +125,11 @@ impl Reader {
         conditions.text("site = ?", list.site.as_deref());
         conditions.text("device = ?", list.device.as_deref());
         conditions.text("severity = ?", list.severity);
+        if let Some(incident) = list.incident {
+            // an integer that no number fits is no incident's
+            let incident = i64::try_from(incident).unwrap_or(-1);
+            conditions.with("incident = ?", [Value::Integer(incident)]);
+        }
         match list.is_active {
             Some(true) => conditions.add("state IN ('unacknowledged', 'acknowledged')"),
             Some(false) => conditions.add("state NOT IN ('unacknowledged', 'acknowledged')"),
@@ -164,6 +171,21 @@ impl Reader {
             alarm_row,
             "list the alarms of a device",
         )
+    }
+
+    /// Alarms that changed at `since` (our time) or later, the newest change first.
+    pub fn alarms_changed_since(&self, since: Timestamp, limit: usize) -> Result<Vec<AlarmRow>, StoreError> {
+        let sql =
+            format!("SELECT {ALARM_COLUMNS} FROM alarm WHERE changed_at >= ? ORDER BY changed_at DESC LIMIT {limit}");
+        self.list(&sql, params![since.0], alarm_row, "list the alarms of a span")
+    }
+
+    /// Tickets that changed at `since` (our time) or later, or have work left, the newest change first.
+    pub fn tickets_changed_since(&self, since: Timestamp, limit: usize) -> Result<Vec<TicketRow>, StoreError> {
+        let sql = format!(
+            "SELECT {TICKET_COLUMNS} FROM ticket WHERE changed_at >= ? OR is_open = 1 ORDER BY changed_at DESC LIMIT {limit}"
+        );
+        self.list(&sql, params![since.0], ticket_row, "list the tickets of a span")
     }
 
     /// Every alarm that is not normal, or shelved.

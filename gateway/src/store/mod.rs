@@ -5,14 +5,19 @@
 
 pub mod codec;
 mod commit;
+mod drifts;
+mod episodes;
 mod lists;
+mod models;
 mod reader;
 pub mod rows;
 mod schema;
+mod storms;
 
 pub use commit::Commit;
 pub use lists::{AlarmList, OpenTicketPlace, TicketList, WaitingCounts};
 pub use reader::{ListFilter, Reader, TableCounts};
+pub use storms::IncidentList;
 
 use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Timestamp};
 use rusqlite::Connection;

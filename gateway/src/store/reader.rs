@@ -7,8 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
 
 /// Columns as [`alarm_row`] reads them.
-pub(super) const ALARM_COLUMNS: &str =
-    "id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record";
+pub(super) const ALARM_COLUMNS: &str = "id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record, incident";
 /// Columns as [`ticket_row`] reads them.
 pub(super) const TICKET_COLUMNS: &str =
     "id, site, device, failure_mode, episode, is_open, state, kind, opened_at, due_at, changed_at, revision, record";
@@ -179,7 +178,7 @@ impl Reader {
         before: Option<(i64, &str)>,
         limit: u32,
     ) -> Result<Vec<AlarmRow>, StoreError> {
-        let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record \
+        let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record, incident \
                    FROM alarm WHERE (?1 IS NULL OR site = ?1) AND (?2 IS NULL OR device = ?2) AND (?3 IS NULL OR state = ?3) \
                    AND (?4 IS NULL OR severity = ?4) AND (?5 IS NULL OR is_open = ?5) \
                    AND (?6 IS NULL OR (raised_at, id) < (?6, ?7)) ORDER BY raised_at DESC, id DESC LIMIT ?8";
@@ -199,7 +198,7 @@ impl Reader {
 
     /// One alarm.
     pub fn alarm(&self, id: &str) -> Result<Option<AlarmRow>, StoreError> {
-        let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record \
+        let sql = "SELECT id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, revision, record, incident \
                    FROM alarm WHERE id = ?";
         self.list(sql, params![id], alarm_row, "read an alarm")
             .map(|mut rows| rows.pop())
@@ -207,7 +206,7 @@ impl Reader {
 
     /// The last episode of every (device, failure mode), open or not.
     pub fn last_alarms(&self) -> Result<Vec<AlarmRow>, StoreError> {
-        let sql = "SELECT id, site, device, failure_mode, max(episode), is_open, state, severity, risk, raised_at, changed_at, revision, record \
+        let sql = "SELECT id, site, device, failure_mode, max(episode), is_open, state, severity, risk, raised_at, changed_at, revision, record, incident \
                    FROM alarm GROUP BY site, device, failure_mode";
         self.list(sql, [], alarm_row, "read the alarms")
     }
@@ -400,13 +399,17 @@ impl Reader {
     }
 }
 
-fn name<T>(row: &Row<'_>, column: usize, make: fn(&str) -> Result<T, domain::IdError>) -> rusqlite::Result<T> {
+pub(super) fn name<T>(
+    row: &Row<'_>,
+    column: usize,
+    make: fn(&str) -> Result<T, domain::IdError>,
+) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     let wrap = |e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e));
     make(&text).map_err(wrap)
 }
 
-fn device_key(row: &Row<'_>, site: usize, device: usize) -> rusqlite::Result<DeviceKey> {
+pub(super) fn device_key(row: &Row<'_>, site: usize, device: usize) -> rusqlite::Result<DeviceKey> {
     Ok(DeviceKey {
         site: name(row, site, domain::SiteName::new)?,
         device: name(row, device, domain::DeviceName::new)?,
@@ -427,6 +430,7 @@ pub(super) fn alarm_row(row: &Row<'_>) -> rusqlite::Result<AlarmRow> {
         changed_at: Timestamp(row.get(10)?),
         revision: row.get::<_, i64>(11)? as u64,
         record: row.get(12)?,
+        incident: row.get::<_, Option<i64>>(13)?.map(|id| id as u64),
     })
 }
 

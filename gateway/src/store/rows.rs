@@ -1,6 +1,8 @@
 //! Rows as the database keeps them: columns to find them by, and the whole record as JSON.
 
-use domain::{DeviceIndex, DeviceKey, FailureModeId, Timestamp};
+use crate::pipeline::batch::Side;
+use domain::{ConditionState, DeviceIndex, DeviceKey, FailureModeId, ModelVersion, Severity, Timestamp};
+use std::sync::Arc;
 
 /// An alarm's row.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,32 @@ pub struct AlarmRow {
     pub changed_at: Timestamp,
     /// Counts changes.
     pub revision: u64,
+    /// The whole record as JSON.
+    pub record: String,
+    /// The latest incident that it was a member of; a row without one keeps what it had.
+    pub incident: Option<u64>,
+}
+
+/// An incident's row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentRow {
+    /// Its number.
+    pub id: u64,
+    /// Where.
+    pub site: String,
+    /// Whether it lasts.
+    pub is_open: bool,
+    /// Our time when it was found.
+    pub opened_at: Timestamp,
+    /// The whole record as JSON.
+    pub record: String,
+}
+
+/// The row of what the people of a site were told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticesRow {
+    /// Which site.
+    pub site: String,
     /// The whole record as JSON.
     pub record: String,
 }
@@ -143,4 +171,132 @@ pub struct WaveformRow {
     pub measured_at: Timestamp,
     /// As it came.
     pub payload: Vec<u8>,
+}
+
+/// How a model version stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ModelState {
+    /// Added, and doing nothing.
+    Candidate,
+    /// Runs beside the one in force; nobody is told what it says.
+    Shadow,
+    /// Judges.
+    InForce,
+    /// Judged or ran once, or was set aside.
+    Retired,
+}
+
+impl ModelState {
+    /// Its word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ModelState::Candidate => "candidate",
+            ModelState::Shadow => "shadow",
+            ModelState::InForce => "in_force",
+            ModelState::Retired => "retired",
+        }
+    }
+
+    /// Every state.
+    pub const ALL: [ModelState; 4] = [
+        ModelState::Candidate,
+        ModelState::Shadow,
+        ModelState::InForce,
+        ModelState::Retired,
+    ];
+}
+
+/// Who let a model judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promotion {
+    /// When, our time.
+    pub at: Timestamp,
+    /// Who did it.
+    pub by: String,
+    /// Who stands for it.
+    pub approved_by: String,
+}
+
+/// A model version that was added beside the profile files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRow {
+    /// Its name.
+    pub version: ModelVersion,
+    /// The profile of whose devices it is.
+    pub profile: String,
+    /// How it stands.
+    pub state: ModelState,
+    /// The text of its profile.
+    pub toml: Arc<str>,
+    /// What it has learned elsewhere, if anything.
+    pub learned: Option<Arc<[u8]>>,
+    /// When it was added, our time.
+    pub added_at: Timestamp,
+    /// By whom.
+    pub added_by: String,
+    /// Since when it runs in shadow, or ran the last time.
+    pub shadow_since: Option<Timestamp>,
+    /// Who let it judge, the last time.
+    pub promoted: Option<Promotion>,
+    /// What judged before it; none: the profile file.
+    pub replaces: Option<ModelVersion>,
+    /// When it ceased to judge or was set aside.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What one of two compared models says of a failure mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparedRow {
+    /// The version in shadow.
+    pub shadow: ModelVersion,
+    /// Which of the two.
+    pub side: Side,
+    /// Whose.
+    pub device: DeviceKey,
+    /// How it fails.
+    pub failure_mode: FailureModeId,
+    /// Whether it shows from now on.
+    pub state: ConditionState,
+    /// Device time.
+    pub measured_at: Timestamp,
+    /// Whether a ticket would open were there none.
+    pub would_open_ticket: bool,
+    /// Why, in English.
+    pub reason: String,
+}
+
+/// A failure mode that showed, by one of two compared models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComparedAlarm {
+    /// Which of the two.
+    pub side: Side,
+    /// Whose.
+    pub device: DeviceKey,
+    /// How it fails.
+    pub failure_mode: FailureModeId,
+    /// Device time.
+    pub raised_at: Timestamp,
+    /// Device time; none while it stands.
+    pub cleared_at: Option<Timestamp>,
+    /// The worst so far.
+    pub severity: Severity,
+    /// Whether a ticket would open were there none.
+    pub would_open_ticket: bool,
+    /// Why, in English.
+    pub reason: String,
+}
+
+/// An episode that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpisodeRow {
+    /// Its alarm.
+    pub alarm: String,
+    /// The machine's profile.
+    pub profile: String,
+    /// How it failed.
+    pub failure_mode: FailureModeId,
+    /// Our time.
+    pub closed_at: Timestamp,
+    /// The record whole, as JSON.
+    pub record: String,
 }

@@ -6,10 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// One step for each version; a step is never changed once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// Opens for writing; migrates if needed.
@@ -89,4 +93,57 @@ pub(crate) fn backup(connection: &Connection, target: &Path) -> Result<(), Store
     backup
         .run_to_completion(1_000, Duration::ZERO, None)
         .attempt("copy the database")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tables(connection: &Connection) -> Vec<String> {
+        let mut statement = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+            .unwrap();
+        let names = statement.query_map([], |row| row.get(0)).unwrap();
+        names.collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn a_store_of_any_earlier_version_becomes_the_same_as_a_new_one_keeps_its_rows_and_leaves_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let fresh = tables(&open(&folder.path().join("new.db")).unwrap());
+        // an alarm has another column since version 5
+        for version in 1..MIGRATIONS.len() {
+            let path = folder.path().join(format!("at-{version}.db"));
+            let old = Connection::open(&path).unwrap();
+            for sql in &MIGRATIONS[..version] {
+                old.execute_batch(sql).unwrap();
+            }
+            old.execute("INSERT INTO device VALUES (0, 'plant', 'pump-1', 'pump', 0)", [])
+                .unwrap();
+            old.execute(
+                "INSERT INTO alarm VALUES ('plant/pump-1/no_data/1', 'plant', 'pump-1', 'no_data', 1, 1, 'unacknowledged', \
+                 'warning', 'low', 0, 0, 1, '{}')",
+                [],
+            )
+            .unwrap();
+            old.pragma_update(None, "user_version", version as i64).unwrap();
+            let before = tables(&old);
+            drop(old);
+
+            let now = open(&path).unwrap();
+            assert_eq!(tables(&now), fresh, "from version {version}");
+            let kept: i64 = now
+                .query_row("SELECT count(*) FROM device WHERE name = 'pump-1'", [], |r| r.get(0))
+                .unwrap();
+            assert_eq!(kept, 1, "from version {version}");
+            let incident: Option<i64> = now.query_row("SELECT incident FROM alarm", [], |r| r.get(0)).unwrap();
+            assert_eq!(incident, None, "from version {version}");
+            let copy = path.with_extension(format!("before-schema-{}.db", MIGRATIONS.len()));
+            assert_eq!(
+                tables(&Connection::open(copy).unwrap()),
+                before,
+                "from version {version}"
+            );
+        }
+    }
 }

@@ -1,4 +1,4 @@
-use super::rows::{OutboxRow, QuarantineRow, TicketRow};
+use super::rows::{AlarmRow, IncidentRow, NoticesRow, OutboxRow, QuarantineRow, TicketRow};
 use super::*;
 use domain::FailureModeId;
 
@@ -168,4 +168,96 @@ fn a_repair_waits_until_its_device_has_followed_and_a_later_one_goes_on_waiting(
     assert_eq!(write(&|c| c.repair(&repair(9)).expect("stores")), [repair(9)]);
     assert_eq!(write(&|c| c.repair_done(&repair(5)).expect("closes")), [repair(9)]);
     assert_eq!(write(&|c| c.repair_done(&repair(9)).expect("closes")), []);
+}
+
+fn incident(id: u64, is_open: bool) -> IncidentRow {
+    IncidentRow {
+        id,
+        site: "north".into(),
+        is_open,
+        opened_at: Timestamp(id as i64),
+        record: "{}".into(),
+    }
+}
+
+#[test]
+fn incidents_are_listed_open_or_past_and_the_last_number_counts_both() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let commit = store.begin().expect("begins");
+    for id in 1..=5 {
+        commit.incident(&incident(id, true)).expect("stores");
+    }
+    for id in [2, 4, 5] {
+        commit.incident(&incident(id, false)).expect("stores");
+    }
+    let told = |record: &str| NoticesRow {
+        site: "north".into(),
+        record: record.into(),
+    };
+    commit.notices(&told("1")).expect("stores");
+    commit.notices(&told("2")).expect("stores");
+    let position = commit.finish().expect("commits");
+    store.committed(position);
+    let reader = store.reader().expect("reads");
+    let ids = |rows: Vec<IncidentRow>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(ids(reader.open_incidents().expect("reads")), [1, 3]);
+    let past = |after| {
+        let list = IncidentList {
+            site: Some("north".into()),
+            is_open: false,
+            after,
+        };
+        ids(reader.incident_list(&list, 2).expect("lists"))
+    };
+    assert_eq!(past(None), [5, 4]);
+    assert_eq!(past(Some(4)), [2]);
+    assert_eq!(reader.last_incident_number().expect("reads"), 5);
+    assert_eq!(reader.incident(4).expect("reads"), Some(incident(4, false)));
+    assert_eq!(reader.site_notices().expect("reads"), [told("2")]);
+}
+
+#[test]
+fn an_alarm_that_left_its_incident_is_still_listed_with_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let alarm = |number: u32, incident: Option<u64>| AlarmRow {
+        id: format!("north/pump-{number}/no_data/1"),
+        device: DeviceKey::new("north", &format!("pump-{number}")).expect("fine"),
+        failure_mode: FailureModeId::new("no_data").expect("fine"),
+        episode: 1,
+        is_open: false,
+        state: "normal".into(),
+        severity: "warning".into(),
+        risk: "low".into(),
+        raised_at: Timestamp(1),
+        changed_at: Timestamp(i64::from(number)),
+        revision: 1,
+        record: "{}".into(),
+        incident,
+    };
+    let commit = store.begin().expect("begins");
+    for row in [
+        alarm(1, None),
+        alarm(1, Some(7)),
+        alarm(1, None),
+        alarm(2, Some(7)),
+        alarm(2, Some(8)),
+        alarm(3, Some(7)),
+    ] {
+        commit.alarm(&row).expect("stores");
+    }
+    let position = commit.finish().expect("commits");
+    store.committed(position);
+    let members = |incident| {
+        let list = AlarmList {
+            with_normal: true,
+            incident: Some(incident),
+            ..AlarmList::default()
+        };
+        let rows = store.reader().expect("reads").alarm_list(&list, 10).expect("lists");
+        rows.iter().map(|row| row.changed_at.0).collect::<Vec<_>>()
+    };
+    assert_eq!(members(7), [3, 1]);
+    assert_eq!(members(8), [2]);
 }

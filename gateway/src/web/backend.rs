@@ -2,11 +2,11 @@
 
 use super::StreamEvent;
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, ModelInForce, Outcome,
-    Page, QuarantinedPacket, Replayed, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Window,
-    WindowCovers, WindowPurpose, WindowSchedule,
+    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, Incident, Model,
+    ModelDetail, Outcome, Page, QuarantinedPacket, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketClass,
+    TicketState, TicketSummary, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
-use domain::{AlarmId, DeviceKey, DeviceName, MetricName, Severity, SiteName, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use tokio::sync::broadcast;
@@ -40,12 +40,23 @@ pub enum BackendError {
         /// What would be right.
         detail: String,
     },
+    /// What was sent has mistakes.
+    #[error("{}", lines_of(problems))]
+    Wrong {
+        /// Each with its line and path.
+        problems: Vec<domain::checked::Problem>,
+    },
     /// Not now: starting, stopping, or the store does not answer.
     #[error("not available now: {detail}")]
     Unavailable {
         /// Why.
         detail: String,
     },
+}
+
+fn lines_of(problems: &[domain::checked::Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("; ")
 }
 
 /// What a question is answered with.
@@ -61,7 +72,7 @@ pub enum Role {
     Operator,
     /// Move tickets on and close them.
     Technician,
-    /// Replay and discard quarantined packets; read the audit trail.
+    /// Replay and discard quarantined packets; read the audit trail; add models, run them in shadow, roll back.
     Engineer,
     /// Everything.
     Admin,
@@ -137,6 +148,19 @@ pub struct AlarmQuery {
     pub is_shelved: Option<bool>,
     /// Also those that are over (state normal). A `state` of normal includes them by itself.
     pub with_normal: bool,
+    /// Only members of the incident with this number, whether they still are or not.
+    pub incident: Option<u64>,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+/// Which incidents: the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentQuery {
+    /// Only this site.
+    pub site: Option<SiteName>,
+    /// Those that last (true), or those that are over (false).
+    pub is_open: bool,
     /// Where in the list.
     pub slice: Slice,
 }
@@ -258,6 +282,29 @@ pub enum TicketCommand {
     },
 }
 
+/// What a person wants of a model version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelCommand {
+    /// Run it beside the one in force.
+    Shadow,
+    /// Let it judge.
+    Promote {
+        /// Who stands for it; not empty.
+        approved_by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Let judge again what judged before it.
+    Rollback {
+        /// Who stands for it; not empty.
+        approved_by: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Set it aside.
+    Discard,
+}
+
 /// As long as it lives, the backend sends the readings of a device to the stream.
 pub type WatchGuard = Box<dyn Send + Sync>;
 
@@ -309,6 +356,16 @@ pub trait Backend: Clone + Send + Sync + 'static {
         command: TicketCommand,
     ) -> impl Future<Output = Answer<Ticket>> + Send;
 
+    /// Incidents.
+    /// What a span came to.
+    fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;
+    /// Incidents.
+    fn incidents(&self, query: IncidentQuery) -> impl Future<Output = Answer<Page<Incident>>> + Send;
+    /// One incident.
+    fn incident(&self, id: u64) -> impl Future<Output = Answer<Incident>> + Send;
+    /// Floods and limits of notices, by site.
+    fn floods(&self) -> impl Future<Output = Answer<Vec<SiteStorms>>> + Send;
+
     /// Maintenance windows that are not over, the oldest first.
     fn windows(&self) -> impl Future<Output = Answer<Vec<Window>>> + Send;
     /// Plans a maintenance window.
@@ -327,8 +384,19 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// How the gateway does.
     fn health(&self) -> impl Future<Output = Answer<SystemHealth>> + Send;
-    /// The models in force, by profile.
-    fn models(&self) -> impl Future<Output = Answer<Vec<ModelInForce>>> + Send;
+    /// The model versions: first those in force, by profile, then those in shadow, candidates, and what is over.
+    fn models(&self) -> impl Future<Output = Answer<Vec<Model>>> + Send;
+    /// One of them.
+    fn model(&self, version: ModelVersion) -> impl Future<Output = Answer<ModelDetail>> + Send;
+    /// Adds one; the same content twice is the same model.
+    fn add_model(&self, actor: Actor, content: Vec<u8>) -> impl Future<Output = Answer<ModelDetail>> + Send;
+    /// Changes what judges or runs in shadow.
+    fn command_model(
+        &self,
+        actor: Actor,
+        version: ModelVersion,
+        command: ModelCommand,
+    ) -> impl Future<Output = Answer<ModelDetail>> + Send;
     /// The audit trail, newest first.
     fn audit(&self, slice: Slice) -> impl Future<Output = Answer<Page<AuditEntry>>> + Send;
     /// The Prometheus text.

@@ -93,6 +93,30 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A body that is a file: TOML text, or bytes of a format that says itself what it is.
+pub struct FileBody(pub Vec<u8>);
+
+impl<S: Send + Sync> FromRequest<S> for FileBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
+        let named = content_type.as_ref().and_then(|v| v.to_str().ok());
+        let kind = named
+            .and_then(|t| t.split(';').next())
+            .map(|t| t.trim().to_ascii_lowercase());
+        match kind.as_deref() {
+            None | Some("application/toml" | "text/plain" | "application/octet-stream") => {}
+            Some(_) => {
+                let detail = "the body must be application/toml or application/octet-stream";
+                return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+            }
+        }
+        let body = bytes(request, state).await?;
+        Ok(FileBody(body.to_vec()))
+    }
+}
+
 /// A form body.
 pub struct Form<T>(pub T);
 
@@ -161,7 +185,7 @@ fn checked<T: DeserializeOwned>(tree: serde_json::Value) -> Result<Json<T>, Prob
 }
 
 /// `parts[1].name` as a JSON pointer.
-fn pointer(path: &str) -> String {
+pub fn pointer(path: &str) -> String {
     match path {
         "" | "." => String::new(),
         path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
@@ -225,6 +249,18 @@ pub fn ticket_id(text: &str) -> Result<TicketId, Problem> {
         Ok(_) | Err(_) => Err(Problem::new(
             StatusCode::NOT_FOUND,
             format!("there is no ticket {text}"),
+        )),
+    }
+}
+
+/// The number of an incident such as `I-000042` or `42`.
+pub fn incident_id(text: &str) -> Result<u64, Problem> {
+    let digits = text.strip_prefix("I-").unwrap_or(text);
+    match digits.parse() {
+        Ok(number) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(number),
+        Ok(_) | Err(_) => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no incident {text}"),
         )),
     }
 }

@@ -1,6 +1,6 @@
 //! The OpenAPI document.
 
-use super::api::{alarms, devices, quarantine, system, tickets, windows};
+use super::api::{alarms, devices, incidents, models, quarantine, review, system, tickets, windows};
 use super::auth::Who;
 use super::backend::Role;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -37,12 +37,15 @@ impl IntoResponses for Problems {
     paths(
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
-        alarms::out_of_service, alarms::return_to_service, windows::list, windows::plan, windows::end,
+        alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
+        review::review, review::csv,
+        windows::list, windows::plan, windows::end,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
-        system::models, system::health, system::audit, system::healthz, system::readyz, system::metrics,
+        models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
+        system::health, system::audit, system::healthz, system::readyz, system::metrics,
         stream::stream, serve,
     ),
     components(schemas(ProblemDocument, FieldError)),

@@ -4,13 +4,15 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 15] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
     "/devices/hangzhou-plant/pump-101",
     "/devices/hotel-lotus/freezer-kitchen?range=7d",
     "/alarms?show=all&severity=critical",
+    "/alarms",
+    "/alarms?incident=I-000003&show=all",
     "/alarms/riverside-mall/elevator-a/brake_wear/1",
     "/tickets",
     "/tickets/T-000042",
@@ -65,6 +67,25 @@ async fn every_page_comes_in_both_languages_and_with_safe_headers() {
 }
 
 #[tokio::test]
+async fn incidents_stand_above_the_alarms_and_lead_to_their_members() {
+    let door = Door::open();
+    let all = door.get("/alarms").await.body;
+    let (above, below) = all.split_once("table class=\"cards alarms\"").expect("the alarms");
+    assert!(above.contains("No data on many machines of hotel-lotus") && above.contains("5 of 6"));
+    assert!(above.contains("href=\"/alarms?incident=I-000003&amp;show=all\""));
+    assert!(!all.contains("I-000002"), "one that is over is not in the way");
+    assert!(below.contains("I-000003"), "the member names its incident");
+    let members = door.get("/alarms?incident=I-000003&show=all").await.body;
+    assert!(members.contains("ac-roof-2") && !members.contains("brake_wear"));
+    let over = door.get("/alarms?incident=2&show=all").await.body;
+    assert!(over.contains("I-000002") && over.contains(">over<"), "{over}");
+    let elsewhere = door.get("/alarms?site=hangzhou-plant").await.body;
+    assert!(!elsewhere.contains("I-000003"));
+    let member = door.get("/alarms/hotel-lotus/ac-roof-2/no_data/1").await.body;
+    assert!(member.contains("incident=I-000003"));
+}
+
+#[tokio::test]
 async fn no_page_has_anything_inline() {
     let door = Door::open();
     for (name, got) in pages(&door).await {
@@ -96,6 +117,47 @@ async fn no_page_has_anything_inline() {
             assert!(!tag.contains("javascript:") && !tag.contains("hx-on"), "{name}: {tag}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_machine_whose_normal_has_moved_says_so_and_another_says_nothing() {
+    let door = Door::open();
+    let moved = door.get("/devices/hangzhou-plant/pump-101").await.body;
+    assert!(
+        moved.contains("Normal has moved") && moved.contains("1.3 → "),
+        "{moved}"
+    );
+    let steady = door.get("/devices/hangzhou-plant/pump-102").await.body;
+    assert!(!steady.contains("Normal has moved"));
+    let answer = door.get("/api/v1/devices/hangzhou-plant/pump-101").await.body;
+    assert!(answer.contains("\"cause\":\"moved\""), "{answer}");
+}
+
+#[tokio::test]
+async fn an_alarm_and_its_ticket_show_their_forerunner_with_what_became_of_it() {
+    let door = Door::open();
+    let (alarm, ticket) = door.fake.with(|s| {
+        let of_brake = |a: &&dashboards::view::Alarm| !a.similar.is_empty();
+        let alarm = s.alarms.iter().find(of_brake).expect("a brake").id.to_string();
+        let ticket = s.tickets.iter().find(|t| !t.similar.is_empty()).expect("its ticket");
+        (alarm, ticket.summary.id.clone())
+    });
+    for page in [format!("/alarms/{alarm}"), format!("/tickets/{ticket}")] {
+        let body = door.get(&page).await.body;
+        for said in [
+            "Earlier episodes like it",
+            "elevator-b",
+            "Fault confirmed",
+            "T-000017",
+            "87 %",
+        ] {
+            assert!(body.contains(said), "{page}: {said}");
+        }
+        let chinese = door.get(&format!("{page}?lang=zh")).await.body;
+        assert!(chinese.contains("相似的历史事件"));
+    }
+    let answer = door.get(&format!("/api/v1/alarms/{alarm}")).await.body;
+    assert!(answer.contains("\"verdict\":\"fault_confirmed\""), "{answer}");
 }
 
 #[tokio::test]
@@ -280,7 +342,17 @@ async fn changes_reach_those_whom_they_concern() {
     assert_eq!(all.next().await.unwrap().0, "alarm");
     let (name, ticket) = all.next().await.unwrap();
     assert_eq!((name.as_str(), &ticket["id"]), ("ticket", &json!("T-000042")));
+    let incident = door.fake.with(|s| s.incidents[2].clone());
+    door.fake.tell(StreamEvent::Incident(std::sync::Arc::new(incident)));
+    door.fake.tell(StreamEvent::Fleet(Default::default()));
+    let (name, incident) = all.next().await.unwrap();
+    assert_eq!((name.as_str(), &incident["id"]), ("incident", &json!("I-000003")));
     assert_eq!(pump.next().await.unwrap().0, "ticket");
+    assert_eq!(
+        pump.next().await.unwrap().0,
+        "fleet",
+        "one machine's page hears of it by its alarm"
+    );
 }
 
 #[tokio::test]

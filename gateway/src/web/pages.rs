@@ -3,8 +3,8 @@
 use super::App;
 use super::api::alarms::AlarmPath;
 use super::auth::{Via, Who};
-use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, Role, Slice, TicketQuery};
-use super::extract::{DevicePath, Form, InPath, cookie, ticket_id};
+use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, IncidentQuery, Role, Slice, TicketQuery};
+use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
@@ -14,8 +14,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use dashboards::page::{self, AlarmFilter, AlarmShow, FleetFilter, Frame, PlotRange, Rights};
+use dashboards::view::Incident;
 use domain::text::Language;
-use domain::{Severity, SiteName};
+use domain::{Millis, Severity, SiteName};
 use maud::Markup;
 use serde::Deserialize;
 
@@ -25,6 +26,8 @@ const ROWS: usize = 100;
 const BOARD_OPEN: usize = 300;
 /// Final tickets on the board, the newest.
 const BOARD_FINAL: usize = 20;
+/// Incidents above the alarms, the newest; more are reached through the API.
+const INCIDENTS: usize = 20;
 const PACKETS: usize = 25;
 const AUDIT_LINES: usize = 20;
 /// A year, in seconds.
@@ -43,6 +46,7 @@ pub(super) fn routes<B: Backend>() -> Router<App<B>> {
         .route("/tickets", get(tickets::<B>))
         .route("/tickets/{ticket}", get(ticket::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
+        .route("/review", get(review::<B>))
         .route("/quarantine", get(quarantine::<B>))
         .route("/quarantine/replay", post(forms::replay_all::<B>))
         .route("/quarantine/{packet}/{action}", post(forms::packet::<B>))
@@ -270,6 +274,8 @@ struct AlarmParams {
     severity: String,
     #[serde(default)]
     show: String,
+    #[serde(default)]
+    incident: String,
     cursor: Option<String>,
 }
 
@@ -283,6 +289,12 @@ async fn alarms<B: Backend>(
         site: site_of(query.site.as_deref())?,
         severity: severities.into_iter().find(|s| s.as_str() == query.severity),
         show: AlarmShow::parse(&query.show).unwrap_or_default(),
+        incident: None,
+    };
+    let (incidents, members_of) = incidents_shown(&app.backend, &query.incident, filter.site.clone()).await?;
+    let filter = AlarmFilter {
+        incident: members_of.and(incidents.first()).map(|incident| incident.id.clone()),
+        ..filter
     };
     let mut asked = AlarmQuery {
         site: filter.site.clone(),
@@ -292,6 +304,7 @@ async fn alarms<B: Backend>(
         is_active: None,
         is_shelved: None,
         with_normal: false,
+        incident: members_of,
         slice: first(query.cursor, ROWS),
     };
     match filter.show {
@@ -302,7 +315,25 @@ async fn alarms<B: Backend>(
         AlarmShow::All => asked.with_normal = true,
     }
     let (list, sites) = (app.backend.alarms(asked).await?, app.backend.sites().await?);
-    Ok(visit.show(page::alarms(&visit.frame, &sites, &filter, &list)))
+    Ok(visit.show(page::alarms(&visit.frame, &sites, &filter, &incidents, &list)))
+}
+
+/// The one that is asked for, with its number; else those that are not over.
+async fn incidents_shown<B: Backend>(
+    backend: &B,
+    asked: &str,
+    site: Option<SiteName>,
+) -> Result<(Vec<Incident>, Option<u64>), Problem> {
+    if !asked.is_empty() {
+        let id = incident_id(asked)?;
+        return Ok((vec![backend.incident(id).await?], Some(id)));
+    }
+    let query = IncidentQuery {
+        site,
+        is_open: true,
+        slice: first(None, INCIDENTS),
+    };
+    Ok((backend.incidents(query).await?.items, None))
 }
 
 async fn alarm<B: Backend>(
@@ -340,6 +371,23 @@ async fn ticket<B: Backend>(
 #[derive(Debug, Deserialize)]
 struct CursorOnly {
     cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReviewQuery {
+    /// How many days back.
+    days: Option<u32>,
+}
+
+async fn review<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    Query(query): Query<ReviewQuery>,
+) -> Result<Page, Problem> {
+    let days = query.days.unwrap_or(30).clamp(1, 3_660);
+    let until = visit.frame.now;
+    let review = app.backend.review(until - Millis::days(i64::from(days)), until).await?;
+    Ok(visit.show(page::review(&visit.frame, &review, days)))
 }
 
 async fn quarantine<B: Backend>(

@@ -1,6 +1,7 @@
 //! What went wrong, as an RFC 9457 document for programs and as a page for people.
 
 use super::backend::{Backend, BackendError};
+use super::extract::pointer;
 use super::{App, pages};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -55,15 +56,29 @@ impl From<BackendError> for Problem {
             BackendError::NotFound { .. } => StatusCode::NOT_FOUND,
             BackendError::Conflict { .. } => StatusCode::CONFLICT,
             BackendError::Changed { .. } => StatusCode::PRECONDITION_FAILED,
-            BackendError::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            BackendError::Invalid { .. } | BackendError::Wrong { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             BackendError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         };
+        let said = error.to_string();
         match error {
             BackendError::Invalid { pointer, detail } => Problem::field(status, pointer, detail),
+            BackendError::Wrong { problems } => Problem {
+                errors: problems
+                    .into_iter()
+                    .map(|problem| FieldError {
+                        pointer: pointer(&problem.path),
+                        detail: match problem.line {
+                            Some(line) => format!("line {line}: {}", problem.message),
+                            None => problem.message,
+                        },
+                    })
+                    .collect(),
+                ..Problem::new(status, said)
+            },
             BackendError::NotFound { .. }
             | BackendError::Conflict { .. }
             | BackendError::Changed { .. }
-            | BackendError::Unavailable { .. } => Problem::new(status, error.to_string()),
+            | BackendError::Unavailable { .. } => Problem::new(status, said),
         }
     }
 }

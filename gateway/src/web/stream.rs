@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use dashboards::view::{Alarm, FleetCounts, TicketSummary};
+use dashboards::view::{Alarm, FleetCounts, Incident, TicketSummary};
 use domain::{DeviceKey, MetricName};
 use futures::stream::Stream;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub enum StreamEvent {
     Alarm(Arc<Alarm>),
     /// A ticket changed.
     Ticket(Arc<TicketSummary>),
+    /// An incident changed.
+    Incident(Arc<Incident>),
     /// Counters or the state of devices changed; at most once a second.
     Fleet(FleetCounts),
     /// The gateway stops: streams end.
@@ -52,11 +54,11 @@ pub enum StreamEvent {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StreamQuery {
-    /// `site/device`: readings of this device, and only its alarms and tickets. Without it: all alarms and tickets.
+    /// `site/device`: readings of this device, and only its alarms and tickets. Without it: all alarms, tickets and incidents.
     device: Option<String>,
 }
 
-/// Server-sent events `reading`, `alarm`, `ticket`, `fleet`; `resync`: some were missed, look anew
+/// Server-sent events `reading`, `alarm`, `ticket`, `incident`, `fleet`; `resync`: some were missed, look anew
 #[utoipa::path(get, path = "/api/v1/stream", tag = "Live", params(StreamQuery),
     responses((status = 200, description = "Events without end", body = String, content_type = "text/event-stream"), super::openapi::Problems))]
 pub async fn stream<B: Backend>(
@@ -150,6 +152,10 @@ impl Listener {
                 Heard::Said(Ok(StreamEvent::Ticket(ticket))) => {
                     let is_about = self.is_about(&ticket.site, &ticket.device);
                     is_about.then(|| event("ticket", &*ticket))
+                }
+                // it is about many machines
+                Heard::Said(Ok(StreamEvent::Incident(incident))) => {
+                    self.device.is_none().then(|| event("incident", &*incident))
                 }
                 Heard::Said(Ok(StreamEvent::Fleet(counts))) => Some(event("fleet", &counts)),
             };

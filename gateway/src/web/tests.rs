@@ -175,6 +175,16 @@ async fn every_question_of_the_api_is_answered() {
             json!("cavitation"),
         ),
         ("/api/v1/alarms?shelved=true", "/items/0/device", json!("laundry-1")),
+        ("/api/v1/alarms?incident=3", "/items/0/device", json!("ac-roof-2")),
+        ("/api/v1/incidents", "/items/0/id", json!("I-000003")),
+        (
+            "/api/v1/incidents?open=false&limit=1",
+            "/items/0/state/is",
+            json!("over"),
+        ),
+        ("/api/v1/incidents/I-000003", "/cause/failure_mode", json!("no_data")),
+        ("/api/v1/incidents/2", "/id", json!("I-000002")),
+        ("/api/v1/floods", "/0/notices/held/count", json!(4)),
         (ALARM, "/id", json!("riverside-mall/elevator-a/brake_wear/1")),
         ("/api/v1/tickets?open=true", "/items/0/id", json!("T-000043")),
         ("/api/v1/tickets?state=closed", "/items/0/id", json!("T-000038")),
@@ -336,6 +346,10 @@ async fn every_mistake_is_a_problem_document_that_names_it() {
             StatusCode::BAD_REQUEST,
             &["?from"],
         ),
+        ("/api/v1/alarms?incident=T-1", StatusCode::BAD_REQUEST, &["?incident"]),
+        ("/api/v1/incidents?open=perhaps", StatusCode::BAD_REQUEST, &["?open"]),
+        ("/api/v1/incidents/I-x", StatusCode::NOT_FOUND, &[]),
+        ("/api/v1/incidents/9", StatusCode::NOT_FOUND, &[]),
         ("/api/v1/alarms/a/b/c/x", StatusCode::NOT_FOUND, &[]),
         ("/api/v1/alarms/a/b/c/1", StatusCode::NOT_FOUND, &[]),
         ("/api/v1/tickets/T-0x", StatusCode::NOT_FOUND, &[]),
@@ -475,17 +489,15 @@ async fn every_mistake_is_a_problem_document_that_names_it() {
 async fn lists_are_walked_by_cursor_and_meet_everything_once() {
     let door = Door::open();
     for (list, key, count) in [
-        ("devices", "device", 14),
-        ("alarms", "id", 8),
-        ("tickets", "id", 7),
-        ("quarantine", "id", 3),
+        ("devices?limit=3", "device", 14),
+        ("alarms?limit=3", "id", 8),
+        ("tickets?limit=3", "id", 7),
+        ("incidents?limit=1&open=false", "id", 2),
+        ("quarantine?limit=3", "id", 3),
     ] {
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = door
-                .get(&format!("/api/v1/{list}?limit=3&cursor={cursor}"))
-                .await
-                .json();
+            let page = door.get(&format!("/api/v1/{list}&cursor={cursor}")).await.json();
             let items = page["items"].as_array().unwrap();
             assert!(items.len() <= 3);
             seen.extend(items.iter().map(|i| i[key].to_string()));
@@ -547,6 +559,52 @@ fn the_document_and_the_routes_are_the_same() {
             "{reference}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_model_is_added_runs_in_shadow_and_judges_once_somebody_stands_for_it() {
+    let door = Door::open();
+    let text = domain::profile::shipped::TEXTS
+        .iter()
+        .find(|(name, _)| *name == "pump")
+        .expect("shipped")
+        .1;
+    let own = [("x-forewarn", "1"), ("content-type", "application/toml")];
+    let add = |body: String| door.send(Method::POST, "/api/v1/models", &own, body);
+    let added = add(text.to_owned()).await;
+    assert_eq!(
+        (added.status, &added.json()["state"]),
+        (StatusCode::OK, &json!("candidate"))
+    );
+    let path = format!("/api/v1/models/{}", added.json()["model"].as_str().expect("a name"));
+    let shadow = door.post(&format!("{path}/shadow"), json!({})).await;
+    assert_eq!(shadow.json()["state"], "shadow");
+    check_problem(
+        &door.post(&format!("{path}/promote"), json!({})).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &["/approved_by"],
+    );
+    check_problem(
+        &door.post(&format!("{path}/promote"), json!({"approved_by": " "})).await,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &["/approved_by"],
+    );
+    let promoted = door
+        .post(&format!("{path}/promote"), json!({"approved_by": "周敏"}))
+        .await;
+    assert_eq!(promoted.json()["approved_by"], "周敏");
+    assert_eq!(door.get(&path).await.json()["state"], "in_force");
+    let wrong = add(text.replacen("expected_interval_ms", "expected_interval_mss", 1)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let detail = wrong.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        detail.contains("line ") && detail.contains("expected_interval_mss"),
+        "{detail}"
+    );
+    let json = [("x-forewarn", "1"), ("content-type", "application/json")];
+    let refused = door.send(Method::POST, "/api/v1/models", &json, "{}").await;
+    check_problem(&refused, StatusCode::UNSUPPORTED_MEDIA_TYPE, &[]);
+    check_problem(&door.get("/api/v1/models/pump@77").await, StatusCode::NOT_FOUND, &[]);
 }
 
 // ---- Doing things once, and only if unchanged ----
@@ -692,6 +750,19 @@ async fn each_role_may_what_it_may_and_no_more() {
             [403, 403, 403, 200],
         ),
         ("GET", "/api/v1/audit".to_owned(), json!(null), [403, 403, 403, 200]),
+        ("GET", "/api/v1/models".to_owned(), json!(null), [200, 200, 200, 200]),
+        (
+            "POST",
+            "/api/v1/models/pump@1/shadow".to_owned(),
+            json!({}),
+            [403, 403, 403, 409],
+        ),
+        (
+            "POST",
+            "/api/v1/models/pump@1/promote".to_owned(),
+            json!({"approved_by": "Erik"}),
+            [403, 403, 403, 403],
+        ),
     ];
     for (method, path, body, statuses) in asked {
         for (name, status) in ["vera", "otto", "tina", "erik"].into_iter().zip(statuses) {

@@ -60,6 +60,7 @@ static CLASSES: LazyLock<Bundle> = LazyLock::new(|| {
         classes: vec!["good".to_owned(), "worn".to_owned()],
         labels: (0..40).map(|i| usize::from(i > 20)).collect(),
         groups: None,
+        voters: None,
     };
     let settings = ClassSettings {
         rounds: 5,

@@ -85,6 +85,27 @@ impl ClassModel {
         }
     }
 
+    /// The class that rows tell together, as the windows of a recording do; none of no rows.
+    pub fn vote<'a>(&self, rows: impl Iterator<Item = &'a [f32]>) -> Option<ClassAnswer> {
+        let of_rows: Vec<Vec<f32>> = rows
+            .map(|row| {
+                let mut of_row = Vec::new();
+                sums(&self.bags, row, self.classes.len(), &mut of_row);
+                of_row
+            })
+            .collect();
+        if of_rows.is_empty() {
+            return None;
+        }
+        let mut probabilities = mean_of(of_rows.iter().map(Vec::as_slice));
+        self.decision.probabilities(&mut probabilities);
+        let class = self.decision.choose(&probabilities);
+        Some(ClassAnswer {
+            class,
+            confidence: probabilities[class],
+        })
+    }
+
     /// Whether a model that was read from a file hangs together, so that predicting cannot fail.
     pub fn is_sound(&self) -> bool {
         let classes = self.classes.len();
@@ -110,6 +131,18 @@ fn sums(bags: &[Ensemble], row: &[f32], classes: usize, into: &mut Vec<f32>) {
             .zip(&of_bag)
             .for_each(|(sum, part)| *sum += part / bags.len() as f32);
     }
+}
+
+/// The mean of equally long rows; empty of none.
+fn mean_of<'a>(rows: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+    let (mut mean, mut count) = (Vec::new(), 0u32);
+    for row in rows {
+        mean.resize(row.len(), 0.0);
+        mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+        count += 1;
+    }
+    mean.iter_mut().for_each(|sum| *sum /= count as f32);
+    mean
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ fn labelled(count: usize, classes: &[&str], of: impl Fn(f32, f32, &mut Seeded) -
         classes: classes.iter().map(|c| (*c).to_owned()).collect(),
         labels,
         groups: None,
+        voters: None,
     }
 }
 
@@ -79,6 +80,34 @@ fn near_copies_are_held_back_together() {
     assert!(fooled.accuracy > 0.75, "{fooled:?}");
     assert!(honest.accuracy < 0.65, "{honest:?}");
     assert_eq!(honest.groups, 200);
+}
+
+#[test]
+fn rows_of_one_voter_answer_together_and_the_report_counts_voters() {
+    // a single row says little; thirty together say enough
+    let mut table = labelled(1_800, &["a", "b"], |_, _, _| 0);
+    let voters: Vec<usize> = (0..1_800).map(|row| row / 30).collect();
+    table.labels = voters.iter().map(|voter| voter % 2).collect();
+    let mut rows = Matrix::new(2);
+    for (row, label) in table.labels.iter().enumerate() {
+        let [x, y] = [table.rows.row(row)[0], table.rows.row(row)[1]];
+        rows.push(&[x + 0.3 * *label as f32, y]);
+    }
+    table.rows = rows;
+    table.groups = Some(voters.clone());
+    let (_, alone) = train(&table, &small(), &InTurn).unwrap();
+    table.voters = Some(voters);
+    let (model, together) = train(&table, &small(), &InTurn).unwrap();
+    assert_eq!((alone.rows, together.rows), (1_800, 60));
+    assert!(
+        alone.accuracy < 0.8 && together.accuracy > 0.95,
+        "{alone:?} {together:?}"
+    );
+    assert!(together.calibration_error < 0.1, "{together:?}");
+    let answer = model.vote((0..30).map(|row| table.rows.row(row))).unwrap();
+    assert_eq!(answer.class, 0);
+    assert!(answer.confidence > 0.9, "{answer:?}");
+    assert_eq!(model.vote(std::iter::empty()), None);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::columns::Column;
 use super::report::{self, ClassReport};
-use super::{ClassModel, Decision, sums};
+use super::{ClassModel, Decision, mean_of, sums};
 use crate::boost::{self, BoostSettings, Ensemble, Loss};
 use crate::matrix::Matrix;
 use crate::seeded::Seeded;
@@ -54,6 +54,9 @@ pub struct Labelled {
     pub labels: Vec<usize>,
     /// The group of each row, where there are groups: rows of one are held back together.
     pub groups: Option<Vec<usize>>,
+    /// The voter of each row, where several rows make one answer, as the windows of a recording do: from 0, all rows of a
+    /// voter of one class and one group. What is reported and how sure the model is then counts voters, not rows.
+    pub voters: Option<Vec<usize>>,
 }
 
 /// Why there is no model.
@@ -127,16 +130,24 @@ pub fn train(
         );
         held_back.push(of_row);
     }
+    // from here on a row is what gets an answer: the row itself, or a voter
+    let (held_back, labels, folds) = match &table.voters {
+        None => (held_back, table.labels.clone(), folds),
+        Some(voters) => votes(&held_back, &table.labels, &folds, voters),
+    };
+    // few recordings do not tell how far a rare class should be preferred: it would be fitted to single ones
+    let most_ahead = if table.voters.is_some() { 0.0 } else { MOST_AHEAD };
     let rows_of = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> { (0..folds.len()).filter(|row| keep(*row)).collect() };
     // each fold is judged by a decision that was tuned on the others
     let mut told = Vec::with_capacity(folds.len());
     for fold in 0..sets - 1 {
-        let decision = tune(&held_back, &table.labels, &rows_of(&|row| folds[row] != fold), classes);
+        let others = rows_of(&|row| folds[row] != fold);
+        let decision = tune(&held_back, &labels, &others, classes, most_ahead);
         for row in rows_of(&|row| folds[row] == fold) {
             let mut probabilities = held_back[row].clone();
             decision.probabilities(&mut probabilities);
             let class = decision.choose(&probabilities);
-            told.push((table.labels[row], class, probabilities[class]));
+            told.push((labels[row], class, probabilities[class]));
         }
     }
     let groups = table.groups.as_ref().map_or(folds.len(), |groups| {
@@ -147,9 +158,29 @@ pub fn train(
         columns: table.columns.clone(),
         classes: table.classes.clone(),
         bags: last,
-        decision: tune(&held_back, &table.labels, &rows_of(&|_| true), classes),
+        decision: tune(&held_back, &labels, &rows_of(&|_| true), classes, most_ahead),
     };
     Ok((model, report))
+}
+
+/// The mean of each voter's sums, with its label and fold.
+fn votes(
+    sums: &[Vec<f32>],
+    labels: &[usize],
+    folds: &[usize],
+    voters: &[usize],
+) -> (Vec<Vec<f32>>, Vec<usize>, Vec<usize>) {
+    let mut of_voter: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (row, voter) in voters.iter().enumerate() {
+        of_voter.entry(*voter).or_default().push(row);
+    }
+    let mut found = (Vec::new(), Vec::new(), Vec::new());
+    for rows in of_voter.values() {
+        found.0.push(mean_of(rows.iter().map(|row| sums[*row].as_slice())));
+        found.1.push(labels[rows[0]]);
+        found.2.push(folds[rows[0]]);
+    }
+    found
 }
 
 fn check(table: &Labelled) -> Result<(), TrainClassesError> {
@@ -209,8 +240,8 @@ fn fold_of(table: &Labelled, settings: &ClassSettings) -> Vec<usize> {
     folds
 }
 
-/// Temperature by likelihood, then what each class gets ahead by the mean F1.
-fn tune(sums: &[Vec<f32>], labels: &[usize], rows: &[usize], classes: usize) -> Decision {
+/// Temperature by likelihood, then what each class gets ahead by the mean F1, up to `most_ahead`.
+fn tune(sums: &[Vec<f32>], labels: &[usize], rows: &[usize], classes: usize, most_ahead: f32) -> Decision {
     let with = |temperature: f32| Decision {
         temperature,
         ..Decision::plain(classes)
@@ -226,6 +257,9 @@ fn tune(sums: &[Vec<f32>], labels: &[usize], rows: &[usize], classes: usize) -> 
     let candidates = (0..=24).map(|step| 0.5 * 1.1f32.powi(step));
     let best = candidates.map(|t| (t, surprise(t))).min_by(|a, b| a.1.total_cmp(&b.1));
     let mut decision = with(best.map_or(1.0, |(temperature, _)| temperature));
+    if most_ahead <= 0.0 {
+        return decision;
+    }
     let probabilities: Vec<Vec<f32>> = rows
         .iter()
         .map(|row| {
@@ -248,7 +282,7 @@ fn tune(sums: &[Vec<f32>], labels: &[usize], rows: &[usize], classes: usize) -> 
             let standing = decision.ahead[class];
             for step in -26i16..=26 {
                 let mut tried = decision.clone();
-                tried.ahead[class] = f32::from(step) * MOST_AHEAD / 26.0;
+                tried.ahead[class] = f32::from(step) * most_ahead / 26.0;
                 let found = quality(&tried);
                 // of equals the smallest push: it is the least fitted
                 let is_smaller = found == reached && tried.ahead[class].abs() < decision.ahead[class].abs();

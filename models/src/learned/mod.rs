@@ -11,12 +11,16 @@
 //! A device begins by itself, and has a reference from [`LearnedNormal::end_of_normal`] on. Metrics that the reference has
 //! never seen go on by themselves.
 
+pub mod drift;
 pub mod novelty;
+pub mod prior;
 pub mod reference;
 mod row;
 
 use domain::{Aspect, Timestamp};
+use drift::{Drift, Normal, Shift};
 use novelty::Novelty;
+use prior::Prior;
 use reference::Reference;
 use row::Row;
 use serde::{Deserialize, Serialize};
@@ -67,6 +71,8 @@ pub struct LearnedNormal {
     row: Row,
     /// Metrics that the reference does not know: the columns from [`Self::known`] on.
     alone: Vec<Novelty>,
+    /// Where normal was, for each metric.
+    drift: Vec<Drift>,
     reference: Option<Box<Reference>>,
     /// The reference while it is being learned.
     coming: Option<Box<Reference>>,
@@ -98,6 +104,19 @@ impl LearnedNormal {
         self.row.grow(columns);
         self.alone
             .resize_with(columns.saturating_sub(self.known()), Novelty::default);
+        self.drift.resize_with(columns, Drift::default);
+    }
+
+    /// What the fleet knows of a metric that has not been seen yet.
+    pub(crate) fn begin_with(&mut self, column: usize, prior: Prior) {
+        if let Some(novelty) = self.alone.get_mut(column) {
+            novelty.begin_with(prior);
+        }
+    }
+
+    /// What a metric has taught by itself; none while it is learning.
+    pub(crate) fn normal(&self, column: usize) -> Option<Normal> {
+        self.alone.get(column)?.normal()
     }
 
     /// A value of the reading that is judged or learned next.
@@ -107,8 +126,15 @@ impl LearnedNormal {
     }
 
     /// Judges the reading. Whether the device is outside what is usual. `is_frozen`: something else says that the device is at
-    /// fault, so what it does now is not taken as usual, for a bounded time.
-    pub(crate) fn step(&mut self, at: Timestamp, is_frozen: bool, budget: Budget) -> bool {
+    /// fault, so what it does now is not taken as usual, for a bounded time. Metrics whose normal has itself moved are told, by
+    /// column.
+    pub(crate) fn step(
+        &mut self,
+        at: Timestamp,
+        is_frozen: bool,
+        budget: Budget,
+        moved: &mut dyn FnMut(usize, Shift),
+    ) -> bool {
         let known = self.known();
         let mut is_outside = false;
         if let Some(reference) = &mut self.reference {
@@ -121,8 +147,30 @@ impl LearnedNormal {
             }
             is_outside |= novelty.is_alerting();
         }
+        self.follow_drift(at, is_frozen || is_outside, moved);
         self.row.clear();
         is_outside
+    }
+
+    fn follow_drift(&mut self, at: Timestamp, is_episode: bool, moved: &mut dyn FnMut(usize, Shift)) {
+        let known = self.known();
+        let adopting = self.reference.as_deref().filter(|r| r.is_adopting());
+        for (column, (value, drift)) in self.row.values().iter().zip(&mut self.drift).enumerate() {
+            let alone = column.checked_sub(known).and_then(|place| self.alone.get(place));
+            let moment = drift::Moment {
+                value: *value,
+                at,
+                is_episode,
+                is_adopting: match alone {
+                    Some(novelty) => novelty.is_adopting(),
+                    None => adopting.is_some_and(|r| r.findings().any(|(of, _)| of == column)),
+                },
+                by_itself: alone.and_then(Novelty::normal),
+            };
+            if let Some(shift) = drift.step(&moment) {
+                moved(column, shift);
+            }
+        }
     }
 
     /// Learns a reading that is known to be normal.
@@ -134,6 +182,9 @@ impl LearnedNormal {
             **coming = Reference::new(columns);
         }
         coming.learn(self.row.values(), at);
+        for (value, drift) in self.row.values().iter().zip(&mut self.drift) {
+            drift.learn(*value, at);
+        }
         self.row.clear();
     }
 
@@ -143,6 +194,7 @@ impl LearnedNormal {
             let newly_known = coming.columns().saturating_sub(self.known());
             self.alone.drain(..newly_known.min(self.alone.len()));
             self.reference = Some(coming);
+            self.drift.iter_mut().for_each(Drift::end_of_normal);
         }
     }
 
@@ -193,14 +245,19 @@ impl LearnedNormal {
         !self.findings().any(|(column, _)| is_sure(column))
     }
 
-    /// After a repair: begins anew.
+    /// After a repair: begins anew, with what the fleet knew when the device came.
     pub(crate) fn forget(&mut self) {
+        let priors: Vec<Option<Prior>> = self.alone.iter().map(Novelty::prior).collect();
         *self = LearnedNormal::new(self.columns());
+        for (novelty, prior) in self.alone.iter_mut().zip(priors) {
+            prior.into_iter().for_each(|prior| novelty.begin_with(prior));
+        }
     }
 
     pub(crate) fn is_sound(&self) -> bool {
         let is_whole = |r: &Reference| r.columns() <= self.columns() && r.is_sound();
         self.known() + self.alone.len() == self.columns()
+            && self.drift.len() == self.columns()
             && self.alone.iter().all(Novelty::fits)
             && self.reference.as_deref().is_none_or(is_whole)
             && self.coming.as_deref().is_none_or(is_whole)

@@ -11,11 +11,11 @@ use super::severity::LimitSet;
 use super::shaft::{GearReading, LINES_PER_ORDER, ShaftReading, read_mesh, read_orders};
 use super::spectrum::{Plans, welch};
 use super::{Unjudged, comb};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultClass {
     /// Nothing that can be seen.
@@ -98,7 +98,7 @@ const MEAN_SIGMA: f64 = 1.5;
 /// … together with this many, averaged over the three methods that show it best.
 const BEST_SIGMA: f64 = 2.5;
 /// A recording must have this many revolutions, or lines cannot be told apart.
-const LEAST_REVOLUTIONS: f64 = 20.0;
+pub(super) const LEAST_REVOLUTIONS: f64 = 20.0;
 /// Below this many, a line's neighbours are not resolved as they should be.
 const ENOUGH_REVOLUTIONS: f64 = 200.0;
 /// Samples that are taken at most; the latest of a longer recording.
@@ -121,26 +121,26 @@ const PLAUSIBLE_RMS_G: std::ops::RangeInclusive<f64> = 1e-4..=50.0;
 const DB: f64 = 4.342_944_819;
 
 /// One bearing fault as all methods see it.
-struct Suspicion {
-    class: FaultClass,
-    family: Family,
-    support: f64,
-    mean_sigma: f64,
+pub(super) struct Suspicion {
+    pub class: FaultClass,
+    pub family: Family,
+    pub support: f64,
+    pub mean_sigma: f64,
     /// σ, lines and index of the method, the clearest first.
-    views: Vec<(f64, Found, usize)>,
+    pub views: Vec<(f64, Found, usize)>,
 }
 
 /// A family of lines that belongs to no fault of this bearing.
 #[derive(Debug, Clone, Copy)]
-struct Foreign {
-    frequency_hz: f64,
-    support: f64,
+pub(super) struct Foreign {
+    pub frequency_hz: f64,
+    pub support: f64,
 }
 
 /// All that the envelopes show.
-struct Suspicions {
-    bearing: Vec<Suspicion>,
-    foreign: Option<Foreign>,
+pub(super) struct Suspicions {
+    pub bearing: Vec<Suspicion>,
+    pub foreign: Option<Foreign>,
     spectra: Vec<EnvelopeSpectrum>,
 }
 
@@ -202,7 +202,7 @@ pub fn diagnose(plans: &mut Plans, recording: &Recording) -> Result<Diagnosis, U
 }
 
 /// All snapshots as one signal whose mean is 0, and its features.
-fn prepare(recording: &Recording, orders: &FaultOrders) -> Result<(Vec<f64>, TimeFeatures), Unjudged> {
+pub(super) fn prepare(recording: &Recording, orders: &FaultOrders) -> Result<(Vec<f64>, TimeFeatures), Unjudged> {
     for (what, value) in [
         ("the sample rate", recording.sample_rate_hz),
         ("the speed", recording.rpm),
@@ -245,7 +245,7 @@ fn prepare(recording: &Recording, orders: &FaultOrders) -> Result<(Vec<f64>, Tim
 }
 
 /// How far each bearing fault stands out, over all methods.
-fn suspect(plans: &mut Plans, recording: &Recording, orders: &FaultOrders, signal: &[f64]) -> Suspicions {
+pub(super) fn suspect(plans: &mut Plans, recording: &Recording, orders: &FaultOrders, signal: &[f64]) -> Suspicions {
     let shaft_hz = recording.rpm / 60.0;
     // the inner race turns through the load zone, a ball with the cage; the outer race stands still in it
     let families = [

@@ -4,24 +4,28 @@
 //!
 //! What cannot be judged says so ([`Unjudged`]): a snapshot that is empty, still or not finite is never "healthy".
 
-pub mod bearing;
-pub mod catalogue;
+pub mod classes;
 mod comb;
 pub mod diagnose;
 mod envelope;
 pub mod evidence;
 pub mod features;
+pub mod finding;
 pub mod monitor;
+mod recent;
 pub mod severity;
 mod shaft;
 pub mod snapshot;
 pub mod spectrum;
 
-pub use bearing::{BearingGeometry, FaultOrders};
 pub use diagnose::{Diagnosis, FaultClass, Recording, diagnose};
+pub use domain::vibration::bearing::{self, BearingGeometry, FaultOrders};
+pub use domain::vibration::catalogue;
 pub use evidence::Evidence;
 pub use features::{ShapeFactors, TimeFeatures, time_features};
+pub use finding::Finding;
 pub use monitor::{Assessment, MonitorSettings, VibrationMonitor};
+pub use recent::Recent;
 pub use snapshot::{SnapshotAnalyser, SnapshotFeatures};
 
 /// Why a snapshot or a recording cannot be judged.

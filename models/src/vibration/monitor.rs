@@ -122,6 +122,17 @@ pub struct Assessment {
     pub contributions: Contributions,
 }
 
+/// What a bearing usually looks like. Rises are natural logarithms of ratios.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Usual {
+    /// The middle of what was learned.
+    pub normal: SnapshotFeatures,
+    /// Lasting rise of energy that alarms.
+    pub energy_unit: f64,
+    /// Lasting rise of impacts that alarms.
+    pub impact_unit: f64,
+}
+
 /// Learned normal, and what came since.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Watch {
@@ -179,6 +190,18 @@ impl VibrationMonitor {
             }
         }
         self.standing()
+    }
+
+    /// What is usual and what alarms, once learned.
+    pub fn usual(&self) -> Option<Usual> {
+        match &self.state {
+            State::Learning(_) => None,
+            State::Watching(watch) => Some(Usual {
+                normal: watch.normal,
+                energy_unit: watch.energy_unit,
+                impact_unit: watch.impact_unit(&self.settings),
+            }),
+        }
     }
 
     /// The judgement that stands, for a snapshot that could not be judged.
@@ -267,14 +290,17 @@ impl Watch {
         }
     }
 
+    fn impact_unit(&self, settings: &MonitorSettings) -> f64 {
+        settings.impact_rise.max(ABOVE_RUN_IN * self.run_in_impacts)
+    }
+
     fn contributions(&self, settings: &MonitorSettings) -> Contributions {
-        let impact_unit = settings.impact_rise.max(ABOVE_RUN_IN * self.run_in_impacts);
         Contributions {
             energy: self.energy,
             impacts: if self.is_running_in(settings) {
                 0.0
             } else {
-                self.impacts / impact_unit
+                self.impacts / self.impact_unit(settings)
             },
         }
     }

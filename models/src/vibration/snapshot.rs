@@ -23,14 +23,42 @@ pub struct SnapshotFeatures {
     pub log_rms: f64,
     /// ln(kurtosis); ln 3 without impacts.
     pub log_kurtosis: f64,
-    /// ln of each band's amplitude, lowest first.
+    /// ln(rms) of each band, lowest first.
     pub log_bands: [f64; BANDS],
 }
 
 impl SnapshotFeatures {
+    /// From the quantities themselves, so that what was recorded gives the very features that were computed: rms and the rms
+    /// of each octave in the unit of the samples, and the kurtosis.
+    pub fn of(rms: f64, kurtosis: f64, octaves: [f64; BANDS]) -> Self {
+        Self {
+            log_rms: rms.ln(),
+            log_kurtosis: kurtosis.ln(),
+            log_bands: octaves.map(f64::ln),
+        }
+    }
+
     /// Whether all of it are numbers.
     pub(super) fn is_finite(&self) -> bool {
         self.log_rms.is_finite() && self.log_kurtosis.is_finite() && self.log_bands.iter().all(|b| b.is_finite())
+    }
+}
+
+/// A snapshot in plain quantities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// Its size and form.
+    pub time: TimeFeatures,
+    /// m₄/m₂².
+    pub kurtosis: f64,
+    /// Root mean square of each octave, in the unit of the samples, the lowest first.
+    pub octaves: [f64; BANDS],
+}
+
+impl Measured {
+    /// The same as the monitor looks at it.
+    pub fn features(&self) -> SnapshotFeatures {
+        SnapshotFeatures::of(self.time.rms, self.kurtosis, self.octaves)
     }
 }
 
@@ -60,6 +88,12 @@ impl Default for SnapshotAnalyser {
 impl SnapshotAnalyser {
     /// The features of a snapshot, with those of the time domain they were made from.
     pub fn analyse(&mut self, samples: &[f32]) -> Result<(SnapshotFeatures, TimeFeatures), Unjudged> {
+        let measured = self.measure(samples)?;
+        Ok((measured.features(), measured.time))
+    }
+
+    /// The quantities that [`SnapshotFeatures`] are made of.
+    pub fn measure(&mut self, samples: &[f32]) -> Result<Measured, Unjudged> {
         let n = samples.len();
         if n < LEAST_SAMPLES {
             return Err(Unjudged::TooShort {
@@ -69,20 +103,20 @@ impl SnapshotAnalyser {
         }
         let time = time_features(samples)?;
         let shape = time.shape.ok_or(Unjudged::Constant)?;
-        let log_bands = self.bands(samples, time.mean);
-        let features = SnapshotFeatures {
-            log_rms: time.rms.ln(),
-            log_kurtosis: shape.kurtosis.ln(),
-            log_bands,
+        let measured = Measured {
+            time,
+            kurtosis: shape.kurtosis,
+            octaves: self.octaves(samples, time.mean),
         };
-        if features.is_finite() {
-            Ok((features, time))
+        if measured.features().is_finite() {
+            Ok(measured)
         } else {
             Err(Unjudged::Constant)
         }
     }
 
-    fn bands(&mut self, samples: &[f32], mean: f64) -> [f64; BANDS] {
+    /// Root mean square of each octave, by Parseval: 2·Σ|X|² / (N·Σw²), where Σw² of a Hann window is 3N/8.
+    fn octaves(&mut self, samples: &[f32], mean: f64) -> [f64; BANDS] {
         let n = samples.len();
         let prepared = match self.prepared.take() {
             Some(prepared) if prepared.input.len() == n => prepared,
@@ -114,7 +148,8 @@ impl SnapshotAnalyser {
             end = start;
         }
         let least = powers.iter().sum::<f64>() * LEAST_SHARE;
-        powers.map(|power| 0.5 * power.max(least).ln())
+        let scale = 16.0 / 3.0 / (n as f64 * n as f64);
+        powers.map(|power| (scale * power.max(least)).sqrt())
     }
 }
 
@@ -149,6 +184,16 @@ mod tests {
         assert!((two.log_rms - one.log_rms - ln2).abs() < 1e-6);
         assert!((two.log_bands[2] - one.log_bands[2] - ln2).abs() < 1e-6);
         assert!((two.log_kurtosis - one.log_kurtosis).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_octaves_together_carry_what_the_snapshot_carries() {
+        let mut analyser = SnapshotAnalyser::default();
+        for n in [1_000, 2_560] {
+            let measured = analyser.measure(&tone(n, 0.09, 2.0)).expect("sound");
+            let all = measured.octaves.iter().map(|o| o * o).sum::<f64>().sqrt();
+            assert!((all - 2f64.sqrt()).abs() < 0.02, "{all}");
+        }
     }
 
     #[test]

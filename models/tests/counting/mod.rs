@@ -20,6 +20,7 @@ pub fn allocations() -> u64 {
 }
 
 /// Bytes that this thread has allocated and not freed.
+#[allow(dead_code, reason = "asked by the benchmark only")]
 pub fn live_bytes() -> i64 {
     LIVE_BYTES.with(Cell::get)
 }

@@ -3,7 +3,7 @@
 use crate::web::App;
 use crate::web::auth::Who;
 use crate::web::backend::{Actor, AlarmCommand, AlarmQuery, Backend, Order, Role};
-use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, etag, needed, slice, text};
+use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, etag, incident_id, needed, slice, text};
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use axum::extract::State;
@@ -35,6 +35,8 @@ pub struct AlarmsQuery {
     active: Option<bool>,
     /// `true`: put aside by a person; `false`: not.
     shelved: Option<bool>,
+    /// Only members of this incident, `I-000042` or `42`; also those that are over or have left it.
+    incident: Option<String>,
     /// What the page before gave as `next`.
     cursor: Option<String>,
     /// Items at most; 1 to 1000, default 100.
@@ -81,6 +83,8 @@ pub async fn list<B: Backend>(
     Asked(query): Asked<AlarmsQuery>,
 ) -> Result<axum::Json<Page<Alarm>>, Problem> {
     who.needs(Role::Viewer)?;
+    let wrong = |_| Problem::field(StatusCode::BAD_REQUEST, "?incident", "must be such as I-000042 or 42");
+    let incident = query.incident.as_deref().map(incident_id).transpose().map_err(wrong)?;
     let query = AlarmQuery {
         site: query.site,
         device: query.device,
@@ -88,7 +92,8 @@ pub async fn list<B: Backend>(
         severity: query.severity,
         is_active: query.active,
         is_shelved: query.shelved,
-        with_normal: false,
+        with_normal: incident.is_some(),
+        incident,
         slice: slice(query.cursor, query.limit)?,
     };
     Ok(axum::Json(app.backend.alarms(query).await?))

@@ -2,7 +2,10 @@
 
 pub mod alarms;
 pub mod devices;
+pub mod incidents;
+pub mod models;
 pub mod quarantine;
+pub mod review;
 pub mod system;
 pub mod tickets;
 pub mod windows;
@@ -71,6 +74,11 @@ pub fn routes<B: Backend>() -> Routes<B> {
             "/api/v1/alarms/{site}/{device}/{mode}/{episode}/return-to-service",
             alarms::return_to_service::<B>,
         )
+        .get("/api/v1/incidents", incidents::list::<B>)
+        .get("/api/v1/incidents/{incident}", incidents::one::<B>)
+        .get("/api/v1/review", review::review::<B>)
+        .get("/api/v1/review.csv", review::csv::<B>)
+        .get("/api/v1/floods", incidents::floods::<B>)
         .get("/api/v1/windows", windows::list::<B>)
         .post("/api/v1/windows", windows::plan::<B>)
         .post("/api/v1/windows/{window}/end", windows::end::<B>)
@@ -90,7 +98,13 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/quarantine/{packet}", quarantine::one::<B>)
         .post("/api/v1/quarantine/{packet}/replay", quarantine::replay::<B>)
         .post("/api/v1/quarantine/{packet}/discard", quarantine::discard::<B>)
-        .get("/api/v1/models", system::models::<B>)
+        .get("/api/v1/models", models::list::<B>)
+        .post("/api/v1/models", models::add::<B>)
+        .get("/api/v1/models/{version}", models::one::<B>)
+        .post("/api/v1/models/{version}/shadow", models::shadow::<B>)
+        .post("/api/v1/models/{version}/promote", models::promote::<B>)
+        .post("/api/v1/models/{version}/rollback", models::rollback::<B>)
+        .post("/api/v1/models/{version}/discard", models::discard::<B>)
         .get("/api/v1/health", system::health::<B>)
         .get("/api/v1/audit", system::audit::<B>)
         .get("/api/v1/stream", stream::stream::<B>)

@@ -1,4 +1,4 @@
-//! The gateway itself: health, models in force, audit trail, metrics.
+//! The gateway itself: health, audit trail, metrics.
 
 use super::quarantine::PageQuery;
 use crate::web::App;
@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use dashboards::view::{AuditEntry, ModelInForce, Page, SystemHealth};
+use dashboards::view::{AuditEntry, Page, SystemHealth};
 
 /// How the gateway and its parts do
 #[utoipa::path(get, path = "/api/v1/health", tag = "System",
@@ -23,18 +23,6 @@ pub async fn health<B: Backend>(
 ) -> Result<Json<SystemHealth>, Problem> {
     who.needs(Role::Viewer)?;
     Ok(Json(app.backend.health().await?))
-}
-
-/// The models in force: profiles with their versions and rules
-#[utoipa::path(get, path = "/api/v1/models", tag = "System",
-    responses((status = 200, description = "By profile", body = [ModelInForce]), Problems))]
-pub async fn models<B: Backend>(
-    State(app): State<App<B>>,
-    who: Who,
-    _: Asked<NoQuery>,
-) -> Result<Json<Vec<ModelInForce>>, Problem> {
-    who.needs(Role::Viewer)?;
-    Ok(Json(app.backend.models().await?))
 }
 
 /// The audit trail, newest first; for engineers and administrators

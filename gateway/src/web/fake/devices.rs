@@ -268,9 +268,12 @@ pub(super) fn state(now: Timestamp) -> State {
         },
     ];
     State {
+        models: super::models::shipped_models(&devices),
         devices,
         alarms,
         tickets,
+        incidents: super::storms::incidents(now),
+        floods: super::storms::floods(now),
         windows: Vec::new(),
         packets,
         audit,
@@ -308,6 +311,23 @@ pub(super) fn life(now: Timestamp, days: [i64; 3]) -> TimeLeft {
         p90: Millis::days(days[2]),
     }
     .into()
+}
+
+/// Normal has moved at the machine that does worst.
+fn drift_of(made: &Made, profile: &Profile, now: Timestamp) -> Option<Drift> {
+    let metric = profile.metrics.keys().next().filter(|_| made.device == "pump-101")?;
+    Some(Drift {
+        at: (now - Millis::days(2)).into(),
+        metric: metric.clone(),
+        rule: domain::RuleId::new("normal").expect("name"),
+        failure_modes: Vec::new(),
+        cause: domain::DriftCause::Moved,
+        normal: Range { low: 1.1, high: 1.6 },
+        from: 1.3,
+        to: 1.9,
+        since: (now - Millis::days(40)).into(),
+        model: format!("{}@{}", profile.id, profile.version),
+    })
 }
 
 pub(super) fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Device {
@@ -374,6 +394,7 @@ pub(super) fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Devic
         },
         profile_title: profile.title.clone(),
         profile_version: profile.version,
+        model: format!("{}@{}", profile.id, profile.version),
         serial_number: if profile.id == "generic" {
             String::new()
         } else {
@@ -401,5 +422,6 @@ pub(super) fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Devic
             .collect(),
         alarms: Vec::new(),
         tickets: Vec::new(),
+        drifts: drift_of(made, profile, now).into_iter().collect(),
     }
 }

@@ -1,13 +1,16 @@
 //! A backend with believable content, for tests and for looking at the pages. Keeps everything in memory; commands work.
 
 mod devices;
+mod models;
+mod storms;
 mod work;
 
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, LiveReading, Order,
-    Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
+    LiveReading, ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
+use dashboards::figures;
 use dashboards::view::*;
 use devices::*;
 use domain::profile::{Profile, Role as MetricRole, shipped};
@@ -34,12 +37,18 @@ pub struct State {
     pub alarms: Vec<Alarm>,
     /// Tickets.
     pub tickets: Vec<Ticket>,
+    /// Incidents, the oldest first.
+    pub incidents: Vec<Incident>,
+    /// Floods by site.
+    pub floods: Vec<SiteStorms>,
     /// Maintenance windows that are not over.
     pub windows: Vec<Window>,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
     pub audit: Vec<AuditEntry>,
+    /// Model versions.
+    pub models: Vec<Model>,
     /// Commands carried out.
     pub commands: u64,
     /// Whether it takes readings.
@@ -92,6 +101,8 @@ impl Fake {
             s.devices.clear();
             s.alarms.clear();
             s.tickets.clear();
+            s.incidents.clear();
+            s.floods.clear();
             s.windows.clear();
             s.packets.clear();
             s.audit.clear();
@@ -341,6 +352,7 @@ impl Backend for Fake {
             query.site.as_ref().is_none_or(|v| *v == a.site)
                 && query.device.as_ref().is_none_or(|v| *v == a.device)
                 && query.severity.is_none_or(|v| v == a.severity)
+                && query.incident.is_none_or(|v| a.incident == Some(format!("I-{v:06}")))
                 && query.is_active.is_none_or(|v| v == a.is_active)
                 && query.is_shelved.is_none_or(|v| v == a.shelved.is_some())
                 && match query.state {
@@ -431,6 +443,41 @@ impl Backend for Fake {
         self.note(&order.actor, "alarm.change", &id, &format!("{command:?}"));
         self.tell(StreamEvent::Alarm(Arc::new(changed.clone())));
         Ok(changed)
+    }
+
+    async fn incidents(&self, query: IncidentQuery) -> Answer<Page<Incident>> {
+        let fits = |i: &&Incident| query.site.as_ref().is_none_or(|v| *v == i.site) && i.is_open() == query.is_open;
+        let all: Vec<Incident> = self.with(|s| s.incidents.iter().rev().filter(fits).cloned().collect());
+        Ok(Page::cut(all, query.slice.cursor.as_deref(), query.slice.limit, |i| {
+            i.id.clone()
+        }))
+    }
+
+    async fn incident(&self, id: u64) -> Answer<Incident> {
+        let id = format!("I-{id:06}");
+        self.with(|s| s.incidents.iter().find(|i| i.id == id).cloned())
+            .ok_or_else(|| not_found(format!("incident {id}")))
+    }
+
+    async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
+        let half = |kind| Figure::of(kind, Some(0.5), Some(1), Some(2));
+        Ok(Review {
+            from: from.into(),
+            until: until.into(),
+            figures: figures::ALL.iter().map(half).collect(),
+            by_mode: Vec::new(),
+            by_rule: Vec::new(),
+            by_model: Vec::new(),
+            clocks: Vec::new(),
+            faults: Vec::new(),
+            frequent: Vec::new(),
+            without_warning: vec!["harbour/pump-1/device_fault/1".into()],
+            is_cut: false,
+        })
+    }
+
+    async fn floods(&self) -> Answer<Vec<SiteStorms>> {
+        Ok(self.with(|s| s.floods.clone()))
     }
 
     async fn windows(&self) -> Answer<Vec<Window>> {
@@ -687,12 +734,33 @@ impl Backend for Fake {
         }))
     }
 
-    async fn models(&self) -> Answer<Vec<ModelInForce>> {
-        let devices = |id: &str| self.with(|s| s.devices.iter().filter(|d| d.summary.profile == id).count() as u32);
-        Ok(shipped::all()
-            .iter()
-            .map(|p| ModelInForce::of_profile(p, devices(&p.id)))
-            .collect())
+    async fn models(&self) -> Answer<Vec<Model>> {
+        Ok(self.with(|s| s.models.clone()))
+    }
+
+    async fn model(&self, version: ModelVersion) -> Answer<ModelDetail> {
+        let found = self.with(|s| s.models.iter().find(|m| m.model == version.as_str()).cloned());
+        found
+            .map(models::detail)
+            .ok_or_else(|| not_found(format!("model {version}")))
+    }
+
+    async fn add_model(&self, actor: Actor, content: Vec<u8>) -> Answer<ModelDetail> {
+        let model = models::added(&actor, &content, self.now())?;
+        self.note(&actor, "model.added", &model.model, "");
+        self.with(|s| s.models.push(model.clone()));
+        Ok(models::detail(model))
+    }
+
+    async fn command_model(&self, actor: Actor, version: ModelVersion, command: ModelCommand) -> Answer<ModelDetail> {
+        let mut model = self.model(version.clone()).await?.model;
+        models::command(&mut model, &actor, command, self.now())?;
+        self.note(&actor, "model.changed", &version, "");
+        self.with(|s| {
+            s.models.retain(|m| m.model != model.model);
+            s.models.push(model.clone());
+        });
+        Ok(models::detail(model))
     }
 
     async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {

@@ -19,6 +19,21 @@ pub(super) fn evidence(
     EvidenceView::new(&said, &text(title.0, title.1), unit)
 }
 
+/// A brake wore out before, on the lift beside.
+fn forerunner(key: &DeviceKey, failure_mode: &FailureModeId, now: Timestamp) -> Option<SimilarEpisode> {
+    let beside = DeviceKey::new(key.site.as_str(), "elevator-b").expect("names");
+    (failure_mode.as_str() == "brake_wear").then(|| SimilarEpisode {
+        alarm: AlarmId::new(&beside, failure_mode, 4),
+        site: beside.site,
+        device: beside.device,
+        likeness: 0.87,
+        raised_at: (now - Millis::days(90)).into(),
+        cleared_at: (now - Millis::days(88)).into(),
+        ticket: Some(TicketId(17).to_string()),
+        verdict: Verdict::FaultConfirmed,
+    })
+}
+
 pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
     let vibration = ("Vibration velocity", "振动速度");
     let iso = "ISO 10816-3:2009 group 2 rigid, zone D".to_owned();
@@ -43,6 +58,7 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
         all.push(Alarm {
             id: AlarmId::new(&key, &failure_mode, 1),
             revision: 1,
+            similar: forerunner(&key, &failure_mode, now).into_iter().collect(),
             site: key.site,
             device: key.device,
             failure_mode,
@@ -64,6 +80,8 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
             }),
             evidence,
             ticket: None,
+            incident: (device == "ac-roof-2").then(|| super::storms::OPEN.to_owned()),
+            model: "pump@1".to_owned(),
         });
     };
     use AlarmState::{Acknowledged, Latched, Normal, ReturnedUnacknowledged, Unacknowledged};
@@ -354,10 +372,13 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             skills: mode.map(|m| m.skills.clone()).unwrap_or_default(),
             is_safety: class == TicketClass::Emergency,
             evidence: from.evidence.clone(),
+            similar: from.similar.clone(),
             alarms: vec![from.id.to_string()],
+            model: from.model.clone(),
             time_left: None,
             contract: None,
             breaches: Vec::new(),
+            chain: None,
             next_states: next(state),
             closing: None,
             history: vec![step("system", minutes, StepKind::Opened, "")],

@@ -19,6 +19,8 @@ mod windows;
 
 pub use view::{Lens, VIEWS, View};
 
+use super::drift::Normal;
+use super::prior::Prior;
 use super::{Finding, Stage};
 use alarm::{Alarm, LIMIT};
 use domain::{Aspect, Timestamp};
@@ -44,6 +46,9 @@ const LEARNING_MS: i64 = 86_400_000;
 /// or has this many rows, for devices that send every second and are watched for an hour.
 const LEARNING_ROWS: u32 = 2000;
 
+/// A series that works at a level that others of its kind have is judged from this age on: a shift of a day. What is usual for
+/// the kind stands in for what is not known yet of the day.
+const LEARNING_LIKE_OTHERS_MS: i64 = LEARNING_MS / 4;
 /// A series younger than this is judged with reserve: what is usual is known from few days.
 const PROVISIONAL_MS: i64 = 3 * LEARNING_MS;
 /// Rows for which an alarm of something else keeps readings from being learned; what lasts longer becomes normal.
@@ -102,6 +107,8 @@ pub struct Novelty {
     judged: Judgement,
     /// Rows for which something else has said that the device is at fault.
     frozen_rows: u32,
+    /// What others of its kind are like.
+    prior: Option<Prior>,
 }
 
 impl Default for Novelty {
@@ -122,6 +129,7 @@ impl Default for Novelty {
             is_alerting: false,
             judged: Judgement::default(),
             frozen_rows: 0,
+            prior: None,
         }
     }
 }
@@ -130,6 +138,16 @@ impl Novelty {
     /// Whether a state read from disk belongs to this version of the detector; if not, start anew.
     pub fn fits(&self) -> bool {
         self.season.fits() && self.views.fits() && self.ranges.fits()
+    }
+
+    /// What others of its kind are like: while it is young its ranges are not narrower than theirs.
+    pub fn begin_with(&mut self, prior: Prior) {
+        self.prior = Some(prior).filter(Prior::is_sound);
+    }
+
+    /// What it began with.
+    pub fn prior(&self) -> Option<Prior> {
+        self.prior
     }
 
     /// Declares all readings so far normal and enough: the age of the series no longer lowers its evidence.
@@ -159,7 +177,8 @@ impl Novelty {
         self.season_rows = self.season_rows.saturating_add(u32::from(expected.is_known));
         let (views, held_back) = self.views.step(z, q, z - expected.z);
         if self.rows > WARM_UP_ROWS {
-            let evidence = self.judge(&views, expected.z);
+            let is_usual_in_fleet = self.is_usual_in_fleet(value);
+            let evidence = self.judge(&views, expected.z, is_usual_in_fleet);
             let evidence = if self.is_learning() { 0.0 } else { evidence };
             self.is_alerting = self.alarm.step(evidence, elapsed_ms, per_month);
         }
@@ -215,7 +234,7 @@ impl Novelty {
     /// How far learning has come.
     pub fn stage(&self) -> Stage {
         let by_rows = f64::from(self.rows) / f64::from(LEARNING_ROWS);
-        let by_age = self.age_ms as f64 / LEARNING_MS as f64;
+        let by_age = self.age_ms as f64 / self.enough_ms() as f64;
         let warm_up = f64::from(self.rows) / f64::from(WARM_UP_ROWS + 1);
         if self.rows <= WARM_UP_ROWS || self.is_learning() {
             Stage::Learning(by_rows.max(by_age).min(warm_up).min(1.0))
@@ -226,12 +245,57 @@ impl Novelty {
         }
     }
 
-    fn is_learning(&self) -> bool {
-        !self.is_trained && self.age_ms < LEARNING_MS && self.rows < LEARNING_ROWS
+    /// What is normal of the series; none while that is being learned.
+    pub fn normal(&self) -> Option<Normal> {
+        let is_settled = match self.stage() {
+            Stage::Active => true,
+            Stage::Learning(_) | Stage::Provisional => false,
+        };
+        is_settled.then(|| {
+            let (low, high) = self.ranges.of(view::PLAIN_OF_ONE_ROW, 0.0);
+            let (centre, spread) = self.squash.usual();
+            Normal {
+                low: self.unit.value(low),
+                high: self.unit.value(high),
+                centre: self.unit.value(centre),
+                spread: self.unit.length(spread),
+            }
+        })
     }
 
-    /// Writes down how unusual the row is; returns the evidence.
-    fn judge(&mut self, views: &[f32; VIEWS.len()], expected_z: f64) -> f64 {
+    /// Whether an alarm has stood for so long that what is told as new becomes normal.
+    pub fn is_adopting(&self) -> bool {
+        self.is_alerting && self.frozen_rows > FROZEN_ROWS
+    }
+
+    fn is_learning(&self) -> bool {
+        !self.is_trained && self.age_ms < self.enough_ms() && self.rows < LEARNING_ROWS
+    }
+
+    /// The age from which it is judged.
+    fn enough_ms(&self) -> i64 {
+        match self.prior {
+            Some(prior) if prior.is_like_others(self.level()) => LEARNING_LIKE_OTHERS_MS,
+            Some(_) | None => LEARNING_MS,
+        }
+    }
+
+    /// Its robust mean, in its unit.
+    fn level(&self) -> f64 {
+        self.unit.value(self.squash.usual().0)
+    }
+
+    /// Whether a young series is no further from its own level than is usual for its kind.
+    fn is_usual_in_fleet(&self, value: f64) -> bool {
+        let is_young = !self.is_trained && self.age_ms < PROVISIONAL_MS;
+        is_young
+            && self
+                .prior
+                .is_some_and(|prior| prior.is_usual_distance(value, self.level()))
+    }
+
+    /// Writes down how unusual the row is; returns the evidence. What is usual for the kind is none.
+    fn judge(&mut self, views: &[f32; VIEWS.len()], expected_z: f64, is_usual_in_fleet: bool) -> f64 {
         let (mut evidence, mut nearest) = (0.0, -1.0f64);
         let mut reason: Option<Reason> = None;
         let trust_of_age = self.trust_of_age();
@@ -242,8 +306,8 @@ impl Novelty {
             if rows <= WARM_UP_ROWS {
                 continue;
             }
-            nearest = nearest.max(excess);
-            if excess > 0.0 {
+            nearest = nearest.max(if is_usual_in_fleet { excess.min(0.0) } else { excess });
+            if excess > 0.0 && !is_usual_in_fleet {
                 evidence += (excess * trust(rows, view.rows) * trust_of_age).min(LIMIT * MOST_OF_ONE_VIEW);
                 if reason.is_none_or(|best| excess > best.excess) {
                     reason = Some(Reason {

@@ -32,6 +32,11 @@ impl Unit {
         (half / scale).clamp(-FARTHEST, FARTHEST)
     }
 
+    /// A length in scales, in the unit of the series.
+    pub(super) fn length(&self, z: f64) -> f64 {
+        2.0 * z * self.scale.unwrap_or(0.0)
+    }
+
     /// A distance in scales as a value of the series.
     pub(super) fn value(&self, z: f64) -> f64 {
         self.origin.unwrap_or(0.0) + 2.0 * z * self.scale.unwrap_or(0.0)
@@ -48,6 +53,11 @@ pub(super) struct Squash {
 }
 
 impl Squash {
+    /// Centre and mean absolute deviation from it, in scales.
+    pub(super) fn usual(&self) -> (f64, f64) {
+        (self.centre, self.spread)
+    }
+
     /// Learns a reading and returns it squashed; 0 while all readings were equal.
     pub(super) fn step(&mut self, z: f64, elapsed_ms: i64) -> f64 {
         self.rows = self.rows.saturating_add(1);

@@ -138,6 +138,22 @@ impl Reference {
         self.score
     }
 
+    /// Whether an alarm has stood for so long that what it shows is taken as the new normal.
+    #[must_use]
+    pub fn is_adopting(&self) -> bool {
+        let adopt_after = self.reference_rows().clamp(WARM_ROWS, ADOPT_AFTER_ROWS);
+        self.alarm.standing_rows().is_some_and(|rows| rows as f64 > adopt_after)
+    }
+
+    /// Rows of the stretch that is known to be normal, or of all that was taken for it.
+    fn reference_rows(&self) -> f64 {
+        if self.known_rows > 0.0 {
+            self.known_rows
+        } else {
+            self.rows
+        }
+    }
+
     /// How far the stretch known to be normal is from being long enough for limits, 0 to 1; 1 is enough.
     #[must_use]
     pub fn readiness(&self) -> f64 {
@@ -276,13 +292,7 @@ impl Reference {
         if is_known_normal {
             self.known_rows += 1.0;
         }
-        let reference_rows = if self.known_rows > 0.0 {
-            self.known_rows
-        } else {
-            self.rows
-        };
-        let adopt_after = reference_rows.clamp(WARM_ROWS, ADOPT_AFTER_ROWS);
-        let is_adopted = self.alarm.standing_rows().is_some_and(|rows| rows as f64 > adopt_after);
+        let is_adopted = self.is_adopting();
         let is_quiet = self.alarm.standing_rows().is_none() && ratio < 1.0;
         let is_normal = is_known_normal || is_quiet || is_adopted || self.rows < WARM_ROWS;
         let is_first = self.known_rows == 0.0 && self.rows < COLD_ROWS;

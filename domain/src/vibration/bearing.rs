@@ -1,9 +1,9 @@
 //! Fault frequencies of a rolling-element bearing from its geometry; outer ring fixed, inner ring turning, no slip.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the fault frequencies of a bearing depend on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BearingGeometry {
     /// Rolling elements in one row.
     pub elements: u32,

@@ -1,0 +1,140 @@
+//! The figures of the periodic review: what each is called, what it means, and what is aimed at, in each language. The one
+//! list for pages, reports and the API, so that no figure stands anywhere without its meaning.
+
+use domain::text::Text;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a figure is measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FigureUnit {
+    /// So many.
+    Count,
+    /// 0 to 1.
+    Share,
+    /// Hours.
+    Hours,
+    /// So many each day.
+    PerDay,
+}
+
+/// What a figure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FigureGroup {
+    /// How good the warnings were.
+    Warnings,
+    /// How well the service worked.
+    Service,
+    /// How much the alarms asked of people.
+    Alarms,
+}
+
+/// One kind of figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FigureKind {
+    /// Its name for programs; never changes.
+    pub key: &'static str,
+    /// What it is about.
+    pub group: FigureGroup,
+    /// What it is measured in.
+    pub unit: FigureUnit,
+    name: (&'static str, &'static str),
+    definition: (&'static str, &'static str),
+    target: Option<(&'static str, &'static str)>,
+}
+
+fn text((en, zh): (&str, &str)) -> Text {
+    Text {
+        en: en.into(),
+        zh: zh.into(),
+    }
+}
+
+impl FigureKind {
+    /// Its name.
+    pub fn name(&self) -> Text {
+        text(self.name)
+    }
+
+    /// How it is counted.
+    pub fn definition(&self) -> Text {
+        text(self.definition)
+    }
+
+    /// What is aimed at; none where nobody says.
+    pub fn target(&self) -> Option<Text> {
+        self.target.map(text)
+    }
+}
+
+macro_rules! figures {
+    ($($id:ident = $key:literal, $group:ident, $unit:ident, $en:literal, $zh:literal, $def_en:literal, $def_zh:literal $(, $target_en:literal, $target_zh:literal)?;)+) => {
+        $(
+            #[doc = $def_en]
+            pub const $id: FigureKind = FigureKind {
+                key: $key,
+                group: FigureGroup::$group,
+                unit: FigureUnit::$unit,
+                name: ($en, $zh),
+                definition: ($def_en, $def_zh),
+                target: figures!(@target $($target_en, $target_zh)?),
+            };
+        )+
+
+        /// All of them, in the order of a report.
+        pub const ALL: &[FigureKind] = &[$($id),+];
+    };
+    (@target) => { None };
+    (@target $en:literal, $zh:literal) => { Some(($en, $zh)) };
+}
+
+figures! {
+    PRECISION = "warning_precision", Warnings, Share, "Warnings that were right", "预警准确率",
+        "Confirmed faults / tickets from warnings whose outcome says whether there was a fault", "确认存在故障的工单 ÷ 由预警产生且结论明确的工单";
+    AHEAD = "warning_ahead_of_repair", Warnings, Hours, "Warned ahead of repair (median)", "预警提前量（中位数）",
+        "From the alarm until the confirmed fault was repaired: how early it came at least", "从报警到确认故障修复完成的时间，即至少提前的时间";
+    WARNED = "known_failures_warned", Warnings, Share, "Known failures that were warned of", "已知故障的预警覆盖率",
+        "Faults that machines reported by themselves after an alarm of a model within two weeks / all that they reported by themselves", "设备自报故障中两周内已有模型报警的比例";
+    OPENED = "tickets_opened", Service, Count, "Tickets opened", "新建工单", "Tickets opened in the span", "期间新建的工单数";
+    CLOSED = "tickets_closed", Service, Count, "Tickets closed", "关闭工单", "Tickets closed or cancelled in the span", "期间关闭或取消的工单数";
+    BACKLOG = "tickets_backlog", Service, Count, "Backlog", "积压工单", "Tickets with work left at the end of the span", "期末仍有工作的工单数";
+    REACTION = "first_reaction_mean", Service, Hours, "First reaction (MTTA, mean)", "平均首次响应时间",
+        "From the opening until a person first did something; tickets opened in the span", "从工单建立到首次有人处理的平均时间";
+    REPAIR = "repair_mean", Service, Hours, "Repair (MTTR, mean)", "平均修复时间",
+        "From the opening until a ticket was closed with a confirmed fault", "从工单建立到以确认故障关闭的平均时间";
+    FIRST_TIME_FIX = "first_time_fix", Service, Share, "First-time fix", "一次修复率",
+        "Confirmed faults closed after one visit and not reopened / confirmed faults closed", "一次上门即修复且未重开的比例";
+    REPEAT_REPAIR = "repeat_repair", Service, Share, "Repeat repair", "返修率",
+        "Repairs of a fault that the same machine had been repaired of within 30 days / repairs", "同一设备 30 天内同一故障再次维修的比例", "at most 5 %", "不超过 5%";
+    PLANNED = "planned_share", Service, Share, "Planned maintenance", "计划维护占比", "Tickets of maintenance plans / tickets opened", "计划维护工单 ÷ 新建工单";
+    IN_TIME = "clocks_in_time", Service, Share, "Clocks in time", "时限达成率",
+        "Clocks met in time / clocks that were due, of tickets opened in the span; holds stop them", "按时达成的时限 ÷ 到期的时限（暂停期间不计时）", "100 %", "100%";
+    RAISED = "alarms_raised", Alarms, Count, "Alarms raised", "报警次数", "Episodes that began in the span", "期间开始的报警次数";
+    EACH_DAY = "alarms_per_day", Alarms, PerDay, "Alarms a day", "日均报警数", "Alarms raised / days of the span", "报警次数 ÷ 天数", "at most 150, 300 is the limit", "不超过 150，上限 300";
+    PEAK = "alarms_peak", Alarms, Count, "Most in ten minutes", "十分钟峰值", "The most alarms raised within any ten minutes", "任意十分钟内的最多报警数", "at most 10", "不超过 10";
+    ACKNOWLEDGED = "acknowledged_median", Alarms, Hours, "Acknowledged after (median)", "确认用时（中位数）", "From the raise until a person acknowledged it", "从报警到人工确认的时间";
+    TOP_TEN = "top_ten_share", Alarms, Share, "Share of the ten most frequent", "前十报警占比", "The ten most frequent (machine, failure mode) / all alarms raised", "最频繁的十个报警 ÷ 全部报警", "below 1 %, 5 % is the limit", "低于 1%，上限 5%";
+    CHATTERING = "alarms_chattering", Alarms, Count, "Chattering", "抖动报警", "Alarms that were raised three times within a minute", "一分钟内触发三次的报警", "0", "0";
+    FLEETING = "alarms_fleeting", Alarms, Count, "Fleeting", "瞬时报警", "Alarms of which an episode was gone within a minute", "一分钟内即消失过的报警", "0", "0";
+    STALE = "alarms_stale", Alarms, Count, "Stale", "陈旧报警", "Alarms that stood for more than 24 h", "持续超过 24 小时的报警", "below 5", "少于 5";
+    IN_FLOOD = "time_in_flood", Alarms, Share, "Time in flood", "报警泛滥时间占比", "Time with more than 10 alarms in 10 minutes until fewer than 5 / time of the span, over all sites", "十分钟内超过 10 个报警直至少于 5 个的时间占比", "below 1 %", "低于 1%";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_figure_has_its_own_key_and_says_what_it_means_in_each_language() {
+        let keys: BTreeSet<_> = ALL.iter().map(|kind| kind.key).collect();
+        assert_eq!(keys.len(), ALL.len());
+        for kind in ALL {
+            for said in [kind.name(), kind.definition()] {
+                assert!(!said.en.is_empty() && !said.zh.is_empty(), "{}", kind.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The periodic review: figures of a span, each with its meaning.
+
+use super::{At, schema};
+use crate::figures::{FigureGroup, FigureKind, FigureUnit};
+use domain::text::Text;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Figure {
+    /// Its name for programs; never changes.
+    pub key: String,
+    /// What it is about.
+    pub group: FigureGroup,
+    /// Its name.
+    #[schema(value_type = schema::Text)]
+    pub name: Text,
+    /// What it came to; none: not known, because there was nothing to count.
+    pub value: Option<f64>,
+    /// What it is measured in.
+    pub unit: FigureUnit,
+    /// Of a share: how many were so; else how many it was counted of, if that is not itself.
+    pub part: Option<u64>,
+    /// Of a share: how many there were.
+    pub of: Option<u64>,
+    /// How it is counted.
+    #[schema(value_type = schema::Text)]
+    pub definition: Text,
+    /// What is aimed at; none where nobody says.
+    #[schema(value_type = Option<schema::Text>)]
+    pub target: Option<Text>,
+}
+
+impl Figure {
+    /// A figure of a kind.
+    pub fn of(kind: &FigureKind, value: Option<f64>, part: Option<u64>, of: Option<u64>) -> Figure {
+        Figure {
+            key: kind.key.to_owned(),
+            group: kind.group,
+            name: kind.name(),
+            value,
+            unit: kind.unit,
+            part,
+            of,
+            definition: kind.definition(),
+            target: kind.target(),
+        }
+    }
+}
+
+/// How often something was right, or was the case.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ShareOf {
+    /// Of what: a failure mode, a rule, a version of a model.
+    pub of_what: String,
+    /// How many were so.
+    pub part: u64,
+    /// How many there were.
+    pub of: u64,
+}
+
+/// Confirmed faults of one model of machine.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Fault {
+    /// The profile.
+    pub profile: String,
+    /// How it failed.
+    pub failure_mode: String,
+    /// How many times in the span.
+    pub count: u64,
+    /// In the span of the same length before.
+    pub before: u64,
+    /// By month, such as `2026-11`; months without any are left out.
+    #[schema(value_type = std::collections::HashMap<String, u64>)]
+    pub by_month: BTreeMap<String, u64>,
+    /// Causes that technicians gave, the most frequent first.
+    pub causes: Vec<String>,
+}
+
+/// What a span came to.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Review {
+    /// Its beginning.
+    pub from: At,
+    /// Its end, which does not belong to it.
+    pub until: At,
+    /// Figures, in the order of a report.
+    pub figures: Vec<Figure>,
+    /// How often warnings were right, by failure mode.
+    pub by_mode: Vec<ShareOf>,
+    /// The same, by the rule that spoke first.
+    pub by_rule: Vec<ShareOf>,
+    /// The same, by the version of the model.
+    pub by_model: Vec<ShareOf>,
+    /// Clocks in time, by class of ticket and clock.
+    pub clocks: Vec<ShareOf>,
+    /// Faults by model of machine, the most frequent first.
+    pub faults: Vec<Fault>,
+    /// The most frequent alarms, with how many times each.
+    pub frequent: Vec<ShareOf>,
+    /// Faults that a machine reported and no warning preceded: their alarms.
+    pub without_warning: Vec<String>,
+    /// Whether there were more rows than are counted; then the figures are of the newest.
+    pub is_cut: bool,
+}

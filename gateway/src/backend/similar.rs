@@ -1,0 +1,48 @@
+//! Earlier episodes like an alarm, for people: what became of them is looked up when somebody looks.
+
+use super::tickets;
+use crate::store::{Reader, StoreError};
+use alerting::episode::{SimilarEpisode, Verdict};
+use dashboards::view;
+
+fn verdict_view(verdict: Verdict) -> view::Verdict {
+    match verdict {
+        Verdict::NoTicket => view::Verdict::NoTicket,
+        Verdict::Open => view::Verdict::Open,
+        Verdict::FaultConfirmed => view::Verdict::FaultConfirmed,
+        Verdict::NoFaultFound => view::Verdict::NoFaultFound,
+        Verdict::Other => view::Verdict::Other,
+        Verdict::Cancelled => view::Verdict::Cancelled,
+    }
+}
+
+/// As they were known when the alarm was written.
+pub(super) fn similar_views(episodes: &[SimilarEpisode]) -> Vec<view::SimilarEpisode> {
+    let view = |e: &SimilarEpisode| view::SimilarEpisode {
+        alarm: e.alarm.clone(),
+        site: e.device.site.clone(),
+        device: e.device.device.clone(),
+        likeness: e.likeness,
+        raised_at: e.raised_at.into(),
+        cleared_at: e.cleared_at.into(),
+        ticket: e.ticket.map(|t| t.to_string()),
+        verdict: verdict_view(e.verdict),
+    };
+    episodes.iter().map(view).collect()
+}
+
+/// As they are known now: a ticket that was open then may be closed.
+pub(super) fn similar_now(
+    reader: &Reader,
+    episodes: &[SimilarEpisode],
+) -> Result<Vec<view::SimilarEpisode>, StoreError> {
+    let mut episodes = episodes.to_vec();
+    for episode in &mut episodes {
+        if let Some(ticket) = episode.ticket
+            && let Some(row) = reader.ticket(ticket.0)?
+        {
+            episode.verdict = Verdict::of(&tickets::record_of(&row)?.state);
+        }
+    }
+    Ok(similar_views(&episodes))
+}
