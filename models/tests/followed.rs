@@ -49,10 +49,10 @@ struct Dictionary;
 
 impl Names for Dictionary {
     fn device(&self, _index: DeviceIndex) -> DeviceKey {
-        DeviceKey::new("site", "device").unwrap()
+        DeviceKey::new("site", "device").expect("a name of the test")
     }
     fn metric(&self, index: MetricIndex) -> MetricName {
-        MetricName::new(METRICS[index.0 as usize]).unwrap()
+        MetricName::new(METRICS[index.0 as usize]).expect("a name of the test")
     }
 }
 
@@ -111,7 +111,14 @@ impl Bench {
 
     fn active(&self) -> Vec<String> {
         let modes = StepOutput::modes(self.out.active);
-        let name = |mode: ModeIndex| self.engine.profile().mode(mode).unwrap().id.to_string();
+        let name = |mode: ModeIndex| {
+            self.engine
+                .profile()
+                .mode(mode)
+                .expect("a name of the test")
+                .id
+                .to_string()
+        };
         modes.map(name).collect()
     }
 
@@ -171,7 +178,11 @@ fn the_explanation_names_the_fault_and_what_rose_beyond_which_range() {
     let mut bench = Bench::new();
     bench.alarmed();
     bench.diagnosed(FaultClass::InnerRace);
-    let mode = bench.engine.profile().mode_index("bearing_wear").unwrap();
+    let mode = bench
+        .engine
+        .profile()
+        .mode_index("bearing_wear")
+        .expect("a name of the test");
     let explained = bench.engine.explain(&bench.state, mode, &Dictionary);
     assert_eq!(explained.severity, Some(Severity::Warning));
     let [diagnosis, level, octave] = explained.evidence.as_slice() else {
@@ -186,7 +197,12 @@ fn the_explanation_names_the_fault_and_what_rose_beyond_which_range() {
             says: vec!["line at 107 Hz".to_owned()],
         }
     );
-    let metric = |e: &domain::Evidence| e.metric.as_ref().map(|m| m.as_str().to_owned()).unwrap();
+    let metric = |e: &domain::Evidence| {
+        e.metric
+            .as_ref()
+            .map(|m| m.as_str().to_owned())
+            .expect("a name of the test")
+    };
     let mut metrics = [metric(level), metric(octave)];
     metrics.sort();
     assert!(

@@ -195,3 +195,82 @@ fn score_alarms_when_a_bearing_begins_to_fail_and_writes_a_row_for_each_snapshot
         text(&output.stderr)
     );
 }
+
+#[test]
+fn classes_are_learned_from_a_table_of_waveforms_and_told_file_by_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut index = String::from("file,state,rpm\n");
+    for (number, (state, order)) in [("outer", Some(3.585)), ("good", None)]
+        .iter()
+        .cycle()
+        .take(8)
+        .enumerate()
+    {
+        let name = format!("r{number}");
+        let size = 0.5 + 0.1 * number as f64;
+        write_npy(
+            &folder.path().join(format!("{name}.npy")),
+            &[machine(24_000, *order, size, number as u64)],
+        );
+        // a speed may be missing, and so may the ending of a name
+        let (ending, rpm) = if number < 2 { ("", "") } else { (".npy", "1797") };
+        index.push_str(&format!("{name}{ending},{state},{rpm}\n"));
+    }
+    let lines: Vec<&str> = index.lines().collect();
+    let part = |range: std::ops::Range<usize>| format!("{}\n{}\n", lines[0], lines[range].join("\n"));
+    std::fs::write(folder.path().join("learn.csv"), part(1..7)).expect("written");
+    std::fs::write(folder.path().join("new.csv"), part(7..9)).expect("written");
+    let index = [
+        "--waveform-index",
+        "learn.csv",
+        "--label",
+        "state",
+        "--sample-rate",
+        "12000",
+    ];
+    let more = ["--rpm-column", "rpm", "--bearing", "6205", "--out", "x.model"];
+    let learned = forewarn(folder.path(), &[&["train", "classes"], &index[..], &more[..]].concat());
+    let said = text(&learned.stdout);
+    assert!(learned.status.success(), "{}", text(&learned.stderr));
+    assert!(
+        said.contains("of 6 rows, 6 units") && said.contains("macro_f1"),
+        "{said}"
+    );
+    assert!(
+        text(&learned.stderr).contains("2 recordings have no speed"),
+        "{}",
+        text(&learned.stderr)
+    );
+
+    let of_new = [
+        "predict",
+        "classes",
+        "--model",
+        "x.model",
+        "--waveform-index",
+        "new.csv",
+        "--rpm-column",
+        "rpm",
+    ];
+    let told = forewarn(folder.path(), &[&of_new[..], &["--out", "told.csv"]].concat());
+    assert!(told.status.success(), "{}", text(&told.stderr));
+    let csv = std::fs::read_to_string(folder.path().join("told.csv")).expect("written");
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!((rows.len(), rows[0]), (3, "id,class,confidence"), "{csv}");
+    assert!(
+        rows[1].starts_with("r6.npy,outer,0.") && rows[2].starts_with("r7.npy,good,0."),
+        "{csv}"
+    );
+
+    let told = forewarn(
+        folder.path(),
+        &[
+            "predict", "classes", "--model", "x.model", "--data", "new.csv", "--out", "y.csv",
+        ],
+    );
+    assert!(
+        text(&told.stderr).contains("model of kind `vibration classes`"),
+        "{}",
+        text(&told.stderr)
+    );
+}

@@ -37,7 +37,7 @@ Examples:
   forewarn train classes --data cycles.csv --label valve --group test_run --out valve.model --json
 
 Waveforms: --waveform-index is a CSV with a column of .npy files (paths relative to it) and their label, and perhaps speed and
-group. Each recording is cut into windows of 40 revolutions; their features are the level, form and spectrum, and with --bearing
+group. Each recording is cut into windows of 20 revolutions; their features are the level, form and spectrum, and with --bearing
 what the diagnosis sees of each bearing fault. The windows of a recording vote, and no recording is on both sides of a test.
 
   forewarn train classes --waveform-index index.csv --label class --sample-rate 12000 --rpm-column rpm --bearing 6205 \\
@@ -255,6 +255,9 @@ fn waveform_classes(arguments: &ClassArguments, index: &Path) -> anyhow::Result<
     let settings = ClassSettings {
         seed: output.seed,
         folds: MOST_RECORDING_FOLDS,
+        // two of three listen to the spectrum alone
+        bags: 3,
+        first_only: Some(models::vibration::classes::plain_columns()),
         ..ClassSettings::default()
     };
     let workers = Threads {

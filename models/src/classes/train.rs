@@ -26,6 +26,9 @@ pub struct ClassSettings {
     pub bags: usize,
     /// Rounds of each.
     pub rounds: usize,
+    /// The only columns that the first ensemble and every other one after it looks at; all if missing. Where some columns
+    /// carry what holds for one machine and others what holds for many, neither can then drown the other.
+    pub first_only: Option<Vec<usize>>,
     /// Where every draw starts from.
     pub seed: u64,
 }
@@ -36,6 +39,7 @@ impl Default for ClassSettings {
             folds: 5,
             bags: 2,
             rounds: 150,
+            first_only: None,
             seed: 1,
         }
     }
@@ -111,7 +115,7 @@ pub fn train(
             row_share: 0.8,
             column_share: 0.6,
             ridge: 1.0,
-            only: None,
+            only: settings.first_only.clone().filter(|_| bag.is_multiple_of(2)),
             seed: settings.seed.wrapping_add(bag as u64),
         };
         Ensemble::train(&binned, &rows, &targets, None, Loss::Softmax(classes), &boost)
