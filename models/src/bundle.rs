@@ -7,6 +7,7 @@
 //! the model · the description (postcard) · the model (postcard) · u32 CRC-32 of all before.
 
 use crate::classes::ClassModel;
+use crate::fleet_life::FleetModel;
 use crate::learned_life::LifeModel;
 use domain::Timestamp;
 use serde::de::DeserializeOwned;
@@ -32,14 +33,17 @@ pub enum BundleKind {
     VibrationClasses,
     /// A checkpoint of what a detector has learned as normal.
     Detector,
+    /// Life distributions of a fleet ([`FleetModel`]).
+    Ages,
 }
 
 impl BundleKind {
-    const ALL: [(BundleKind, u8, &str); 4] = [
+    const ALL: [(BundleKind, u8, &str); 5] = [
         (BundleKind::Life, 1, "life"),
         (BundleKind::Classes, 2, "classes"),
         (BundleKind::VibrationClasses, 3, "vibration classes"),
         (BundleKind::Detector, 4, "detector"),
+        (BundleKind::Ages, 5, "ages"),
     ];
 
     fn row(self) -> (u8, &'static str) {
@@ -184,6 +188,14 @@ impl Bundle {
         Bundle::pack(BundleKind::Classes, model, description)
     }
 
+    /// Packs the life distributions of a fleet.
+    ///
+    /// # Errors
+    /// If they are larger than a bundle may be.
+    pub fn of_ages(model: &FleetModel, description: Description) -> Result<Bundle, BundleError> {
+        Bundle::pack(BundleKind::Ages, model, description)
+    }
+
     /// Packs any model; whoever unpacks it checks that it hangs together.
     ///
     /// # Errors
@@ -239,6 +251,18 @@ impl Bundle {
         match model.is_sound() {
             true if model.columns().len() == self.description.columns.len() => Ok(model),
             true => Err(BundleError::Unsound { part: "schema" }),
+            false => Err(BundleError::Unsound { part: "model" }),
+        }
+    }
+
+    /// The life distributions of a fleet.
+    ///
+    /// # Errors
+    /// If it holds something else, or does not hang together.
+    pub fn ages(&self) -> Result<FleetModel, BundleError> {
+        let model: FleetModel = self.unpack(BundleKind::Ages)?;
+        match model.is_sound() {
+            true => Ok(model),
             false => Err(BundleError::Unsound { part: "model" }),
         }
     }
