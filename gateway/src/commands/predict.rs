@@ -1,5 +1,6 @@
-//! `forewarn predict life|classes`: applies a model to a file and writes a CSV.
+//! `forewarn predict life|classes|ages`: applies a model to a file and writes a CSV.
 
+use super::ages;
 use super::train::RunArguments;
 use crate::learning::labelled::read_unlabelled;
 use crate::learning::model_file::{load_bundle, save, unusable};
@@ -14,7 +15,9 @@ use std::process::ExitCode;
 pub(super) enum Command {
     /// Time left at the last row of each unit: unit,rul,rul_p10,rul_p90, in the unit of time of the training data.
     #[command(after_help = "\
-One unit in ten fails before rul_p10, one lasts longer than rul_p90.
+One unit in ten fails before rul_p10, one lasts longer than rul_p90. `rul` lies in the middle or a little below it: a failure
+that comes before it is told costs more than a part replaced early. Far from failure every unit is simply healthy, so `rul` does
+not go beyond the horizon that training printed.
 
 Example:
   forewarn predict life --model engines.model --data test_FD001.txt.gz --format cmapss --out left.csv")]
@@ -28,6 +31,9 @@ missing.
 Example:
   forewarn predict classes --model milling.model --data new.csv --out told.csv")]
     Classes(ClassArguments),
+    /// How probable a failure within a time is, by age alone.
+    #[command(after_help = ages::PREDICT_HELP)]
+    Ages(ages::PredictArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +65,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Life(arguments) => life(&arguments),
         Command::Classes(arguments) => classes(&arguments),
+        Command::Ages(arguments) => ages::predict(&arguments),
     }
 }
 
