@@ -7,6 +7,7 @@
 //! the model · the description (postcard) · the model (postcard) · u32 CRC-32 of all before.
 
 use crate::classes::ClassModel;
+use crate::fleet_life::FleetModel;
 use crate::learned_life::LifeModel;
 use crate::vibration::classes::VibrationClassModel;
 use domain::Timestamp;
@@ -35,6 +36,8 @@ pub enum BundleKind {
     Detector,
     /// A profile, by which the devices of its kind are judged ([`ProfileModel`]).
     Profile,
+    /// Life distributions of a fleet ([`FleetModel`]).
+    Ages,
 }
 
 /// A profile on its way from one gateway to another.
@@ -47,12 +50,13 @@ pub struct ProfileModel {
 }
 
 impl BundleKind {
-    const ALL: [(BundleKind, u8, &str); 5] = [
+    const ALL: [(BundleKind, u8, &str); 6] = [
         (BundleKind::Life, 1, "life"),
         (BundleKind::Classes, 2, "classes"),
         (BundleKind::VibrationClasses, 3, "vibration classes"),
         (BundleKind::Detector, 4, "detector"),
         (BundleKind::Profile, 5, "profile"),
+        (BundleKind::Ages, 6, "ages"),
     ];
 
     fn row(self) -> (u8, &'static str) {
@@ -210,6 +214,14 @@ impl Bundle {
         Bundle::pack(BundleKind::VibrationClasses, model, description)
     }
 
+    /// Packs the life distributions of a fleet.
+    ///
+    /// # Errors
+    /// If they are larger than a bundle may be.
+    pub fn of_ages(model: &FleetModel, description: Description) -> Result<Bundle, BundleError> {
+        Bundle::pack(BundleKind::Ages, model, description)
+    }
+
     /// Packs any model; whoever unpacks it checks that it hangs together.
     ///
     /// # Errors
@@ -275,6 +287,18 @@ impl Bundle {
     /// If it holds something else, or does not hang together.
     pub fn vibration_classes(&self) -> Result<VibrationClassModel, BundleError> {
         let model: VibrationClassModel = self.unpack(BundleKind::VibrationClasses)?;
+        match model.is_sound() {
+            true => Ok(model),
+            false => Err(BundleError::Unsound { part: "model" }),
+        }
+    }
+
+    /// The life distributions of a fleet.
+    ///
+    /// # Errors
+    /// If it holds something else, or does not hang together.
+    pub fn ages(&self) -> Result<FleetModel, BundleError> {
+        let model: FleetModel = self.unpack(BundleKind::Ages)?;
         match model.is_sound() {
             true => Ok(model),
             false => Err(BundleError::Unsound { part: "model" }),

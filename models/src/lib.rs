@@ -11,6 +11,7 @@ pub mod engine;
 pub mod evaluation;
 pub mod ewma;
 pub mod explain;
+pub mod fleet_life;
 pub mod kernel;
 pub mod learned;
 pub mod learned_life;

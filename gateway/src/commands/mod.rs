@@ -1,5 +1,6 @@
 //! The commands, one file each. What they print on standard output is their result; progress and logs go to standard error.
 
+mod ages;
 mod backtest;
 mod backup;
 mod check;
@@ -72,7 +73,7 @@ enum Command {
     Score(score::Arguments),
     /// How often would this have fired? Plays recorded history and compares the alarms with what happened.
     Backtest(backtest::Arguments),
-    /// Learns a model from recorded data: the time left from runs to failure, or fault classes from labelled rows.
+    /// Learns a model from recorded data: the time left, fault classes, or how a fleet ages.
     #[command(subcommand)]
     Train(train::Command),
     /// Applies a model that `train` wrote to other data.

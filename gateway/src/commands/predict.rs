@@ -1,5 +1,6 @@
-//! `forewarn predict life|classes`: applies a model to a file and writes a CSV.
+//! `forewarn predict life|classes|ages`: applies a model to a file and writes a CSV.
 
+use super::ages;
 use super::train::RunArguments;
 use super::waveform_index::{IndexArguments, read_index, read_recording};
 use crate::learning::labelled::read_unlabelled;
@@ -17,7 +18,9 @@ use std::process::ExitCode;
 pub(super) enum Command {
     /// Time left at the last row of each unit: unit,rul,rul_p10,rul_p90, in the unit of time of the training data.
     #[command(after_help = "\
-One unit in ten fails before rul_p10, one lasts longer than rul_p90.
+One unit in ten fails before rul_p10, one lasts longer than rul_p90. `rul` lies in the middle or a little below it: a failure
+that comes before it is told costs more than a part replaced early. Far from failure every unit is simply healthy, so `rul` does
+not go beyond the horizon that training printed.
 
 Example:
   forewarn predict life --model engines.model --data test_FD001.txt.gz --format cmapss --out left.csv")]
@@ -35,6 +38,9 @@ A model of waveforms takes --waveform-index as in training: a row for each file.
 
   forewarn predict classes --model bearing.model --waveform-index new.csv --rpm-column rpm --out told.csv")]
     Classes(ClassArguments),
+    /// How probable a failure within a time is, by age alone.
+    #[command(after_help = ages::PREDICT_HELP)]
+    Ages(ages::PredictArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +74,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Life(arguments) => life(&arguments),
         Command::Classes(arguments) => classes(&arguments),
+        Command::Ages(arguments) => ages::predict(&arguments),
     }
 }
 

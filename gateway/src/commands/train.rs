@@ -1,6 +1,7 @@
-//! `forewarn train life|classes`: learns a model from recorded data and writes it as one file. What cross-validation found
+//! `forewarn train life|classes|ages`: learns a model from recorded data and writes it as one file. What cross-validation found
 //! goes to standard output, progress to standard error.
 
+use super::ages;
 use super::waveform_index::{IndexArguments, labelled_recordings};
 use crate::clock::Clock;
 use crate::learning::fingerprint_of;
@@ -29,8 +30,11 @@ Examples:
 
 const CLASSES_HELP: &str = "\
 The file has a header. Every numeric column and every text column with few different words is learned from, except the label,
-the group, and what --ignore names. Name there what is not known when a prediction is wanted, above all other labels. Where
-rows are near copies of each other (cycles of one test run), name a --group, or the report is too good to be true.
+the group, and what --ignore names. Name there what is not known when a prediction is wanted, above all other labels.
+
+What is reported was told of rows that were held back. Rows are often near copies of their neighbours (cycles of one test run),
+so stretches of neighbouring rows are held back together; if near copies are scattered over the file, or whole runs or machines
+are to be new, name a --group, or the report is too good to be true.
 
 Examples:
   forewarn train classes --data milling.csv --label failure --ignore cause_a,cause_b --out milling.model
@@ -51,6 +55,9 @@ pub(super) enum Command {
     /// Learns fault classes from labelled rows.
     #[command(after_help = CLASSES_HELP)]
     Classes(ClassArguments),
+    /// Learns how a fleet ages, from the ages of units that failed and units that still run.
+    #[command(after_help = ages::TRAIN_HELP)]
+    Ages(ages::TrainArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -114,10 +121,10 @@ pub(super) struct ClassArguments {
 }
 
 #[derive(Debug, clap::Args)]
-struct Output {
+pub(super) struct Output {
     /// The model file to write; one that stands there is replaced.
     #[arg(long)]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// What the model is called; without it the name of the file.
     #[arg(long)]
     name: Option<String>,
@@ -126,7 +133,7 @@ struct Output {
     seed: u64,
     /// The report as one JSON object.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Output {
@@ -135,7 +142,11 @@ impl Output {
         self.name.clone().or_else(of_file).unwrap_or_else(|| "model".to_owned())
     }
 
-    fn description(&self, data: &Path, columns: impl Iterator<Item = String>) -> anyhow::Result<Description> {
+    pub(super) fn description(
+        &self,
+        data: &Path,
+        columns: impl Iterator<Item = String>,
+    ) -> anyhow::Result<Description> {
         let column = |name| BundleColumn { name, unit: None };
         Ok(Description {
             name: self.name(),
@@ -155,6 +166,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Life(arguments) => life(&arguments),
         Command::Classes(arguments) => classes(&arguments),
+        Command::Ages(arguments) => ages::train(&arguments),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Files, threads and progress around the learned models of `models`: reads training data, carries out jobs on threads, keeps
 //! models in files.
 
+pub mod ages;
 pub mod labelled;
 pub mod model_file;
 pub mod runs;

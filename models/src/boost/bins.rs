@@ -2,8 +2,8 @@
 
 use crate::matrix::Matrix;
 
-/// Most bins of present values.
-const MOST_BINS: usize = 127;
+/// Most bins of present values that a byte can tell apart beside [`MISSING`].
+pub const MOST_BINS: usize = 254;
 /// Values that quantiles are taken from; more would not move them.
 const MOST_SAMPLED: usize = 100_000;
 /// The bin of a missing value.
@@ -13,6 +13,7 @@ pub const MISSING: u8 = u8::MAX;
 #[derive(Debug, Clone)]
 pub struct Binned {
     rows: usize,
+    most_bins: usize,
     columns: Vec<Column>,
 }
 
@@ -24,11 +25,13 @@ struct Column {
 }
 
 impl Binned {
-    /// Bins of about equally many rows; each distinct value its own where there are few.
-    pub fn new(matrix: &Matrix) -> Binned {
+    /// At most so many bins of about equally many rows; each distinct value its own where there are few. More bins find
+    /// limits in the tails more exactly and take longer.
+    pub fn new(matrix: &Matrix, most_bins: usize) -> Binned {
+        let most_bins = most_bins.clamp(2, MOST_BINS);
         let columns = (0..matrix.columns())
             .map(|index| {
-                let ends = ends(matrix, index);
+                let ends = ends(matrix, index, most_bins);
                 let bin = |value: f32| match value.is_nan() {
                     true => MISSING,
                     false => ends.partition_point(|end| *end < value) as u8,
@@ -39,6 +42,7 @@ impl Binned {
             .collect();
         Binned {
             rows: matrix.rows(),
+            most_bins,
             columns,
         }
     }
@@ -51,6 +55,11 @@ impl Binned {
     /// How many columns.
     pub fn columns(&self) -> usize {
         self.columns.len()
+    }
+
+    /// Places for sums of a column: one for each bin, the missing one last.
+    pub(super) fn slots(&self) -> usize {
+        self.most_bins + 1
     }
 
     /// The bin of one value; [`MISSING`] if there is none.
@@ -70,7 +79,7 @@ impl Binned {
 }
 
 /// Ends in the middle between neighbouring values, so that a new value between them goes to the nearer one.
-fn ends(matrix: &Matrix, column: usize) -> Vec<f32> {
+fn ends(matrix: &Matrix, column: usize, most_bins: usize) -> Vec<f32> {
     let step = matrix.rows().div_ceil(MOST_SAMPLED).max(1);
     let mut values: Vec<f32> = matrix.column(column).step_by(step).filter(|v| !v.is_nan()).collect();
     values.sort_unstable_by(f32::total_cmp);
@@ -81,12 +90,12 @@ fn ends(matrix: &Matrix, column: usize) -> Vec<f32> {
     };
     let mut distinct = values.clone();
     distinct.dedup();
-    if distinct.len() <= MOST_BINS {
+    if distinct.len() <= most_bins {
         return distinct.windows(2).map(|pair| between(pair[0], pair[1])).collect();
     }
-    let mut ends: Vec<f32> = (1..MOST_BINS)
+    let mut ends: Vec<f32> = (1..most_bins)
         .filter_map(|k| {
-            let at = k * values.len() / MOST_BINS;
+            let at = k * values.len() / most_bins;
             let low = values[at - 1];
             let next = distinct.get(distinct.partition_point(|v| *v <= low))?;
             Some(between(low, *next))

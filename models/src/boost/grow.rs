@@ -6,9 +6,6 @@ use super::tree::{Node, Tree};
 
 /// Sums of one bin: gradient, hessian, rows.
 type Sum = [f64; 3];
-/// Bins of a column, the missing one last.
-const SLOTS: usize = 129;
-const MISSING_SLOT: usize = SLOTS - 1;
 
 /// Splits below this gain are noise of rounding.
 const LEAST_GAIN: f64 = 1e-9;
@@ -124,7 +121,7 @@ impl<'a> Grower<'a> {
     fn leaf(&self, members: Vec<u32>, sums: Vec<Sum>, part: usize) -> Leaf {
         // any column has all rows
         let mut total = [0.0; 3];
-        for sum in &sums[..SLOTS] {
+        for sum in &sums[..self.binned.slots()] {
             for (total, part) in total.iter_mut().zip(sum) {
                 *total += part;
             }
@@ -145,11 +142,12 @@ impl<'a> Grower<'a> {
         self.places.clear();
         self.places
             .extend(members.iter().map(|i| self.rows[*i as usize] as u32));
-        let mut sums = vec![[0.0; 3]; columns.len() * SLOTS];
-        for (sums, column) in sums.chunks_exact_mut(SLOTS).zip(columns) {
+        let slots = self.binned.slots();
+        let mut sums = vec![[0.0; 3]; columns.len() * slots];
+        for (sums, column) in sums.chunks_exact_mut(slots).zip(columns) {
             let bins = self.binned.bins(*column);
             for (place, [gradient, hessian]) in self.places.iter().zip(&self.gathered) {
-                let sum = &mut sums[usize::from(bins[*place as usize]).min(MISSING_SLOT)];
+                let sum = &mut sums[usize::from(bins[*place as usize]).min(slots - 1)];
                 sum[0] += f64::from(*gradient);
                 sum[1] += f64::from(*hessian);
                 sum[2] += 1.0;
@@ -166,16 +164,17 @@ impl<'a> Grower<'a> {
         let ridge = self.settings.ridge;
         let worth = |sum: Sum| sum[0] * sum[0] / (sum[1] + ridge);
         let of_parent = worth(total);
+        let slots = self.binned.slots();
         let mut best: Option<Split> = None;
-        for (drawn, sums) in sums.chunks_exact(SLOTS).enumerate() {
-            let missing = sums[MISSING_SLOT];
+        for (drawn, sums) in sums.chunks_exact(slots).enumerate() {
+            let missing = sums[slots - 1];
             let has_missing = missing[2] > 0.5;
             for is_missing_left in [false, true] {
                 if is_missing_left && !has_missing {
                     continue;
                 }
                 let mut left = if is_missing_left { missing } else { [0.0; 3] };
-                for (bin, sum) in sums[..MISSING_SLOT].iter().enumerate() {
+                for (bin, sum) in sums[..slots - 1].iter().enumerate() {
                     if sum[2] < 0.5 {
                         continue;
                     }

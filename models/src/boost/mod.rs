@@ -194,9 +194,17 @@ pub fn softmax(sums: &mut [f32]) {
     }
 }
 
+/// Bins of a regression: its limits lie where the rows are.
+const USUAL_BINS: usize = 127;
+
 /// Bins all of a table, for ensembles on any of its rows.
 pub fn bin(matrix: &Matrix) -> Binned {
-    Binned::new(matrix)
+    Binned::new(matrix, USUAL_BINS)
+}
+
+/// Bins all of a table as finely as can be: a rare fault may begin far out in the tail of a column.
+pub fn bin_finely(matrix: &Matrix) -> Binned {
+    Binned::new(matrix, bins::MOST_BINS)
 }
 
 #[cfg(test)]

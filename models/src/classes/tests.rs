@@ -69,13 +69,19 @@ fn a_rare_class_under_noise_is_not_forgotten() {
 
 #[test]
 fn near_copies_are_held_back_together() {
-    let mut table = labelled(200, &["a", "b"], |_, _, random| random.below(2));
+    let table = labelled(200, &["a", "b"], |_, _, random| random.below(2));
     // each row four times: whoever has seen a copy knows the label
-    let copies: Vec<usize> = (0..800).map(|i| i / 4).collect();
-    table.rows = table.rows.select(&copies);
-    table.labels = copies.iter().map(|row| table.labels[*row]).collect();
+    let copied = |copies: &[usize]| Labelled {
+        rows: table.rows.select(copies),
+        labels: copies.iter().map(|row| table.labels[*row]).collect(),
+        ..table.clone()
+    };
+    let (_, neighbours) = train(&copied(&(0..800).map(|i| i / 4).collect::<Vec<_>>()), &small(), &InTurn).unwrap();
+    assert!(neighbours.accuracy < 0.65, "without being told: {neighbours:?}");
+    let scattered: Vec<usize> = (0..800).map(|i| i % 200).collect();
+    let mut table = copied(&scattered);
     let (_, fooled) = train(&table, &small(), &InTurn).unwrap();
-    table.groups = Some(copies);
+    table.groups = Some(scattered);
     let (_, honest) = train(&table, &small(), &InTurn).unwrap();
     assert!(fooled.accuracy > 0.75, "{fooled:?}");
     assert!(honest.accuracy < 0.65, "{honest:?}");
@@ -131,4 +137,31 @@ fn labels_that_cannot_be_learned_are_named() {
         train(&together, &small(), &InTurn).unwrap_err(),
         TrainClassesError::OneGroup
     );
+}
+
+#[test]
+fn a_product_of_two_columns_and_a_difference_of_many_are_both_learned() {
+    let table = labelled(1500, &["cool", "hot"], |x, y, _| {
+        usize::from((x + 0.3) * (y + 0.3) > 0.6)
+    });
+    let (model, report) = train(&table, &small(), &InTurn).unwrap();
+    assert!(report.macro_f1 > 0.95, "{report:?}");
+    assert_eq!(model.pairs.width(2), 4);
+    let mut random = Seeded::new(5, 0);
+    let mut table = labelled(0, &["early", "late"], |_, _, _| 0);
+    table.rows = Matrix::new(40);
+    table.columns = vec![table.columns[0].clone(); 40];
+    for i in 0..400 {
+        // each column tells next to nothing, their sum tells all
+        let row: Vec<f32> = (0..40).map(|_| random.unit() as f32).collect();
+        let sum: f32 = row.iter().sum::<f32>() - 20.0 + if i % 2 == 0 { 3.0 } else { -3.0 };
+        table.rows.push(
+            &row.iter()
+                .map(|v| v - sum / 40.0 + if i % 2 == 0 { 0.1 } else { -0.1 })
+                .collect::<Vec<_>>(),
+        );
+        table.labels.push(i % 2);
+    }
+    let (model, report) = train(&table, &small(), &InTurn).unwrap();
+    assert!(report.macro_f1 > 0.95 && model.linear.is_some(), "{report:?}");
 }

@@ -1,21 +1,25 @@
 //! Learning classes: cross-validation, by groups where rows are near copies of each other, then the model of all rows.
 
 use super::columns::Column;
-use super::report::{self, ClassReport};
-use super::{ClassModel, Decision, mean_of, sums};
+use super::decision::{Decision, Opinions};
+use super::linear::Linear;
+use super::pairs::Pairs;
+use super::report::ClassReport;
+use super::{ClassModel, folds, opinions};
 use crate::boost::{self, BoostSettings, Ensemble, Loss};
 use crate::matrix::Matrix;
-use crate::seeded::Seeded;
 use crate::workers::Workers;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// More classes than people can act upon; a label with more is a number or a name.
 const MOST_CLASSES: usize = 100;
-/// Rounds over the classes while the decision is tuned.
-const DECISION_ROUNDS: usize = 3;
-/// Most that a class may get ahead, in logarithms: a factor of 50.
-const MOST_AHEAD: f32 = 3.9;
+/// Rounds of the small ensemble that finds the columns worth pairing.
+const ROUNDS_BEFORE_PAIRS: usize = 30;
+/// With very many columns a tree sees so many of them, which is as good and much faster.
+const MOST_COLUMNS_OF_A_TREE: f64 = 150.0;
+/// Shrinkages that are tried for the linear discriminants.
+const SHRINKAGES: [f64; 4] = [0.1, 0.01, 1e-3, 1e-4];
 
 /// How to learn.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +60,7 @@ pub struct Labelled {
     pub classes: Vec<String>,
     /// The class of each row.
     pub labels: Vec<usize>,
-    /// The group of each row, where there are groups: rows of one are held back together.
+    /// The group of each row, where there are groups: rows of one are held back together. Without, neighbouring rows are.
     pub groups: Option<Vec<usize>>,
     /// The voter of each row, where several rows make one answer, as the windows of a recording do: from 0, all rows of a
     /// voter of one class and one group. What is reported and how sure the model is then counts voters, not rows.
@@ -99,92 +103,172 @@ pub fn train(
 ) -> Result<(ClassModel, ClassReport), TrainClassesError> {
     check(table)?;
     let classes = table.classes.len();
-    let folds = fold_of(table, settings);
-    let sets = folds.iter().max().map_or(1, |last| last + 2);
-    let binned = boost::bin(&table.rows);
-    let bags = settings.bags.max(1);
-    let job = |number: usize| {
-        let (set, bag) = (number / bags, number % bags);
-        let rows: Vec<usize> = (0..table.labels.len()).filter(|row| folds[*row] != set).collect();
-        let targets: Vec<f32> = rows.iter().map(|row| table.labels[*row] as f32).collect();
-        let boost = BoostSettings {
-            rounds: settings.rounds,
-            learning_rate: 0.08,
-            leaves: 12,
-            rows_per_leaf: (rows.len() / 200).clamp(1, 20),
-            row_share: 0.8,
-            column_share: 0.6,
-            ridge: 1.0,
-            only: settings.first_only.clone().filter(|_| bag.is_multiple_of(2)),
-            seed: settings.seed.wrapping_add(bag as u64),
-        };
-        Ensemble::train(&binned, &rows, &targets, None, Loss::Softmax(classes), &boost)
-    };
-    let mut trained = workers.run(sets * bags, &job);
-    let last = trained.split_off((sets - 1) * bags);
-
-    let mut held_back: Vec<Vec<f32>> = Vec::with_capacity(folds.len());
-    for (row, fold) in folds.iter().enumerate() {
-        let mut of_row = Vec::new();
-        sums(
-            &trained[fold * bags..(fold + 1) * bags],
-            table.rows.row(row),
-            classes,
-            &mut of_row,
-        );
-        held_back.push(of_row);
-    }
-    // from here on a row is what gets an answer: the row itself, or a voter
-    let (held_back, labels, folds) = match &table.voters {
-        None => (held_back, table.labels.clone(), folds),
-        Some(voters) => votes(&held_back, &table.labels, &folds, voters),
-    };
-    // few recordings do not tell how far a rare class should be preferred: it would be fitted to single ones
-    let most_ahead = if table.voters.is_some() { 0.0 } else { MOST_AHEAD };
-    let rows_of = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> { (0..folds.len()).filter(|row| keep(*row)).collect() };
-    // each fold is judged by a decision that was tuned on the others
-    let mut told = Vec::with_capacity(folds.len());
-    for fold in 0..sets - 1 {
-        let others = rows_of(&|row| folds[row] != fold);
-        let decision = tune(&held_back, &labels, &others, classes, most_ahead);
-        for row in rows_of(&|row| folds[row] == fold) {
-            let mut probabilities = held_back[row].clone();
-            decision.probabilities(&mut probabilities);
-            let class = decision.choose(&probabilities);
-            told.push((labels[row], class, probabilities[class]));
+    let stretches;
+    let groups = match &table.groups {
+        Some(groups) => groups,
+        None => {
+            stretches = folds::stretches(&table.labels, classes);
+            &stretches
         }
-    }
-    let groups = table.groups.as_ref().map_or(folds.len(), |groups| {
-        groups.iter().collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let folds = folds::fold_of(&table.labels, groups, classes, settings.folds, settings.seed);
+    let pairs = pairs(table, settings, workers);
+    let wide = widened(&table.rows, &pairs);
+    // each set of rows leaves one fold out; the last leaves out none
+    let sets = folds.iter().max().map_or(1, |last| last + 2);
+    let all = |set: usize| -> Vec<usize> { (0..folds.len()).filter(|row| folds[*row] != set).collect() };
+    let binned = boost::bin_finely(&wide);
+    let bags = settings.bags.max(1);
+    let grown = workers.run(sets * bags, &|number| {
+        let (set, bag) = (number / bags, number % bags);
+        let boost = BoostSettings {
+            only: settings.first_only.clone().filter(|_| bag.is_multiple_of(2)),
+            ..boost_settings(settings, all(set).len(), wide.columns(), bag as u64)
+        };
+        grow(&binned, &all(set), table, &boost)
     });
+    let linear = workers.run(sets, &|set| {
+        Linear::train(&table.rows, &all(set), &table.labels, classes, &SHRINKAGES)
+    });
+
+    let held_back = |shrinkage: usize| -> Vec<Opinions> {
+        let of_row = |(row, fold): (usize, &usize)| {
+            let bags = &grown[fold * bags..(fold + 1) * bags];
+            let linear = linear[*fold][shrinkage].as_ref();
+            opinions(bags, linear, table.rows.row(row), wide.row(row), classes)
+        };
+        folds.iter().enumerate().map(of_row).collect()
+    };
+    let held_back: Vec<Vec<Opinions>> = (0..SHRINKAGES.len()).map(held_back).collect();
+    // from here on a row is what gets an answer: the row itself, or a voter
+    let answers = match &table.voters {
+        None => Answers {
+            opinions: held_back,
+            labels: table.labels.clone(),
+            folds: folds.clone(),
+            takes_lead: true,
+        },
+        Some(voters) => Answers::of_voters(&held_back, &table.labels, &folds, voters),
+    };
+    // each fold is judged by a decision that was made on the others; the last one is made on all
+    let mut decisions = workers.run(sets, &|set| answers.decide(set, classes));
+    let last = decisions.pop();
+    let mut told = Vec::with_capacity(folds.len());
+    let mut probabilities = Vec::with_capacity(classes);
+    for (row, fold) in answers.folds.iter().enumerate() {
+        let (shrinkage, decision) = &decisions[*fold];
+        decision.probabilities(&answers.opinions[*shrinkage][row], &mut probabilities);
+        let class = decision.choose(&probabilities);
+        told.push((answers.labels[row], class, probabilities[class]));
+    }
+    let (shrinkage, decision) = last.ok_or(TrainClassesError::NoColumns)?;
+    let mut linear = linear;
+    let linear = linear.pop().and_then(|mut of_all| of_all.swap_remove(shrinkage));
+    let mut grown = grown;
+    let groups = groups.iter().collect::<BTreeSet<_>>().len();
     let report = ClassReport::of(&table.classes, &told, groups as u64);
     let model = ClassModel {
         columns: table.columns.clone(),
         classes: table.classes.clone(),
-        bags: last,
-        decision: tune(&held_back, &labels, &rows_of(&|_| true), classes, most_ahead),
+        pairs,
+        bags: grown.split_off((sets - 1) * bags),
+        linear: linear.filter(|_| decision.hears_linear()),
+        decision,
     };
     Ok((model, report))
 }
 
-/// The mean of each voter's sums, with its label and fold.
-fn votes(
-    sums: &[Vec<f32>],
-    labels: &[usize],
-    folds: &[usize],
-    voters: &[usize],
-) -> (Vec<Vec<f32>>, Vec<usize>, Vec<usize>) {
-    let mut of_voter: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (row, voter) in voters.iter().enumerate() {
-        of_voter.entry(*voter).or_default().push(row);
+/// What was held back, answer by answer: what was said of it, the truth, and the fold that it was held back in.
+struct Answers {
+    /// For each shrinkage, of each answer.
+    opinions: Vec<Vec<Opinions>>,
+    labels: Vec<usize>,
+    folds: Vec<usize>,
+    /// Whether classes may get ahead. Few recordings do not tell how far a rare class should be preferred: it would be fitted
+    /// to single ones.
+    takes_lead: bool,
+}
+
+impl Answers {
+    /// The mean of what was said of each voter's rows.
+    fn of_voters(held_back: &[Vec<Opinions>], labels: &[usize], folds: &[usize], voters: &[usize]) -> Self {
+        let mut of_voter: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (row, voter) in voters.iter().enumerate() {
+            of_voter.entry(*voter).or_default().push(row);
+        }
+        let voted = |opinions: &Vec<Opinions>| -> Vec<Opinions> {
+            let of = |rows: &Vec<usize>| Opinions::mean(rows.iter().map(|row| &opinions[*row]));
+            of_voter.values().map(of).collect()
+        };
+        let first = |of: &[usize]| -> Vec<usize> { of_voter.values().map(|rows| of[rows[0]]).collect() };
+        Answers {
+            opinions: held_back.iter().map(voted).collect(),
+            labels: first(labels),
+            folds: first(folds),
+            takes_lead: false,
+        }
     }
-    let mut found = (Vec::new(), Vec::new(), Vec::new());
-    for rows in of_voter.values() {
-        found.0.push(mean_of(rows.iter().map(|row| sums[*row].as_slice())));
-        found.1.push(labels[rows[0]]);
-        found.2.push(folds[rows[0]]);
+
+    /// The shrinkage whose opinions are likeliest outside fold `set`, and the decision.
+    fn decide(&self, set: usize, classes: usize) -> (usize, Decision) {
+        let rows: Vec<usize> = (0..self.folds.len()).filter(|row| self.folds[*row] != set).collect();
+        let labels: Vec<usize> = rows.iter().map(|row| self.labels[*row]).collect();
+        let of =
+            |shrinkage: usize| -> Vec<&Opinions> { rows.iter().map(|row| &self.opinions[shrinkage][*row]).collect() };
+        let weighed =
+            (0..self.opinions.len()).map(|shrinkage| (shrinkage, Decision::weigh(&of(shrinkage), &labels, classes)));
+        let best = weighed.min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1));
+        let (shrinkage, mut decision) = best.map_or_else(
+            || (0, Decision::weigh(&[], &[], classes).0),
+            |(shrinkage, (decision, _))| (shrinkage, decision),
+        );
+        if self.takes_lead {
+            decision.take_lead(&of(shrinkage), &labels);
+        }
+        (shrinkage, decision)
     }
-    found
+}
+
+fn boost_settings(settings: &ClassSettings, rows: usize, columns: usize, bag: u64) -> BoostSettings {
+    BoostSettings {
+        rounds: settings.rounds,
+        learning_rate: 0.08,
+        leaves: 12,
+        rows_per_leaf: (rows / 1000).clamp(1, 20),
+        row_share: 0.8,
+        column_share: (MOST_COLUMNS_OF_A_TREE / columns.max(1) as f64).min(0.8),
+        ridge: 0.1,
+        only: None,
+        seed: settings.seed.wrapping_add(bag),
+    }
+}
+
+fn grow(binned: &boost::Binned, rows: &[usize], table: &Labelled, boost: &BoostSettings) -> Ensemble {
+    let targets: Vec<f32> = rows.iter().map(|row| table.labels[*row] as f32).collect();
+    Ensemble::train(binned, rows, &targets, None, Loss::Softmax(table.classes.len()), boost)
+}
+
+/// Pairs of the numeric columns that a small ensemble of all rows splits on most.
+fn pairs(table: &Labelled, settings: &ClassSettings, workers: &impl Workers) -> Pairs {
+    let rows: Vec<usize> = (0..table.labels.len()).collect();
+    let boost = BoostSettings {
+        rounds: settings.rounds.min(ROUNDS_BEFORE_PAIRS),
+        ..boost_settings(settings, rows.len(), table.rows.columns(), 0)
+    };
+    let binned = boost::bin(&table.rows);
+    let first = workers.run(1, &|_| grow(&binned, &rows, table, &boost));
+    let uses = first.first().map(Ensemble::uses).unwrap_or_default();
+    Pairs::among(&uses, |column| table.columns[column].words.is_empty())
+}
+
+fn widened(rows: &Matrix, pairs: &Pairs) -> Matrix {
+    let mut wide = Matrix::new(pairs.width(rows.columns()));
+    let mut row = Vec::with_capacity(wide.columns());
+    for number in 0..rows.rows() {
+        pairs.extend(rows.row(number), &mut row);
+        wide.push(&row);
+    }
+    wide
 }
 
 fn check(table: &Labelled) -> Result<(), TrainClassesError> {
@@ -206,101 +290,4 @@ fn check(table: &Labelled) -> Result<(), TrainClassesError> {
         Some(groups) if groups.iter().all(|group| *group == groups[0]) => Err(TrainClassesError::OneGroup),
         Some(_) | None => Ok(()),
     }
-}
-
-/// The fold of each row: every class, or every group, spread over all.
-fn fold_of(table: &Labelled, settings: &ClassSettings) -> Vec<usize> {
-    let rows = table.labels.len();
-    let mut random = Seeded::new(settings.seed, u64::MAX);
-    let mut order: Vec<usize> = (0..rows).collect();
-    random.shuffle(&mut order);
-    let mut folds = vec![0; rows];
-    match &table.groups {
-        None => {
-            // stable: classes one after the other, random within
-            order.sort_by_key(|row| table.labels[*row]);
-            let count = settings.folds.clamp(2, rows.max(2));
-            order.iter().enumerate().for_each(|(i, row)| folds[*row] = i % count);
-        }
-        Some(groups) => {
-            let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
-            groups.iter().for_each(|group| *sizes.entry(*group).or_default() += 1);
-            let mut by_size: Vec<(usize, usize)> = sizes.into_iter().collect();
-            random.shuffle(&mut by_size);
-            by_size.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
-            let mut loads = vec![0; settings.folds.clamp(2, by_size.len().max(2))];
-            let mut fold_of_group = BTreeMap::new();
-            for (group, size) in by_size {
-                let lightest = (0..loads.len()).min_by_key(|fold| loads[*fold]).unwrap_or(0);
-                loads[lightest] += size;
-                fold_of_group.insert(group, lightest);
-            }
-            folds
-                .iter_mut()
-                .zip(groups)
-                .for_each(|(fold, group)| *fold = fold_of_group[group]);
-        }
-    }
-    folds
-}
-
-/// Temperature by likelihood, then what each class gets ahead by the mean F1, up to `most_ahead`.
-fn tune(sums: &[Vec<f32>], labels: &[usize], rows: &[usize], classes: usize, most_ahead: f32) -> Decision {
-    let with = |temperature: f32| Decision {
-        temperature,
-        ..Decision::plain(classes)
-    };
-    let surprise = |temperature: f32| -> f64 {
-        let of_row = |row: &usize| {
-            let mut probabilities = sums[*row].clone();
-            with(temperature).probabilities(&mut probabilities);
-            -f64::from(probabilities[labels[*row]].max(1e-9)).ln()
-        };
-        rows.iter().map(of_row).sum()
-    };
-    let candidates = (0..=24).map(|step| 0.5 * 1.1f32.powi(step));
-    let best = candidates.map(|t| (t, surprise(t))).min_by(|a, b| a.1.total_cmp(&b.1));
-    let mut decision = with(best.map_or(1.0, |(temperature, _)| temperature));
-    if most_ahead <= 0.0 {
-        return decision;
-    }
-    let probabilities: Vec<Vec<f32>> = rows
-        .iter()
-        .map(|row| {
-            let mut of_row = sums[*row].clone();
-            decision.probabilities(&mut of_row);
-            of_row
-        })
-        .collect();
-    let quality = |decision: &Decision| {
-        let pairs = rows
-            .iter()
-            .zip(&probabilities)
-            .map(|(row, p)| (labels[*row], decision.choose(p)));
-        report::macro_f1(&report::counts(classes, pairs))
-    };
-    let mut reached = quality(&decision);
-    for _ in 0..DECISION_ROUNDS {
-        let before = reached;
-        for class in 0..classes {
-            let standing = decision.ahead[class];
-            for step in -26i16..=26 {
-                let mut tried = decision.clone();
-                tried.ahead[class] = f32::from(step) * most_ahead / 26.0;
-                let found = quality(&tried);
-                // of equals the smallest push: it is the least fitted
-                let is_smaller = found == reached && tried.ahead[class].abs() < decision.ahead[class].abs();
-                if found > reached || is_smaller {
-                    (decision, reached) = (tried, found);
-                }
-            }
-            if (decision.ahead[class] - standing).abs() < f32::EPSILON && classes == 2 {
-                break;
-            }
-        }
-        if reached <= before {
-            break;
-        }
-    }
-    decision
 }

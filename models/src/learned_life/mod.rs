@@ -43,6 +43,8 @@ pub struct LifeSettings {
     pub bags: usize,
     /// Rounds of each.
     pub rounds: usize,
+    /// Share of each tree that is added.
+    pub learning_rate: f64,
     /// Share of the kernel regression in the average, 0 to 1.
     pub kernel_share: f32,
     /// Which quantile of the truth the point estimate is; below one half is cautious.
@@ -57,9 +59,10 @@ impl Default for LifeSettings {
             horizon: None,
             folds: 5,
             bags: 4,
-            rounds: 300,
-            kernel_share: 0.25,
-            point_quantile: 0.48,
+            rounds: 400,
+            learning_rate: 0.05,
+            kernel_share: 0.2,
+            point_quantile: 0.5,
             seed: 1,
         }
     }
@@ -83,7 +86,7 @@ pub struct TimeLeft {
     pub point: f32,
     /// One unit in ten fails before this.
     pub p10: f32,
-    /// One unit in ten lasts longer than this.
+    /// One unit in ten lasts longer than this, of those with at most 1.2 horizons left: beyond, a unit is simply healthy.
     pub p90: f32,
 }
 

@@ -123,7 +123,9 @@ pub fn train(
     };
     let parts = fit(&ages, units.len(), settings, workers);
     let folds = fold_of(units.len(), settings);
-    let held_back = held_back(&ages, &parts, &folds, &model);
+    let mut held_back = held_back(&ages, &parts, &folds, &model);
+    // a healthy unit may last for ever: it would push the upper end of the band to no end
+    held_back.retain(|answer| f64::from(answer.truth) < WEIGHTS[0].0 * horizon);
     model.band = Band::learn(&held_back, settings.point_quantile);
     let report = report(&held_back, &ages, &model, units.len());
     if let Some(last) = parts.into_iter().next_back() {
@@ -262,7 +264,7 @@ fn trees(
 ) -> Ensemble {
     let boost = BoostSettings {
         rounds: settings.rounds,
-        learning_rate: 0.03,
+        learning_rate: settings.learning_rate,
         leaves: 16,
         rows_per_leaf: 50.min(rows.len() / 20).max(2),
         row_share: 0.8,
@@ -318,7 +320,7 @@ fn held_back(ages: &Ages, parts: &[Parts], folds: &[usize], model: &LifeModel) -
 
 fn report(held_back: &[HeldBack], ages: &Ages, model: &LifeModel, units: usize) -> LifeReport {
     let (mut count, mut squares, mut capped, mut absolute, mut late, mut within) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-    for answer in held_back.iter().filter(|h| h.weight >= 1.0) {
+    for answer in held_back {
         let (p10, point, p90) = model.band.residuals(answer.predicted);
         let told = f64::from((answer.predicted + point).max(0.0));
         let truth = f64::from(answer.truth);
