@@ -194,6 +194,8 @@ pub fn softmax(sums: &mut [f32]) {
     }
 }
 
+/// Rows that a fine bin has at least, where there are enough.
+const ROWS_OF_A_FINE_BIN: usize = 10;
 /// Bins of a regression: its limits lie where the rows are.
 const USUAL_BINS: usize = 127;
 
@@ -202,9 +204,12 @@ pub fn bin(matrix: &Matrix) -> Binned {
     Binned::new(matrix, USUAL_BINS)
 }
 
-/// Bins all of a table as finely as can be: a rare fault may begin far out in the tail of a column.
+/// Bins all of a table as finely as its rows allow: a rare fault may begin far out in the tail of a column.
 pub fn bin_finely(matrix: &Matrix) -> Binned {
-    Binned::new(matrix, bins::MOST_BINS)
+    Binned::new(
+        matrix,
+        (matrix.rows() / ROWS_OF_A_FINE_BIN).clamp(USUAL_BINS / 2, bins::MOST_BINS),
+    )
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const MOST_CLASSES: usize = 100;
 /// Rounds of the small ensemble that finds the columns worth pairing.
 const ROUNDS_BEFORE_PAIRS: usize = 30;
 /// With very many columns a tree sees so many of them, which is as good and much faster.
-const MOST_COLUMNS_OF_A_TREE: f64 = 150.0;
+const MOST_COLUMNS_OF_A_TREE: f64 = 80.0;
 /// Shrinkages that are tried for the linear discriminants.
 const SHRINKAGES: [f64; 4] = [0.1, 0.01, 1e-3, 1e-4];
 
