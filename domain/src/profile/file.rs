@@ -5,11 +5,14 @@ use super::{
     MaintenancePlan, MetricSet, MetricSpec, Profile, Role, Rule, RuleKind, Wear,
 };
 use crate::checked::{Problem, from_tree, locate, tree_of};
-use crate::vibration::limits::{DEFAULT_LIMITS, LIMIT_SETS, LimitSet};
-use crate::vibration::{MOST_WATCHES, VibrationFault, VibrationWatch, WatchedBearing};
-use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, SensorName, Severity, text::Text};
+use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severity, text::Text};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+#[path = "file_vibration.rs"]
+mod followed;
+
+use followed::VibrationFile;
 
 /// Reads and checks a profile.
 ///
@@ -187,19 +190,6 @@ struct RangeFile {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct VibrationFile {
-    id: RuleId,
-    sensor: SensorName,
-    bearing: String,
-    teeth: Option<u32>,
-    limits: Option<String>,
-    rpm: Option<f64>,
-    #[serde(default = "warning")]
-    severity: Severity,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ModeFile {
     id: FailureModeId,
     title: Text,
@@ -284,7 +274,7 @@ impl Checker {
         c.head(&file);
         let metrics = c.metrics(&file);
         c.rules_of(&file);
-        let vibration = c.vibration(&file);
+        let vibration = c.vibration(&file.vibration);
         c.names_are_unique();
         c.modes_of(&file);
         let built_in = c.built_in_modes(file.alarm, file.impact);
@@ -496,62 +486,6 @@ impl Checker {
         for (i, t) in file.half_space_trees.iter().enumerate() {
             self.trees(file, &format!("half_space_trees[{i}]"), t);
         }
-    }
-
-    /// Each sensor that is followed, with a rule for everything that its diagnosis may name.
-    fn vibration(&mut self, file: &File) -> Vec<VibrationWatch> {
-        if file.vibration.len() > MOST_WATCHES {
-            let count = file.vibration.len();
-            self.wrong(
-                "vibration",
-                format!("{count} sensors, at most {MOST_WATCHES} can be followed"),
-            );
-        }
-        let mut watches: Vec<VibrationWatch> = Vec::new();
-        for (i, v) in file.vibration.iter().enumerate() {
-            let path = format!("vibration[{i}]");
-            let bearing = WatchedBearing::parse(&v.bearing)
-                .map_err(|message| self.wrong(format!("{path}.bearing"), message))
-                .ok();
-            let limits = match v.limits.as_deref().map(LimitSet::named) {
-                None => DEFAULT_LIMITS,
-                Some(Some(limits)) => limits,
-                Some(None) => {
-                    let known: Vec<&str> = LIMIT_SETS.iter().map(|set| set.id).collect();
-                    self.wrong(format!("{path}.limits"), format!("known are {}", known.join(", ")));
-                    DEFAULT_LIMITS
-                }
-            };
-            if let Some(rpm) = v.rpm {
-                self.positive(format!("{path}.rpm"), rpm);
-            }
-            if v.teeth.is_some_and(|teeth| !(4..=1_000).contains(&teeth)) {
-                self.wrong(format!("{path}.teeth"), "a gear has 4 to 1000 teeth");
-            }
-            if watches.iter().any(|w| w.sensor == v.sensor) {
-                self.wrong(
-                    format!("{path}.sensor"),
-                    format!("sensor {} is followed twice", v.sensor),
-                );
-            }
-            let watch = i;
-            for fault in VibrationFault::ALL {
-                self.rule(
-                    format!("{}.{}", v.id, fault.as_str()),
-                    RuleKind::Vibration { watch, fault },
-                );
-            }
-            watches.extend(bearing.map(|bearing| VibrationWatch {
-                id: v.id.clone(),
-                sensor: v.sensor.clone(),
-                bearing,
-                gear_teeth: v.teeth,
-                limits,
-                rpm: v.rpm,
-                severity: v.severity,
-            }));
-        }
-        watches
     }
 
     fn limit(&mut self, file: &File, path: &str, l: &LimitFile) {
