@@ -23,7 +23,7 @@ pub use device::{PlotRange, device};
 pub use fleet::{FleetFilter, fleet};
 pub use messages::{login, problem};
 pub use quarantine::quarantine;
-pub use system::system;
+pub use system::{Outbound, system};
 pub use ticket::ticket;
 pub use tickets::tickets;
 
