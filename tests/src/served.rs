@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub enum Reply {
     Later(u64),
     /// Nothing: the link is closed.
     Lost,
+    /// Nothing, for so long.
+    Hang(Duration),
 }
 
 type Log<T> = Arc<Mutex<Vec<T>>>;
@@ -89,7 +91,9 @@ impl Served {
     pub fn start(answer: impl Fn(&Asked, &[Asked]) -> Reply + Send + Sync + 'static) -> Served {
         let asked = Log::default();
         let log = asked.clone();
-        let listening = Listening::start(move |link| drop(serve_http(link, &log, &answer)));
+        let listening = Listening::start(move |link| {
+            serve_http(link, &log, &answer);
+        });
         Served { listening, asked }
     }
 
@@ -148,6 +152,10 @@ fn serve_http(mut link: TcpStream, log: &Log<Asked>, answer: &dyn Fn(&Asked, &[A
         Reply::Text(status, body) => (status, String::new(), body.to_owned()),
         Reply::Later(seconds) => (429, format!("retry-after: {seconds}\r\n"), String::new()),
         Reply::Lost => return None,
+        Reply::Hang(time) => {
+            std::thread::sleep(time);
+            return None;
+        }
     };
     let length = body.len();
     write!(
@@ -168,7 +176,9 @@ impl MailSink {
     pub fn start() -> MailSink {
         let mails = Log::default();
         let log = mails.clone();
-        let listening = Listening::start(move |link| drop(serve_mail(link, &log)));
+        let listening = Listening::start(move |link| {
+            serve_mail(link, &log);
+        });
         MailSink { listening, mails }
     }
 

@@ -44,7 +44,11 @@ fn by_itself(sender: &Sender, count: Option<&OutboxCount>) -> Receiver {
     let (state, last_error) = match (standing.gone, standing.failed) {
         (Some(why), _) => (ReceiverState::Disabled, why),
         (None, Some((_, why))) => (ReceiverState::Failing, why),
-        (None, None) => (ReceiverState::Ok, String::new()),
+        // what the start before this one has left
+        (None, None) => match count.filter(|c| standing.delivered_at.is_none() && !c.last_error.is_empty()) {
+            Some(count) => (ReceiverState::Failing, count.last_error.clone()),
+            None => (ReceiverState::Ok, String::new()),
+        },
     };
     Receiver {
         name: config.name.clone(),
@@ -222,7 +226,7 @@ impl LiveBackend {
         }
         let order = Order {
             actor: Actor {
-                name: config.kind.as_str().to_owned(),
+                name: config.name.clone(),
                 role: Role::Technician,
             },
             if_revision: None,

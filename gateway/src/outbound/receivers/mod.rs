@@ -29,6 +29,7 @@ use note::{About, Note, Phase};
 /// A receiver by HTTP with its secrets at hand.
 #[derive(Clone)]
 pub struct HttpReceiver {
+    name: String,
     kind: Kind,
     url: String,
     key: String,
@@ -65,6 +66,7 @@ impl HttpReceiver {
         let token = token.unwrap_or_default();
         let is = |kind| config.kind == kind;
         Ok(HttpReceiver {
+            name: config.name.clone(),
             kind: config.kind,
             key: read(&config.routing_key)?.unwrap_or_default().expose().to_owned(),
             sign_secret: read(&config.sign_secret)?,
@@ -79,7 +81,7 @@ impl HttpReceiver {
     /// The first request for a message; none if the receiver need not know.
     pub fn first(&self, note: &Note, now: Timestamp) -> Option<(Stage, Request)> {
         // what came from there need not go back
-        if self.kind.is_two_way() && note.by == self.kind.as_str() {
+        if self.kind.is_two_way() && note.by == self.name {
             return None;
         }
         let note = &match (note.about, self.kind.is_two_way()) {
