@@ -13,6 +13,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+#[path = "outbound_tests.rs"]
+mod outbound_tests;
 #[path = "page_tests.rs"]
 mod page_tests;
 
@@ -750,24 +752,6 @@ async fn each_role_may_what_it_may_and_no_more() {
             [403, 403, 403, 200],
         ),
         ("GET", "/api/v1/audit".to_owned(), json!(null), [403, 403, 403, 200]),
-        (
-            "GET",
-            "/api/v1/outbound/receivers".to_owned(),
-            json!(null),
-            [200, 200, 200, 200],
-        ),
-        (
-            "POST",
-            "/api/v1/outbound/receivers/chat/test".to_owned(),
-            json!({}),
-            [403, 403, 403, 200],
-        ),
-        (
-            "POST",
-            "/api/v1/outbound/dead/12/resend".to_owned(),
-            json!({}),
-            [403, 200, 200, 200],
-        ),
         ("GET", "/api/v1/models".to_owned(), json!(null), [200, 200, 200, 200]),
         (
             "POST",
@@ -808,49 +792,6 @@ async fn each_role_may_what_it_may_and_no_more() {
             .body
             .contains("Audit trail")
     );
-}
-
-#[tokio::test]
-async fn another_system_needs_its_secret_and_nothing_else() {
-    let door = Door::guarded();
-    let tell = async |path: &str, secret: &str| {
-        let headers = [
-            ("authorization", ""),
-            ("x-forewarn", ""),
-            ("content-type", "application/json"),
-            ("x-forewarn-secret", secret),
-        ];
-        let got = door.send(Method::POST, path, &headers, "{}".to_owned()).await;
-        (got.status.as_u16(), got.body)
-    };
-    let path = "/api/v1/outbound/inbound/jira";
-    assert_eq!(tell(path, "a-secret-of-twenty-and-more").await.0, 200);
-    assert_eq!(
-        tell(&format!("{path}?secret=a-secret-of-twenty-and-more"), "").await.0,
-        200
-    );
-    let wrong = tell(path, "a-secret-of-twenty-and-more!").await;
-    let unknown = tell("/api/v1/outbound/inbound/nobody", "").await;
-    assert_eq!((wrong.0, unknown.0), (404, 404));
-    assert_eq!(
-        tell("/api/v1/outbound/dead/12/resend", "a-secret-of-twenty-and-more")
-            .await
-            .0,
-        401
-    );
-}
-
-#[tokio::test]
-async fn the_system_page_tries_receivers_and_sends_again() {
-    let door = Door::open();
-    let page = door.get("/system").await.body;
-    assert!(page.contains("/system/receivers/chat/test") && page.contains("/system/dead/12/resend"));
-    for path in ["/system/receivers/chat/test", "/system/dead/12/resend"] {
-        let back = door
-            .form(path, &[("sec-fetch-site", "same-origin")], "back=/system")
-            .await;
-        assert_eq!(back.status, StatusCode::SEE_OTHER, "{path}");
-    }
 }
 
 #[tokio::test]
