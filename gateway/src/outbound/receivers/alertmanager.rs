@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 /// How long Alertmanager keeps a standing alert of which it hears nothing more.
 const LASTS: Millis = Millis::days(30);
 
-/// The alerts.
-pub fn request(url: &str, headers: Vec<(&'static str, String)>, note: &Note) -> Request {
+/// The alerts; none for what stands and people are not to be told.
+pub fn request(url: &str, headers: Vec<(&'static str, String)>, note: &Note) -> Option<Request> {
+    if !note.is_told && !matches!(note.phase, Phase::Over | Phase::Hidden) {
+        return None;
+    }
     let url = format!("{}/api/v2/alerts", url.trim_end_matches('/'));
-    Request {
+    Some(Request {
         headers,
         ..Request::post(url, alerts(note))
-    }
+    })
 }
 
 fn alerts(note: &Note) -> Value {
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_standing_alarm_is_one_alert_and_ends_its_other_severities() {
-        let request = request("http://am:9093/", vec![], &alarm(Language::En));
+        let request = request("http://am:9093/", vec![], &alarm(Language::En)).expect("alerts");
         assert_eq!(request.url, "http://am:9093/api/v2/alerts");
         let body = request.body.expect("alerts");
         let labels = |severity: &str| {
@@ -112,6 +115,15 @@ mod tests {
                                    "description": words::plain(&alarm(Language::En)), "risk": "high", "ticket": "T-000007"}})
         );
         assert_eq!(body.as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn what_people_are_not_to_be_told_begins_no_alert() {
+        let note = Note {
+            is_told: false,
+            ..alarm(Language::En)
+        };
+        assert_eq!(request("http://am:9093", vec![], &note), None);
     }
 
     #[test]

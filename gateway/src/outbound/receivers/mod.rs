@@ -96,7 +96,7 @@ impl HttpReceiver {
         let only = |request| Some((Stage::Only, request));
         match self.kind {
             Kind::Pagerduty => pagerduty::request(&self.url, &self.key, note).and_then(only),
-            Kind::Alertmanager => only(alertmanager::request(&self.url, self.authorization.clone(), note)),
+            Kind::Alertmanager => alertmanager::request(&self.url, self.authorization.clone(), note).and_then(only),
             Kind::Slack => only(slack::request(&self.url, note)),
             Kind::Wecom => only(wecom::request(&self.url, note)),
             Kind::Dingtalk => only(dingtalk::request(&self.url, secret, note, now)),

@@ -14,11 +14,10 @@ const KEY_CHARS: usize = 255;
 /// The event; none for a change that means nothing there.
 pub fn request(url: &str, routing_key: &str, note: &Note) -> Option<Request> {
     let action = match note.phase {
-        Phase::Open | Phase::Reopened => "trigger",
-        Phase::Changed if note.is_told => "trigger",
-        Phase::Changed => return None,
+        // of what is chattering or told as one incident nobody is woken
+        Phase::Open | Phase::Reopened | Phase::Changed if !note.is_told => return None,
+        Phase::Open | Phase::Reopened | Phase::Changed => "trigger",
         Phase::Acknowledged | Phase::Hidden => "acknowledge",
-        // somebody tried the receiver: nothing stays open there
         Phase::Over => "resolve",
     };
     let mut event = json!({
@@ -140,6 +139,15 @@ mod tests {
             let expected = json!({"routing_key": KEY, "event_action": action, "dedup_key": DEDUP});
             assert_eq!(request.body, Some(expected));
         }
+    }
+
+    #[test]
+    fn nobody_is_woken_by_what_people_are_not_to_be_told() {
+        let note = Note {
+            is_told: false,
+            ..alarm(Language::En)
+        };
+        assert_eq!(request("https://x/", KEY, &note), None);
     }
 
     #[test]
