@@ -4,11 +4,12 @@
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
-use crate::record::{AlarmRecord, DeviceFacts};
+use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
 use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
+use domain::text::Text;
 use domain::wire::{AlarmMessage, ServiceMessage};
 use domain::{
     AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId,
@@ -347,8 +348,32 @@ pub struct Message {
     pub device: Option<DeviceKey>,
     /// How much it matters that a person is told; none: it is only for whoever follows along.
     pub notice: Option<NoticeWeight>,
+    /// What people read and receivers choose by, beside what the wire has.
+    #[serde(default)]
+    pub about: Background,
     /// What.
     pub content: Outgoing,
+}
+
+/// What is told with a message in every language, and by what receivers choose.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Background {
+    /// The machine's class; empty without one machine.
+    pub profile: String,
+    /// What the registry says of the machine.
+    pub asset: Asset,
+    /// What is wrong, in a few words.
+    pub title: Text,
+    /// Why, in a sentence with value and limit; empty for incidents and summaries.
+    pub reason: Text,
+    /// What to do; may be empty.
+    pub action: Text,
+    /// The worst severity, if one is known.
+    pub severity: Option<Severity>,
+    /// The ticket that serves it.
+    pub ticket: Option<TicketId>,
+    /// Whether people may be harmed.
+    pub is_emergency: bool,
 }
 
 /// What is told.

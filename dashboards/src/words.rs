@@ -306,6 +306,19 @@ catalogue! {
     StepClosed: "Closed", "关闭";
     StepCancelled: "Cancelled", "取消";
 
+    // Receivers
+    Receivers: "Receivers", "接收方";
+    NoReceivers: "No receivers are configured.", "未配置接收方。";
+    ReceiverOk: "Fine", "正常";
+    ReceiverFailing: "Fails", "发送失败";
+    ReceiverDisabled: "Switched off", "已停用";
+    Waiting: "Waiting", "等待";
+    GivenUp: "Given up", "已放弃";
+    ReceiverName: "Name", "名称";
+    LastError: "Last error", "最近错误";
+    SendTest: "Send a test", "发送测试";
+    Resend: "Send again", "重新发送";
+
     // Quarantine
     QuarantineIntro: "Packets that could not be read. They were acknowledged and kept; after a fix they can be replayed.", "无法解析的数据包。已确认收到并保留；修复后可重放。";
     QuarantineEmpty: "Nothing is in quarantine.", "隔离区为空。";

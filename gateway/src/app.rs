@@ -12,7 +12,8 @@ use crate::ingest::{Ingest, IngestIntakes};
 use crate::ledger::Ledger;
 use crate::listener::{Hub, Listener, ListenerCounters};
 use crate::outbound::deliver::{Deliverer, MqttPublish};
-use crate::outbound::{Delivery, Routing};
+use crate::outbound::send::{Senders, senders};
+use crate::outbound::{Delivery, OutboundConfig, Routing};
 use crate::pipeline::catalogue::Catalogue;
 use crate::pipeline::commit::{Changed, CommitSetup, Committer, StormCounts, ToCommit};
 use crate::pipeline::drifts::DriftCounts;
@@ -82,6 +83,10 @@ pub struct Running {
     pub mqtts_address: Option<SocketAddr>,
     /// What the restart found.
     pub recovered: Recovered,
+    /// Receivers with a protocol of their own.
+    pub senders: Senders,
+    /// Who gets messages, as configured.
+    pub outbound: Arc<OutboundConfig>,
 }
 
 /// A gateway that runs.
@@ -186,10 +191,8 @@ impl Gateway {
         let ledger = Arc::new(Ledger::default());
         let drifts = Arc::new(DriftCounts::default());
         let has_listener = config.listener.is_some() || config.broker.is_none();
-        let routing = Routing {
-            has_mqtt: true,
-            outbound: config.outbound.clone(),
-        };
+        let routing = Routing::new(true, config.outbound.clone());
+        let senders = senders(&config.outbound);
         let outbox_wake = Arc::new(Notify::new());
         let store_path = store.path().to_owned();
         let retained = reader.retained()?;
@@ -289,6 +292,8 @@ impl Gateway {
             mqtt_address: None,
             mqtts_address: None,
             recovered,
+            senders: senders.clone(),
+            outbound: Arc::new(config.outbound.clone()),
         };
         let mut hub = None;
         if has_listener {
@@ -322,6 +327,7 @@ impl Gateway {
             clock,
             mqtt: mqtt_publisher(hub, broker_handle.as_ref()),
             outbound: config.outbound.clone(),
+            senders,
         };
         ways_out.push(tokio::spawn(deliverer.run(ways_out_stop)));
         let pages = serve_pages(running.clone(), &config.web).await?;

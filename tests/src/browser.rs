@@ -120,6 +120,17 @@ impl Browser {
         }
     }
 
+    /// Waits for an element, given by XPath, and brings it into view: plots are drawn when they are looked at.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub async fn scroll_to(&self, path: &str) {
+        self.see(path).await;
+        let script = "document.evaluate(arguments[0], document, null, 9, null).singleNodeValue.scrollIntoView()";
+        let done = self.client.execute(script, vec![path.into()]).await;
+        done.unwrap_or_else(|error| panic!("cannot scroll to {path}: {error}"));
+    }
+
     /// Waits for an element, given by XPath, and clicks on it.
     pub async fn click(&self, path: &str) {
         self.see(path).await;

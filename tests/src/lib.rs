@@ -13,5 +13,6 @@ pub mod outside;
 pub mod publisher;
 pub mod raw;
 pub mod receiver;
+pub mod served;
 pub mod wait;
 pub mod watcher;

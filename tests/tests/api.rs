@@ -188,6 +188,7 @@ async fn a_worn_bearing_from_the_reading_to_the_repair() {
             "ticket.assigned",
             "alarm.unshelved",
             "alarm.shelved",
+            "ticket.answered",
             "alarm.acknowledged"
         ]
     );

@@ -61,6 +61,7 @@ async fn an_operator_finds_the_worn_pump_acknowledges_and_moves_its_ticket_on() 
     desk.go(&format!("{site}/tickets")).await;
     desk.see("//a[normalize-space()='T-000001']").await;
     desk.go(&format!("{site}/devices/north/pump-1?range=all")).await;
+    desk.scroll_to("//*[@data-metric='vibration_rms_mm_s']").await;
     desk.see("//*[@data-metric='vibration_rms_mm_s']//canvas").await;
     for page in PAGES {
         desk.go(&format!("{site}{page}")).await;

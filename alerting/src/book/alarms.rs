@@ -1,7 +1,7 @@
 //! Alarms in the book: conditions and operators' commands become transitions, and transitions become effects.
 
 use super::hiding::AlarmAbout;
-use super::telling::{audit, message};
+use super::telling::{about_alarm, audit, message};
 use super::{Book, ModeKey};
 use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmReason, AlarmTransition, PersonName};
 use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDecision};
@@ -375,6 +375,7 @@ impl Book {
                 site: alarm.device.site.clone(),
                 device: Some(alarm.device.clone()),
                 notice: is_told.then_some(weight),
+                about: about_alarm(&alarm),
                 content: Outgoing::Alarm(message(&alarm)),
             })));
         }

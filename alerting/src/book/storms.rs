@@ -5,10 +5,11 @@
 use super::alarms::Telling;
 use super::{Book, ModeKey, Subject};
 use crate::alarm::{AlarmReason, AlarmTransition, SuppressionCause};
-use crate::effect::{AuditEntry, Effect, IncidentNotice, Message, Outgoing};
+use crate::effect::{AuditEntry, Background, Effect, IncidentNotice, Message, Outgoing};
 use crate::record::AlarmRecord;
 use crate::storm::{
     IncidentCause, IncidentEvent, IncidentId, IncidentRecord, IncidentState, MAX_EXAMPLES, NoticeWeight, SiteNotices,
+    Summary,
 };
 use crate::ticket::{Actor, TicketChange, TicketState, WorkStep};
 use domain::text::Text;
@@ -488,6 +489,7 @@ impl Book {
                 site: site.clone(),
                 device: None,
                 notice: Some(NoticeWeight::Summary),
+                about: about_summary(&summary),
                 content: Outgoing::Summary(summary),
             })));
         }
@@ -531,12 +533,29 @@ fn common_title(mode: &Text, site: &SiteName) -> Text {
     }
 }
 
+fn about_summary(summary: &Summary) -> Background {
+    Background {
+        title: Text {
+            en: format!("{} more notices", summary.held.count),
+            zh: format!("另有{}条通知", summary.held.count),
+        },
+        severity: summary.held.worst,
+        ..Background::default()
+    }
+}
+
 fn notice(incident: &IncidentRecord, event: IncidentEvent, now: Timestamp) -> Message {
     Message {
         key: format!("incident/{}/{}", incident.id, incident.revision),
         site: incident.site.clone(),
         device: None,
         notice: Some(NoticeWeight::Summary),
+        about: Background {
+            title: incident.title.clone(),
+            severity: Some(incident.severity),
+            ticket: incident.ticket,
+            ..Background::default()
+        },
         content: Outgoing::Incident(IncidentNotice {
             incident: incident.id,
             site: incident.site.clone(),

@@ -1,7 +1,7 @@
 //! What is said about a change: messages for receivers and lines of the audit trail. No decision is taken here.
 
 use crate::alarm::{AlarmReason, SuppressionCause};
-use crate::effect::{AuditEntry, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
+use crate::effect::{AuditEntry, Background, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
 use crate::record::AlarmRecord;
 use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketClass, TicketRecord, ToldBecause};
@@ -143,6 +143,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         site: ticket.device.site.clone(),
         device: Some(ticket.device.clone()),
         notice: is_told.then(|| weight(ticket)),
+        about: about_ticket(ticket),
         content: Outgoing::Ticket(Box::new(TicketEvent {
             ticket: ticket.id,
             ticket_key: ticket.key.clone(),
@@ -177,6 +178,7 @@ pub(super) fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
         site: ticket.device.site.clone(),
         device: Some(ticket.device.clone()),
         notice: Some(weight(ticket)),
+        about: about_ticket(ticket),
         content: Outgoing::Service(ServiceMessage {
             ticket: ticket.id,
             site: ticket.device.site.clone(),
@@ -191,6 +193,34 @@ pub(super) fn tell_service(ticket: &TicketRecord, out: &mut Vec<Effect>) {
             due_at: ticket.due_at,
         }),
     })));
+}
+
+/// What is said with every message about a ticket.
+fn about_ticket(ticket: &TicketRecord) -> Background {
+    Background {
+        profile: ticket.profile.clone(),
+        asset: ticket.asset.clone(),
+        title: ticket.title.clone(),
+        reason: ticket.reason.clone(),
+        action: ticket.action.clone(),
+        severity: ticket.grade.severity,
+        ticket: Some(ticket.id),
+        is_emergency: ticket.grade.class == TicketClass::Emergency,
+    }
+}
+
+/// What is said with every message about an alarm.
+pub(super) fn about_alarm(alarm: &AlarmRecord) -> Background {
+    Background {
+        profile: alarm.profile.clone(),
+        asset: alarm.asset.clone(),
+        title: alarm.facts.title.clone(),
+        reason: alarm.reason.clone(),
+        action: alarm.facts.action.clone(),
+        severity: Some(alarm.life.severity),
+        ticket: alarm.ticket,
+        is_emergency: alarm.facts.is_safety,
+    }
 }
 
 fn weight(ticket: &TicketRecord) -> NoticeWeight {

@@ -87,7 +87,7 @@ impl Day {
 
 impl CalendarConfig {
     /// Makes the calendar; what is wrong goes to `problems`, below `path`.
-    pub(super) fn check(&self, path: &str, problems: &mut Vec<Problem>) -> Option<Calendar> {
+    pub fn check(&self, path: &str, problems: &mut Vec<Problem>) -> Option<Calendar> {
         let before = problems.len();
         let mut take = |key: &str, message: String| problems.push(Problem::at(format!("{path}.{key}"), message));
         let zone = parse_zone(&self.time_zone);

@@ -25,7 +25,7 @@ pub use fleet::{FleetFilter, fleet};
 pub use messages::{login, problem};
 pub use quarantine::quarantine;
 pub use review::review;
-pub use system::system;
+pub use system::{Outbound, system};
 pub use ticket::ticket;
 pub use tickets::tickets;
 

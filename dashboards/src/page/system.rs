@@ -1,14 +1,29 @@
 //! The gateway itself: health, models in force, the newest lines of the audit trail.
 
-use super::parts::{component_word, model_state_word, when};
+use super::parts::{button_form, component_word, model_state_word, when};
 use super::{Frame, Listens, Place, layout};
 use crate::phrase;
-use crate::view::{AuditEntry, Model, SystemHealth};
+use crate::view::{AuditEntry, DeadLetter, Model, Receiver, ReceiverState, SystemHealth};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
+/// What leaves, as the page shows it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outbound {
+    /// Receivers.
+    pub receivers: Vec<Receiver>,
+    /// The newest deliveries that were given up.
+    pub dead: Vec<DeadLetter>,
+}
+
 /// The system page. The audit trail is left out for those who may not see it.
-pub fn system(frame: &Frame, health: &SystemHealth, models: &[Model], audit: Option<&[AuditEntry]>) -> Markup {
+pub fn system(
+    frame: &Frame,
+    health: &SystemHealth,
+    models: &[Model],
+    outbound: &Outbound,
+    audit: Option<&[AuditEntry]>,
+) -> Markup {
     let lag = phrase::span(frame.language, domain::Millis(health.history_lag_ms.cast_signed()));
     let body = html! {
         h1 { (frame.t(W::System)) }
@@ -30,6 +45,7 @@ pub fn system(frame: &Frame, health: &SystemHealth, models: &[Model], audit: Opt
                 }
             }
         }
+        (receivers(frame, outbound))
         h2 { (frame.t(W::Models)) }
         @for model in models {
             details.panel.pad {
@@ -67,6 +83,42 @@ pub fn system(frame: &Frame, health: &SystemHealth, models: &[Model], audit: Opt
         }
     };
     layout(frame, Place::System, frame.t(W::System), &Listens::Changes, &body)
+}
+
+fn receivers(frame: &Frame, outbound: &Outbound) -> Markup {
+    html! {
+        h2 #receivers { (frame.t(W::Receivers)) }
+        @if outbound.receivers.is_empty() { p.empty { (frame.t(W::NoReceivers)) } }
+        @else { div.panel { table.cards {
+            thead { tr { @for head in [W::ReceiverName, W::State, W::Waiting, W::GivenUp, W::LastError] { th scope="col" { (frame.t(head)) } } th {} } }
+            tbody { @for receiver in &outbound.receivers { tr {
+                th.lead scope="row" { (receiver.name) " " span.tag { (receiver.kind) } }
+                td data-label=(frame.t(W::State)) { (frame.t(match receiver.state {
+                    ReceiverState::Ok => W::ReceiverOk,
+                    ReceiverState::Failing => W::ReceiverFailing,
+                    ReceiverState::Disabled => W::ReceiverDisabled,
+                })) }
+                td data-label=(frame.t(W::Waiting)) { (receiver.waiting) }
+                td data-label=(frame.t(W::GivenUp)) { (receiver.dead) }
+                td data-label=(frame.t(W::LastError)) { (receiver.last_error) }
+                td { @if frame.rights.may_tune {
+                    (button_form(frame, &format!("/system/receivers/{}/test", receiver.name), None, W::SendTest, ""))
+                } }
+            } } }
+        } } }
+        @if !outbound.dead.is_empty() {
+            h2 { (frame.t(W::GivenUp)) }
+            ul.panel.list {
+                @for letter in &outbound.dead { li {
+                    b { (letter.target) } " " code { (letter.key) } " "
+                    span.mute.small { (when(frame, letter.created_at)) " · " (letter.error) }
+                    @if frame.rights.may_operate {
+                        (button_form(frame, &format!("/system/dead/{}/resend", letter.id), None, W::Resend, ""))
+                    }
+                } }
+            }
+        }
+    }
 }
 
 fn frame_word(state: crate::view::ComponentState) -> &'static str {

@@ -6,6 +6,7 @@ mod fleet;
 mod incidents;
 mod metrics;
 mod models;
+mod outbound;
 mod quarantine;
 mod readers;
 mod review;
@@ -26,8 +27,9 @@ use crate::web::backend::{
     ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, Device, DeviceSummary, FleetCounts, History, Incident, Model, ModelDetail, Page,
-    QuarantinedPacket, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketSummary, Window,
+    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, Model, ModelDetail,
+    Page, QuarantinedPacket, Receiver, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried,
+    Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
@@ -258,6 +260,26 @@ impl Backend for LiveBackend {
 
     async fn discard(&self, actor: Actor, id: u64) -> Answer<QuarantinedPacket> {
         self.discard_packet(actor, id).await
+    }
+
+    async fn receivers(&self) -> Answer<Vec<Receiver>> {
+        self.list_receivers().await
+    }
+
+    async fn try_receiver(&self, actor: Actor, name: String) -> Answer<Tried> {
+        self.try_one(actor, name).await
+    }
+
+    async fn dead_letters(&self, slice: Slice) -> Answer<Page<DeadLetter>> {
+        self.list_dead(slice).await
+    }
+
+    async fn resend(&self, actor: Actor, id: u64) -> Answer<DeadLetter> {
+        self.send_again(actor, id).await
+    }
+
+    async fn hear(&self, receiver: String, secret: String, body: serde_json::Value) -> Answer<Heard> {
+        self.take_told(&receiver, &secret, &body).await
     }
 
     async fn health(&self) -> Answer<SystemHealth> {

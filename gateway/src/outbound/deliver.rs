@@ -1,6 +1,7 @@
 //! The driver of the outbox: takes what is due, delivers it, and tells the commit how that went. A delivery counts as
 //! done only when that is on disk; after a crash in between it is sent again under the same key.
 
+use super::send::{Sender, Senders};
 use super::webhook::Webhook;
 use super::{Delivery, OutboundConfig, next_attempt};
 use crate::clock::Clock;
@@ -36,8 +37,10 @@ pub struct Deliverer {
     pub clock: Clock,
     /// The MQTT side.
     pub mqtt: MqttPublish,
-    /// Receivers by HTTP.
+    /// Receivers of CloudEvents by HTTP.
     pub outbound: OutboundConfig,
+    /// The others.
+    pub senders: Senders,
 }
 
 /// How a delivery ended, for the commit.
@@ -121,7 +124,12 @@ impl Deliverer {
         for target in self.reader.outbox_targets()? {
             let ids = under_way.get(&target).unwrap_or(&nothing);
             if ids.len() < TAKE as usize {
-                let rows = self.reader.outbox_due(&target, now, TAKE + ids.len() as u32)?;
+                let limit = TAKE + ids.len() as u32;
+                // What is open there must not be opened after it was closed.
+                let rows = match self.senders.contains_key(&target) {
+                    true => self.reader.outbox_due_in_order(&target, now, limit)?,
+                    false => self.reader.outbox_due(&target, now, limit)?,
+                };
                 due.extend(rows.into_iter().filter(|row| !ids.contains(&row.id)));
             }
         }
@@ -136,15 +144,19 @@ impl Deliverer {
         finished: &mpsc::Sender<Delivered>,
     ) -> mpsc::Sender<OutboxRow> {
         let (queue, mut orders) = mpsc::channel::<OutboxRow>(TAKE as usize);
-        let hook = hooks.get(target).cloned();
+        let line = match (hooks.get(target), self.senders.get(target), target) {
+            (_, _, "mqtt") => Line::Mqtt,
+            (Some(hook), _, _) => Line::Webhook(hook.clone()),
+            (None, Some(sender), _) => Line::Receiver(sender.clone()),
+            (None, None, _) => Line::Unknown,
+        };
         let (mqtt, clock, finished) = (self.mqtt.clone(), self.clock, finished.clone());
-        let is_mqtt = target == "mqtt";
         tokio::spawn(async move {
             while let Some(mut order) = orders.recv().await {
                 let (id, attempts) = (order.id, order.attempts);
-                let outcome = match (&hook, is_mqtt) {
+                let outcome = match &line {
                     // In order, whatever it takes: were one put off and the next sent, what stays on a topic could be the older.
-                    (_, true) => loop {
+                    Line::Mqtt => loop {
                         match mqtt(order.clone()).await {
                             Delivery::Retry { .. } => order.attempts = order.attempts.saturating_add(1),
                             end @ (Delivery::Done | Delivery::Refused { .. }) => break end,
@@ -154,12 +166,17 @@ impl Deliverer {
                             () = tokio::time::sleep(LOOK_EVERY) => {}
                         }
                     },
-                    (Some(hook), false) => {
+                    Line::Webhook(hook) => {
                         let outcome = hook.post(&order).await;
                         failpoint::hit(Failpoint::AfterWebhookSend);
                         outcome
                     }
-                    (None, false) => Delivery::Retry {
+                    Line::Receiver(sender) => {
+                        let outcome = sender.deliver(&order, clock.now()).await;
+                        failpoint::hit(Failpoint::AfterWebhookSend);
+                        outcome
+                    }
+                    Line::Unknown => Delivery::Retry {
                         error: "this receiver is not configured any more".into(),
                         after: None,
                     },
@@ -172,6 +189,14 @@ impl Deliverer {
         });
         queue
     }
+}
+
+/// By which way a worker sends.
+enum Line {
+    Mqtt,
+    Webhook(Arc<Webhook>),
+    Receiver(Arc<Sender>),
+    Unknown,
 }
 
 fn conclude(id: u64, attempts: u32, outcome: Delivery, now: Timestamp) -> Delivered {

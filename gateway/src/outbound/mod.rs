@@ -2,6 +2,8 @@
 //! driver is in `deliver.rs`.
 
 pub mod deliver;
+pub mod receivers;
+pub mod send;
 pub mod webhook;
 
 use crate::secret::Secret;
@@ -10,6 +12,8 @@ use alerting::effect::{Message, Outgoing};
 use domain::checked::Problem;
 use domain::wire::topic::device_topic;
 use domain::{Millis, Severity, Timestamp};
+use receivers::config::ReceiverConfig;
+use receivers::routes::Route;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -26,8 +30,12 @@ const RETRY_LIMIT: u32 = 900;
 pub struct OutboundConfig {
     /// The `source` of CloudEvents; the same id and source is the same event.
     pub source: Option<String>,
-    /// Receivers by HTTP.
+    /// What links to our pages begin with, such as `https://forewarn.example.org`; without it there are none.
+    pub link_base: Option<String>,
+    /// Receivers of CloudEvents by HTTP.
     pub webhook: Vec<WebhookConfig>,
+    /// Receivers that speak a protocol of their own.
+    pub receiver: Vec<ReceiverConfig>,
 }
 
 /// A receiver by HTTP.
@@ -104,6 +112,21 @@ impl OutboundConfig {
                 ));
             }
         }
+        if let Some(Err(error)) = self.link_base.as_deref().map(webhook::check_url) {
+            problems.push(Problem::at("outbound.link_base", error));
+        }
+        for (i, receiver) in self.receiver.iter().enumerate() {
+            let path = format!("outbound.receiver[{i}]");
+            problems.extend(receiver.problems(&path));
+            let names = self.receiver[..i].iter().map(|r| &r.name);
+            if names
+                .chain(self.webhook.iter().map(|w| &w.name))
+                .any(|name| *name == receiver.name)
+            {
+                let message = "another receiver or webhook has this name";
+                problems.push(Problem::at(format!("{path}.name"), message));
+            }
+        }
         problems
     }
 }
@@ -115,6 +138,7 @@ pub struct Routing {
     pub has_mqtt: bool,
     /// Receivers by HTTP.
     pub outbound: OutboundConfig,
+    routes: Vec<Route>,
 }
 
 /// A message that stays on its topic for whoever comes later.
@@ -127,6 +151,15 @@ pub struct Retained {
 }
 
 impl Routing {
+    /// By the configuration.
+    pub fn new(has_mqtt: bool, outbound: OutboundConfig) -> Routing {
+        Routing {
+            has_mqtt,
+            routes: outbound.receiver.iter().cloned().map(Route::new).collect(),
+            outbound,
+        }
+    }
+
     /// The deliveries that a message gives, and what stays on its topic.
     pub fn orders(&self, message: &Message, now: Timestamp) -> (Vec<OutboxRow>, Option<Retained>) {
         let subject = subject_of(message);
@@ -164,6 +197,17 @@ impl Routing {
                     event_type(kind).into(),
                     cloud_event(message, &subject, source),
                 ));
+            }
+        }
+        for route in &self.routes {
+            if let Some(at) = route.send_at(message, now) {
+                // rendered when it is sent: no secret stands in the store
+                let payload = serde_json::to_string(message).expect("messages serialise");
+                let target = route.config.target();
+                rows.push(OutboxRow {
+                    next_attempt_at: at,
+                    ..row(target, event_type(kind).into(), payload)
+                });
             }
         }
         (rows, retained)
@@ -286,6 +330,7 @@ pub fn next_attempt(id: u64, attempts: u32, now: Timestamp, after: Option<Millis
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alerting::effect::Background;
     use alerting::storm::{Held, NoticeWeight, Summary};
     use domain::SiteName;
 
@@ -297,6 +342,7 @@ mod tests {
             site: site.clone(),
             device: None,
             notice: Some(NoticeWeight::Summary),
+            about: Background::default(),
             content: Outgoing::Summary(Summary {
                 site,
                 number: 3,
@@ -315,13 +361,11 @@ mod tests {
             events: vec![EventKind::Alarm],
             ..hook.clone()
         };
-        let routing = Routing {
-            has_mqtt: true,
-            outbound: OutboundConfig {
-                source: None,
-                webhook: vec![hook, alarms_only],
-            },
+        let outbound = OutboundConfig {
+            webhook: vec![hook, alarms_only],
+            ..OutboundConfig::default()
         };
+        let routing = Routing::new(true, outbound);
         let (rows, retained) = routing.orders(&message, Timestamp(2));
         assert_eq!((rows.len(), retained), (1, None));
         let event: serde_json::Value = serde_json::from_str(&rows[0].payload).expect("JSON");

@@ -64,12 +64,7 @@ impl Webhook {
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(config: WebhookConfig) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_millis(config.timeout_ms))
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(CheckedResolver))
-            .user_agent(concat!("forewarn/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = client(config.timeout_ms)?;
         Ok(Webhook { config, client })
     }
 
@@ -106,7 +101,18 @@ impl Webhook {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// A client for receivers: no redirects, checked addresses, a limit in time.
+pub(super) fn client(timeout_ms: u64) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .timeout(Duration::from_millis(timeout_ms))
+        .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(Arc::new(CheckedResolver))
+        .user_agent(concat!("forewarn/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// An error with all its causes.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -104,6 +104,21 @@ pub enum ToCommit {
         /// Answered after it is on disk.
         reply: oneshot::Sender<()>,
     },
+    /// A receiver was tried, or a delivery that was given up is to be tried again; for a line in the audit trail.
+    Outbound {
+        /// The delivery to try again.
+        again: Option<u64>,
+        /// Who.
+        actor: Actor,
+        /// `receiver.tried` or `delivery.resent`.
+        action: &'static str,
+        /// Which receiver.
+        subject: String,
+        /// In words.
+        detail: String,
+        /// Answered after it is on disk.
+        reply: oneshot::Sender<()>,
+    },
     /// What a person wants of a model version.
     Model {
         /// Which.
@@ -224,6 +239,7 @@ struct Group {
     effects: Vec<Effect>,
     delivered: Vec<Delivered>,
     released: Vec<u64>,
+    again: Vec<u64>,
     audits: Vec<AuditRow>,
     releases: Vec<ReleaseEffect>,
     compared: Vec<ComparedRow>,
@@ -241,6 +257,7 @@ impl Group {
             && self.effects.is_empty()
             && self.delivered.is_empty()
             && self.released.is_empty()
+            && self.again.is_empty()
             && self.audits.is_empty()
             && self.releases.is_empty()
     }
@@ -358,6 +375,25 @@ impl Committer {
                         detail: String::new(),
                     });
                 }
+                group.done.push(reply);
+            }
+            ToCommit::Outbound {
+                again,
+                actor,
+                action,
+                subject,
+                detail,
+                reply,
+            } => {
+                group.again.extend(again);
+                group.audits.push(AuditRow {
+                    id: 0,
+                    at: self.setup.clock.now(),
+                    actor: actor.name().to_owned(),
+                    action: action.to_owned(),
+                    subject,
+                    detail,
+                });
                 group.done.push(reply);
             }
             ToCommit::Model {
@@ -572,6 +608,9 @@ impl Committer {
                 None => commit.outbox_done(delivered.id)?,
                 Some(error) => commit.outbox_failed(delivered.id, delivered.next_attempt_at, error)?,
             }
+        }
+        for id in &group.again {
+            has_orders |= commit.outbox_again(*id, now)?;
         }
         for id in &group.released {
             commit.release(*id)?;

@@ -9,6 +9,7 @@ mod drifts;
 mod episodes;
 mod lists;
 mod models;
+mod outbox;
 mod reader;
 pub mod rows;
 mod schema;
@@ -16,6 +17,7 @@ mod storms;
 
 pub use commit::Commit;
 pub use lists::{AlarmList, OpenTicketPlace, TicketList, WaitingCounts};
+pub use outbox::OutboxCount;
 pub use reader::{ListFilter, Reader, TableCounts};
 pub use storms::IncidentList;
 

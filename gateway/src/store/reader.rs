@@ -300,6 +300,14 @@ impl Reader {
         self.list(sql, params![target, now.0, limit], outbox_row, "read the outbox")
     }
 
+    /// The same, but of several deliveries about one subject only the first that waits, due or not.
+    pub fn outbox_due_in_order(&self, target: &str, now: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        let sql = "SELECT id, target, key, kind, subject, payload, created_at, attempts, next_attempt_at, last_error FROM outbox \
+                   WHERE id IN (SELECT min(id) FROM outbox WHERE state = 'waiting' AND target = ?1 GROUP BY subject) \
+                   AND next_attempt_at <= ?2 ORDER BY next_attempt_at, id LIMIT ?3";
+        self.list(sql, params![target, now.0, limit], outbox_row, "read the outbox")
+    }
+
     /// When the next waiting delivery is due.
     pub fn outbox_next(&self) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT min(next_attempt_at) FROM outbox WHERE state = 'waiting'";
@@ -459,7 +467,7 @@ pub(super) fn ticket_row(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
     })
 }
 
-fn outbox_row(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
+pub(super) fn outbox_row(row: &Row<'_>) -> rusqlite::Result<OutboxRow> {
     Ok(OutboxRow {
         id: row.get::<_, i64>(0)? as u64,
         target: row.get(1)?,

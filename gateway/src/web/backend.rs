@@ -2,9 +2,10 @@
 
 use super::StreamEvent;
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, Device, DeviceSummary, FleetCounts, History, HoldCause, Incident, Model,
-    ModelDetail, Outcome, Page, QuarantinedPacket, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketClass,
-    TicketState, TicketSummary, Window, WindowCovers, WindowPurpose, WindowSchedule,
+    Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
+    Incident, Model, ModelDetail, Outcome, Page, QuarantinedPacket, Receiver, Replayed, Review, SiteStorms,
+    SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window, WindowCovers, WindowPurpose,
+    WindowSchedule,
 };
 use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -381,6 +382,22 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn replay(&self, actor: Actor, id: Option<u64>) -> impl Future<Output = Answer<Replayed>> + Send;
     /// Throws a packet away; answers with what is gone.
     fn discard(&self, actor: Actor, id: u64) -> impl Future<Output = Answer<QuarantinedPacket>> + Send;
+
+    /// Receivers of messages, by name.
+    fn receivers(&self) -> impl Future<Output = Answer<Vec<Receiver>>> + Send;
+    /// Sends a marked message to a receiver now.
+    fn try_receiver(&self, actor: Actor, name: String) -> impl Future<Output = Answer<Tried>> + Send;
+    /// Deliveries that were given up, newest first.
+    fn dead_letters(&self, slice: Slice) -> impl Future<Output = Answer<Page<DeadLetter>>> + Send;
+    /// Tries one of them again; answers with what it was.
+    fn resend(&self, actor: Actor, id: u64) -> impl Future<Output = Answer<DeadLetter>> + Send;
+    /// Another system tells of a change; `secret` shows that it is that one.
+    fn hear(
+        &self,
+        receiver: String,
+        secret: String,
+        body: serde_json::Value,
+    ) -> impl Future<Output = Answer<Heard>> + Send;
 
     /// How the gateway does.
     fn health(&self) -> impl Future<Output = Answer<SystemHealth>> + Send;

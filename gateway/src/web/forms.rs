@@ -188,6 +188,28 @@ pub async fn packet<B: Backend>(
     Ok(Redirect::to(&local(&form.back)))
 }
 
+/// Tries a receiver; its row on the page says what came of it.
+pub async fn receiver<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(name): InPath<String>,
+    Form(form): Form<BackOnly>,
+) -> Result<Redirect, Problem> {
+    app.backend.try_receiver(who.needs(Role::Engineer)?, name).await?;
+    Ok(Redirect::to(&local(&form.back)))
+}
+
+/// Tries a delivery again that was given up.
+pub async fn dead_letter<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<u64>,
+    Form(form): Form<BackOnly>,
+) -> Result<Redirect, Problem> {
+    app.backend.resend(who.needs(Role::Operator)?, id).await?;
+    Ok(Redirect::to(&local(&form.back)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::local;

@@ -21,6 +21,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use auth::is_same;
 pub use backend::Backend;
 pub use config::{TokenConfig, WebConfig};
 pub use openapi::document as openapi_document;

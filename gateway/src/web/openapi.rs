@@ -1,6 +1,6 @@
 //! The OpenAPI document.
 
-use super::api::{alarms, devices, incidents, models, quarantine, review, system, tickets, windows};
+use super::api::{alarms, devices, incidents, models, outbound, quarantine, review, system, tickets, windows};
 use super::auth::Who;
 use super::backend::Role;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -45,6 +45,7 @@ impl IntoResponses for Problems {
         tickets::close, tickets::cancel, tickets::reopen,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
+        outbound::receivers, outbound::test, outbound::dead, outbound::resend, outbound::inbound,
         system::health, system::audit, system::healthz, system::readyz, system::metrics,
         stream::stream, serve,
     ),

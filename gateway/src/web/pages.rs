@@ -29,6 +29,8 @@ const BOARD_FINAL: usize = 20;
 /// Incidents above the alarms, the newest; more are reached through the API.
 const INCIDENTS: usize = 20;
 const PACKETS: usize = 25;
+/// Deliveries that were given up, on the system page.
+const DEAD_LETTERS: usize = 20;
 const AUDIT_LINES: usize = 20;
 /// A year, in seconds.
 const LANGUAGE_LASTS: u32 = 31_536_000;
@@ -51,6 +53,8 @@ pub(super) fn routes<B: Backend>() -> Router<App<B>> {
         .route("/quarantine/replay", post(forms::replay_all::<B>))
         .route("/quarantine/{packet}/{action}", post(forms::packet::<B>))
         .route("/system", get(system::<B>))
+        .route("/system/receivers/{name}/test", post(forms::receiver::<B>))
+        .route("/system/dead/{id}/resend", post(forms::dead_letter::<B>))
         .route("/api", get(api::<B>))
         .route("/login", get(login_page::<B>).post(log_in::<B>))
         .route("/logout", post(log_out::<B>))
@@ -405,7 +409,17 @@ async fn system<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<P
         true => Some(app.backend.audit(first(None, AUDIT_LINES)).await?.items),
         false => None,
     };
-    Ok(visit.show(page::system(&visit.frame, &health, &models, audit.as_deref())))
+    let outbound = page::Outbound {
+        receivers: app.backend.receivers().await?,
+        dead: app.backend.dead_letters(first(None, DEAD_LETTERS)).await?.items,
+    };
+    Ok(visit.show(page::system(
+        &visit.frame,
+        &health,
+        &models,
+        &outbound,
+        audit.as_deref(),
+    )))
 }
 
 async fn api<B: Backend>(State(_): State<App<B>>, visit: Visit) -> Page {

@@ -13,6 +13,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+#[path = "outbound_tests.rs"]
+mod outbound_tests;
 #[path = "page_tests.rs"]
 mod page_tests;
 

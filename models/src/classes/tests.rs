@@ -45,7 +45,7 @@ fn classes_that_differ_are_told_with_confidence() {
     for (x, class) in [(0.1, 0), (0.5, 1), (0.9, 2)] {
         let answer = model.predict(&[x, 0.5], &mut space);
         assert_eq!(answer.class, class);
-        assert!(answer.confidence > 0.9, "{answer:?}");
+        assert!(answer.confidence > 0.8, "{answer:?}");
     }
     assert!(model.is_sound());
 }

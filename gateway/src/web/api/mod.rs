@@ -4,6 +4,7 @@ pub mod alarms;
 pub mod devices;
 pub mod incidents;
 pub mod models;
+pub mod outbound;
 pub mod quarantine;
 pub mod review;
 pub mod system;
@@ -105,6 +106,11 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/models/{version}/promote", models::promote::<B>)
         .post("/api/v1/models/{version}/rollback", models::rollback::<B>)
         .post("/api/v1/models/{version}/discard", models::discard::<B>)
+        .get("/api/v1/outbound/receivers", outbound::receivers::<B>)
+        .post("/api/v1/outbound/receivers/{name}/test", outbound::test::<B>)
+        .get("/api/v1/outbound/dead", outbound::dead::<B>)
+        .post("/api/v1/outbound/dead/{id}/resend", outbound::resend::<B>)
+        .post("/api/v1/outbound/inbound/{receiver}", outbound::inbound::<B>)
         .get("/api/v1/health", system::health::<B>)
         .get("/api/v1/audit", system::audit::<B>)
         .get("/api/v1/stream", stream::stream::<B>)

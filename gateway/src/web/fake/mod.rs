@@ -2,6 +2,7 @@
 
 mod devices;
 mod models;
+mod outbound;
 mod storms;
 mod work;
 
@@ -687,6 +688,39 @@ impl Backend for Fake {
         self.with(|s| s.packets.retain(|p| p.id != id));
         self.note(&actor, "quarantine.discard", id, "");
         Ok(gone)
+    }
+
+    async fn receivers(&self) -> Answer<Vec<Receiver>> {
+        Ok(outbound::receivers())
+    }
+
+    async fn try_receiver(&self, actor: Actor, name: String) -> Answer<Tried> {
+        let tried = outbound::tried(&name)?;
+        self.note(&actor, "receiver.tried", name, &tried.said);
+        Ok(tried)
+    }
+
+    async fn dead_letters(&self, slice: Slice) -> Answer<Page<DeadLetter>> {
+        let all = outbound::dead(self.now());
+        Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |d| {
+            d.id.to_string()
+        }))
+    }
+
+    async fn resend(&self, actor: Actor, id: u64) -> Answer<DeadLetter> {
+        let found = outbound::dead(self.now()).into_iter().find(|d| d.id == id);
+        let letter = found.ok_or_else(|| not_found(format!("delivery {id} that was given up")))?;
+        self.note(&actor, "delivery.resent", &letter.target, &letter.key);
+        Ok(letter)
+    }
+
+    async fn hear(&self, receiver: String, secret: String, _: serde_json::Value) -> Answer<Heard> {
+        match (receiver.as_str(), secret.as_str()) {
+            ("jira", outbound::SECRET) => Ok(Heard {
+                done: "closed".to_owned(),
+            }),
+            (_, _) => Err(not_found("receiver with this secret".to_owned())),
+        }
     }
 
     async fn health(&self) -> Answer<SystemHealth> {

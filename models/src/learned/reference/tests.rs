@@ -35,10 +35,10 @@ const BUDGET: Budget = Budget {
     warm_up: 0,
 };
 
-/// Score, and whether it is told.
+/// Score, 0 while nothing can be judged, and whether it is told.
 fn step(reference: &mut Reference, row: &[f64], at_ms: i64) -> (f64, bool) {
     let is_alerting = reference.step(row, Timestamp(at_ms), BUDGET);
-    (reference.score().unwrap(), is_alerting)
+    (reference.score().unwrap_or(0.0), is_alerting)
 }
 
 #[test]
