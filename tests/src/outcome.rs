@@ -34,7 +34,7 @@ pub struct Outcome {
 }
 
 /// Keys in records that tell our time, which differs from run to run.
-const OUR_TIMES: [&str; 8] = [
+const OUR_TIMES: [&str; 11] = [
     "opened_at",
     "changed_at",
     "due_at",
@@ -43,6 +43,9 @@ const OUR_TIMES: [&str; 8] = [
     "scheduled_for",
     "active_since",
     "announced_at",
+    "acknowledged_at",
+    "next_at",
+    "answered",
 ];
 
 impl Outcome {

@@ -65,15 +65,18 @@ pub(super) struct Decision {
     of_trees: f32,
     /// Weight of the linear discriminants.
     of_linear: f32,
+    /// How many answers the weights were found on: who has seen few is never quite sure.
+    answers: f32,
     /// What each class gets ahead, in logarithms of its probability, so that the mean F1 over classes is best.
     ahead: Vec<f32>,
 }
 
 impl Decision {
-    fn plain(classes: usize, of_trees: f32, of_linear: f32) -> Decision {
+    fn plain(classes: usize, of_trees: f32, of_linear: f32, answers: usize) -> Decision {
         Decision {
             of_trees,
             of_linear,
+            answers: answers as f32,
             ahead: vec![0.0; classes],
         }
     }
@@ -90,6 +93,11 @@ impl Decision {
         let pairs = probabilities.iter_mut().zip(&opinions.linear);
         pairs.for_each(|(sum, score)| *sum += self.of_linear * score);
         crate::boost::softmax(probabilities);
+        // Laplace's rule of succession: one more answer of each class, unseen
+        let all = self.answers + probabilities.len() as f32;
+        for probability in probabilities.iter_mut() {
+            *probability = (*probability * self.answers + 1.0) / all;
+        }
     }
 
     /// The class that is told.
@@ -101,7 +109,7 @@ impl Decision {
 
     /// Whether a decision that was read from a file fits so many classes.
     pub(super) fn is_sound(&self, classes: usize) -> bool {
-        [self.of_trees, self.of_linear]
+        [self.of_trees, self.of_linear, self.answers]
             .iter()
             .all(|w| w.is_finite() && *w >= 0.0)
             && self.of_trees + self.of_linear > 0.0
@@ -124,13 +132,14 @@ impl Decision {
             }
             total / f64::from(rows.max(1))
         };
-        let mut best = (Decision::plain(classes, 1.0, 0.0), f64::INFINITY);
+        let answers = opinions.len();
+        let mut best = (Decision::plain(classes, 1.0, 0.0, answers), f64::INFINITY);
         for of_trees in OF_TREES {
             for of_linear in OF_LINEAR {
                 if of_trees + of_linear <= 0.0 || (of_linear > 0.0 && !has_linear) {
                     continue;
                 }
-                let tried = Decision::plain(classes, of_trees, of_linear);
+                let tried = Decision::plain(classes, of_trees, of_linear, answers);
                 let found = surprise(&tried);
                 if found < best.1 {
                     best = (tried, found);

@@ -113,7 +113,7 @@ fn rows_of_one_voter_answer_together_and_the_report_counts_voters() {
     assert!(together.calibration_error < 0.15, "{together:?}");
     let answer = model.vote((0..30).map(|row| table.rows.row(row))).unwrap();
     assert_eq!(answer.class, 0);
-    assert!(answer.confidence > 0.9, "{answer:?}");
+    assert!(answer.confidence > 0.85, "{answer:?}");
     assert_eq!(model.vote(std::iter::empty()), None);
 }
 
