@@ -32,7 +32,7 @@ pub fn review(frame: &Frame, review: &Review, days: u32) -> Markup {
             (FigureGroup::Warnings, W::ReviewWarnings), (FigureGroup::Service, W::ReviewService), (FigureGroup::Alarms, W::ReviewAlarms),
         ] {
             h2 { (frame.t(title)) }
-            div.panel { table.cards.figures {
+            div.panel { table.cards.review {
                 tbody { @for figure in review.figures.iter().filter(|f| f.group == group) { (row(frame, figure)) } }
             } }
         }

@@ -128,7 +128,12 @@ fn shares<'a>(shares: impl IntoIterator<Item = (&'a String, &'a Share)>) -> Vec<
 }
 
 fn clocks(service: &ServiceFigures) -> Vec<ShareOf> {
-    let clocks = service.clocks.iter().map(|(class, clock, level)| ShareOf {
+    // of clocks that were not due there is nothing to say
+    let due = service
+        .clocks
+        .iter()
+        .filter(|(_, _, level)| level.in_time + level.late > 0);
+    let clocks = due.map(|(class, clock, level)| ShareOf {
         of_what: format!("{} / {}", class.as_str(), clock.as_str()),
         part: level.in_time,
         of: level.in_time + level.late,

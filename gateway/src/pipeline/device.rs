@@ -426,7 +426,9 @@ impl Device {
             engine.reset_baseline(&mut beside.state, mode, &mut scratch.shadow);
         }
         scratch.writer.repaired(self.index, at, failure_mode);
-        self.conclude(at, around, scratch);
+        // delays are told on the device's own clock, which may go otherwise than ours
+        let measured_at = self.memory.state.last_measured().unwrap_or(at);
+        self.conclude(measured_at, around, scratch);
     }
 
     /// Delays, and what is new because of this call.

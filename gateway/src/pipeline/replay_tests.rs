@@ -223,6 +223,52 @@ fn live(world: &World, steps: &[Step]) -> Lived {
     (devices.into_iter().map(|d| d.memory).collect(), entries, checkpoints)
 }
 
+/// The clock of the machine is an hour behind ours. What is repaired at our time returns to normal by the machine's.
+#[test]
+fn after_a_repair_an_alarm_returns_by_the_clock_of_the_machine() {
+    let world = World::new();
+    let around = Surroundings {
+        names: &*world.directory,
+        reorder_window: Millis::seconds(60),
+    };
+    let vibration = world
+        .directory
+        .metric_or_register("vibration_rms_mm_s")
+        .expect("a name");
+    let (mut device, mut scratch) = (world.fresh(0), Scratch::default());
+    let minute = |m: i64| Timestamp(START + m * 60_000);
+    let mut read = |device: &mut Device, scratch: &mut Scratch, m: i64, value: f64| {
+        let samples = [Sample {
+            metric: vibration,
+            value: value + 0.01 * (m % 7) as f64,
+        }];
+        let (measured_at, received_at) = (minute(m), minute(m + 60));
+        let (quality, sequence) = (Quality::Good, None);
+        let arrival = Arrival {
+            measured_at,
+            received_at,
+            quality,
+            sequence,
+            samples: &samples,
+        };
+        device.telemetry(arrival, &around, scratch);
+    };
+    (0..30).for_each(|m| read(&mut device, &mut scratch, m, 5.0));
+    device.repaired("bearing_wear", minute(91), &around, &mut scratch);
+    (31..70).for_each(|m| read(&mut device, &mut scratch, m, 0.9));
+    let of_bearing = scratch
+        .out
+        .changes
+        .iter()
+        .filter(|c| c.failure_mode.as_str() == "bearing_wear");
+    let states: Vec<bool> = of_bearing.map(|c| c.state == domain::ConditionState::Clear).collect();
+    assert_eq!(
+        states.last(),
+        Some(&true),
+        "half an hour of calm after the repair: {states:?}"
+    );
+}
+
 /// Snapshots of a bearing that becomes twice as loud, the first alarm diagnosed, and what a restart from the journal alone
 /// makes of it: waveforms are not in the journal, but all that was concluded from them is.
 #[test]
