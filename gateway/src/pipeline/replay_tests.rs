@@ -237,7 +237,7 @@ fn after_a_repair_an_alarm_returns_by_the_clock_of_the_machine() {
         .expect("a name");
     let (mut device, mut scratch) = (world.fresh(0), Scratch::default());
     let minute = |m: i64| Timestamp(START + m * 60_000);
-    let mut read = |device: &mut Device, scratch: &mut Scratch, m: i64, value: f64| {
+    let read = |device: &mut Device, scratch: &mut Scratch, m: i64, value: f64| {
         let samples = [Sample {
             metric: vibration,
             value: value + 0.01 * (m % 7) as f64,
