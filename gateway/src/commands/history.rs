@@ -81,7 +81,7 @@ impl Selection {
 /// History with the tail of the journal that it has not taken.
 pub(super) fn open(folder: &Path) -> anyhow::Result<HistoryReader> {
     // the journal first: what is cut from it after this is in the history that is opened next
-    let store = Reader::open(&folder.join(FILE_NAME))?;
+    let store = Reader::open_at_one_moment(&folder.join(FILE_NAME))?;
     let directory = Directory::new(
         DevicesConfig::default(),
         Registry::default(),

@@ -12,7 +12,7 @@ pub(super) const ALARM_COLUMNS: &str = "id, site, device, failure_mode, episode,
 pub(super) const TICKET_COLUMNS: &str =
     "id, site, device, failure_mode, episode, is_open, state, kind, opened_at, due_at, changed_at, revision, record";
 
-/// A read-only connection; each sees a consistent state for the length of one call.
+/// A read-only connection; sees a consistent state for the length of one call, or of its life.
 pub struct Reader {
     connection: Connection,
 }
@@ -53,6 +53,18 @@ impl Reader {
         let connection = schema::open_read_only(path)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Reader { connection })
+    }
+
+    /// Opens a database that a gateway may be writing to, and keeps to this moment in every call that follows: names and
+    /// journal entries fit each other. The writer cannot shorten its write-ahead log meanwhile, so drop it soon.
+    pub fn open_at_one_moment(path: &Path) -> Result<Reader, StoreError> {
+        let reader = Reader::open(path)?;
+        // a transaction's view begins with its first read
+        reader
+            .connection
+            .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
+            .attempt("read the database at one moment")?;
+        Ok(reader)
     }
 
     pub(super) fn prepare(&self, sql: &str, what: &'static str) -> Result<rusqlite::CachedStatement<'_>, StoreError> {

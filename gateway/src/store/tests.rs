@@ -52,6 +52,31 @@ fn a_second_ticket_of_an_episode_cannot_be_written() {
 }
 
 #[test]
+fn a_reader_of_one_moment_sees_no_entry_whose_device_it_does_not_know() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let path = folder.path().join(FILE_NAME);
+    let moment = Reader::open_at_one_moment(&path).expect("opens");
+    let every_call = Reader::open(&path).expect("opens");
+    assert_eq!(moment.devices().expect("reads"), []);
+    let commit = store.begin().expect("begins");
+    let device = StoredDevice {
+        index: DeviceIndex(0),
+        key: DeviceKey::new("north", "pump-1").expect("fine"),
+        profile: "generic".into(),
+        first_seen: Timestamp(1),
+    };
+    commit.device(&device).expect("stores");
+    commit.journal(b"its first", 1, Timestamp(5)).expect("writes");
+    let position = commit.finish().expect("commits");
+    store.committed(position);
+    assert_eq!(moment.journal_after(0, 100).expect("reads"), []);
+    assert_eq!(moment.devices().expect("reads"), []);
+    assert_eq!(every_call.journal_after(0, 100).expect("reads").len(), 1);
+    assert_eq!(every_call.devices().expect("reads"), [device]);
+}
+
+#[test]
 fn positions_go_on_after_the_journal_was_trimmed_and_the_store_reopened() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut store = Store::open(folder.path()).expect("opens");
