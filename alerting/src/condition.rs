@@ -105,6 +105,14 @@ impl ConditionTracker {
         raised.fold(0, |bits, (mode, _)| bits | bit(*mode))
     }
 
+    /// Which failure modes are raised, and how badly.
+    pub fn standing(&self) -> impl Iterator<Item = (ModeIndex, Severity)> + '_ {
+        self.busy.iter().filter_map(|(mode, phase)| match phase {
+            Phase::Pending(_) => None,
+            Phase::Raised { severity, .. } | Phase::Clearing { severity, .. } => Some((*mode, *severity)),
+        })
+    }
+
     /// The mode is raised, whatever the readings said: an alarm that stands must see its end after a restart.
     pub fn adopt_raised(&mut self, mode: ModeIndex, severity: Severity) {
         if self.raised() & bit(mode) != 0 {

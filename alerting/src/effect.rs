@@ -12,8 +12,8 @@ use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::text::Text;
 use domain::wire::{AlarmMessage, ServiceMessage};
 use domain::{
-    AlarmId, ConditionChange, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName, TicketId,
-    Timestamp,
+    AlarmId, ConditionChange, ConditionOutlook, DeviceKey, FailureModeId, ModelVersion, RiskLevel, Severity, SiteName,
+    TicketId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,13 @@ pub enum Input {
         change: ConditionChange,
         /// On which machine.
         device: DeviceFacts,
+    },
+    /// A failure mode goes on showing; the time left may have moved.
+    Outlook {
+        /// On which machine.
+        device: DeviceKey,
+        /// What is expected now.
+        outlook: ConditionOutlook,
     },
     /// Maintenance comes due.
     MaintenanceDue {

@@ -11,6 +11,7 @@ pub mod condition;
 pub mod effect;
 pub mod episode;
 pub mod habit;
+pub mod impact;
 pub mod ledger;
 pub mod likeness;
 pub mod on_call;

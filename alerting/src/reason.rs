@@ -213,7 +213,7 @@ fn zh_of(source: &str) -> String {
 }
 
 /// Five significant digits at least, integers whole, without trailing zeros.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     if value == 0.0 || !value.is_finite() || !(1e-9..1e15).contains(&magnitude) {
         return format!("{value}");

@@ -6,14 +6,15 @@
 use crate::alarm::{AlarmLife, AlarmState};
 use crate::episode::SimilarEpisode;
 use crate::habit::Habit;
+use crate::impact::ImpactReason;
 use crate::policy::Rationale;
 use crate::risk::RiskAssessment;
 use crate::storm::IncidentId;
 use domain::profile::FailureMode;
 use domain::text::Text;
 use domain::{
-    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, ModelVersion, Profile, Prognosis, Severity, TicketId,
-    Timestamp,
+    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, ModelVersion, Profile, Prognosis, RiskLevel, Severity,
+    TicketId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -27,6 +28,9 @@ pub struct Asset {
     pub location: String,
     /// Whose it is.
     pub customer: String,
+    /// How many people depend on it, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people_served: Option<u32>,
 }
 
 /// A machine as the book needs it. The profile is the device's own, with its overrides.
@@ -61,6 +65,9 @@ pub struct ModeFacts {
     pub is_latched: bool,
     /// What the failure costs.
     pub impact: Impact,
+    /// What decided that.
+    #[serde(default)]
+    pub impact_reason: ImpactReason,
     /// The severity from which a ticket opens; none: never by itself.
     pub ticket_from: Option<Severity>,
     /// Why there is this alarm and what to do, where the site has written it down.
@@ -79,6 +86,7 @@ impl From<&FailureMode> for ModeFacts {
             is_safety: mode.is_safety,
             is_latched: mode.policy.is_latched,
             impact: mode.impact,
+            impact_reason: ImpactReason::Criticality,
             ticket_from: mode.ticket_from,
             rationale: None,
         }
@@ -100,6 +108,7 @@ impl ModeFacts {
             is_safety: false,
             is_latched: false,
             impact,
+            impact_reason: ImpactReason::Criticality,
             ticket_from: Some(Severity::Warning),
             rationale: None,
         }
@@ -119,6 +128,9 @@ pub struct AlarmRecord {
     pub life: AlarmLife,
     /// The matrix's answer and why.
     pub risk: RiskAssessment,
+    /// The highest risk of the episode so far; rows of the first versions do not tell.
+    #[serde(default)]
+    pub peak_risk: Option<RiskLevel>,
     /// What speaks for it; of the latest change that had any.
     pub evidence: Vec<Evidence>,
     /// Earlier episodes like it; of the latest change that had evidence.

@@ -3,7 +3,10 @@
 //! No clock, no I/O. The matrix is checked data: a site may change each cell, but never so that more probability or more
 //! impact gives less risk.
 
+use crate::impact::{ImpactConfig, ImpactReason};
+use crate::reason::number;
 use domain::checked::Problem;
+use domain::text::Text;
 use domain::{Impact, Millis, Probability, Prognosis, RiskLevel, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +68,10 @@ impl RiskMatrix {
 pub struct RiskConfig {
     /// The matrix.
     pub matrix: RiskMatrix,
+    /// Into how many grades the five levels are folded for people: 5 (not at all), 4 or 3. Grade 1 is the worst.
+    pub levels: u8,
+    /// What lifts the impact.
+    pub impact: ImpactConfig,
     /// The planning horizon: the probability counted is that of a failure within so many days.
     pub horizon_days: f64,
     /// Failure probabilities (0 to 1, ascending) from which the class is 2, 3, 4 and 5.
@@ -82,6 +89,8 @@ impl Default for RiskConfig {
         let class = |n| Probability::new(n).expect("1 to 5 are classes");
         RiskConfig {
             matrix: RiskMatrix::default(),
+            levels: 5,
+            impact: ImpactConfig::default(),
             horizon_days: 7.0,
             probability_steps: [0.05, 0.2, 0.5, 0.8],
             probability_of_advisory: class(2),
@@ -122,15 +131,75 @@ pub struct RiskAssessment {
     pub reason: ProbabilityReason,
 }
 
+impl RiskAssessment {
+    /// Why the level is as it is: `probability 4 of 5 (54 % within 7 days) × impact 3 of 5 (the machine's criticality)`.
+    pub fn text(&self, impact: &ImpactReason) -> Text {
+        let (p, i) = (self.probability.get(), self.impact.get());
+        let because = match self.reason {
+            ProbabilityReason::Prognosis {
+                failure_probability,
+                horizon,
+            } => {
+                let (percent, days) = ((100.0 * failure_probability).round(), number(horizon.as_hours() / 24.0));
+                Text {
+                    en: format!("{percent} % within {days} days"),
+                    zh: format!("{days} 天内 {percent}%"),
+                }
+            }
+            ProbabilityReason::Severity { severity } => Text {
+                en: format!("no prognosis, severity {}", severity.as_str()),
+                zh: format!("无寿命预测，按严重程度 {}", severity.as_str()),
+            },
+        };
+        let impact = impact.text();
+        Text {
+            en: format!(
+                "probability {p} of 5 ({}) × impact {i} of 5 ({})",
+                because.en, impact.en
+            ),
+            zh: format!("概率 {p}/5（{}）× 影响 {i}/5（{}）", because.zh, impact.zh),
+        }
+    }
+}
+
+/// A level falls only if it would fall too were the failure so much more probable: at the edge of a class it stays.
+const DEADBAND: f64 = 1.25;
+
 impl RiskConfig {
+    /// The risk of a condition that stands, where the prognosis has moved: as [`Self::assess`], but none where the level is
+    /// as before, or would hardly be lower.
+    pub fn reassess(
+        &self,
+        before: RiskLevel,
+        severity: Severity,
+        prognosis: &Prognosis,
+        impact: Impact,
+        at: Timestamp,
+    ) -> Option<RiskAssessment> {
+        let new = self.assess(severity, prognosis, impact, at);
+        let ProbabilityReason::Prognosis {
+            failure_probability, ..
+        } = new.reason
+        else {
+            return (new.level > before).then_some(new);
+        };
+        let cautious = self.probability_class((failure_probability * DEADBAND).min(1.0));
+        let moves = new.level > before || self.matrix.level(cautious, impact) < before;
+        moves.then_some(new)
+    }
+
+    fn probability_class(&self, failure_probability: f64) -> Probability {
+        let steps = self.probability_steps.iter().filter(|s| failure_probability >= **s);
+        Probability::new(1 + steps.count() as u8).expect("four steps make classes 1 to 5")
+    }
+
     /// Probability from the prognosis if there is one, else from the severity; then the matrix. `at` is the instant from which
     /// the horizon counts, on the clock of the prognosis (device time).
     pub fn assess(&self, severity: Severity, prognosis: &Prognosis, impact: Impact, at: Timestamp) -> RiskAssessment {
         let horizon = Millis::from_hours(self.horizon_days * 24.0);
         let (probability, reason) = match prognosis.failure_probability(at, horizon) {
             Some(failure_probability) => {
-                let steps = self.probability_steps.iter().filter(|s| failure_probability >= **s);
-                let class = Probability::new(1 + steps.count() as u8).expect("four steps make classes 1 to 5");
+                let class = self.probability_class(failure_probability);
                 let reason = ProbabilityReason::Prognosis {
                     failure_probability,
                     horizon,
@@ -158,6 +227,11 @@ impl RiskConfig {
     /// What is wrong, below `path`.
     pub(crate) fn problems(&self, path: &str) -> Vec<Problem> {
         let mut problems = self.matrix.problems(&format!("{path}.matrix"));
+        problems.extend(self.impact.problems(&format!("{path}.impact")));
+        if !(3..=5).contains(&self.levels) {
+            let message = format!("{} grades; 5, 4 or 3 are expected", self.levels);
+            problems.push(Problem::at(format!("{path}.levels"), message));
+        }
         if !(self.horizon_days > 0.0 && self.horizon_days <= 3_650.0) {
             let message = format!("{} days; more than 0 and at most 3650 are expected", self.horizon_days);
             problems.push(Problem::at(format!("{path}.horizon_days"), message));
@@ -210,6 +284,44 @@ mod tests {
         matrix.0[0][4] = RiskLevel::Low;
         let paths: Vec<_> = matrix.problems("risk.matrix").into_iter().map(|p| p.path).collect();
         assert_eq!(paths, ["risk.matrix[0][4]", "risk.matrix[3][2]"]);
+    }
+
+    #[test]
+    fn other_numbers_of_grades_than_three_to_five_are_refused() {
+        let config = RiskConfig {
+            levels: 2,
+            ..RiskConfig::default()
+        };
+        assert_eq!(config.problems("risk").pop().unwrap().path, "risk.levels");
+    }
+
+    #[test]
+    fn at_the_edge_of_a_class_the_level_stays() {
+        let config = RiskConfig::default();
+        let life = |p10_days: i64| {
+            Prognosis::Known(RemainingLife {
+                made_at: Timestamp(0),
+                p10: Millis::days(p10_days),
+                p50: Millis::days(2 * p10_days),
+                p90: Millis::days(4 * p10_days),
+            })
+        };
+        let level = |before, days| {
+            let found = config.reassess(before, Severity::Warning, &life(days), class(4), Timestamp(0));
+            found.map(|f| f.level)
+        };
+        // 18 % within a week: class 2, a quarter more would be class 3
+        assert_eq!(level(RiskLevel::High, 6), None);
+        assert_eq!(level(RiskLevel::High, 20), Some(RiskLevel::Low));
+        assert_eq!(level(RiskLevel::Low, 3), Some(RiskLevel::High));
+        let unknown = config.reassess(
+            RiskLevel::High,
+            Severity::Warning,
+            &Prognosis::NotYetKnown,
+            class(3),
+            Timestamp(0),
+        );
+        assert_eq!(unknown, None, "that nothing is known any more is no good news");
     }
 
     #[test]

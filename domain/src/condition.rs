@@ -183,3 +183,18 @@ pub struct ConditionChange {
     /// What judged.
     pub model: ModelVersion,
 }
+
+/// What is expected of a failure mode that goes on showing: told from time to time while it stands, never per reading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConditionOutlook {
+    /// Which failure mode.
+    pub failure_mode: FailureModeId,
+    /// Device time of the reading at which it was made.
+    pub measured_at: Timestamp,
+    /// 0 (failed) to 100 (as new).
+    pub health: Health,
+    /// Time left, if it can be told.
+    pub prognosis: Prognosis,
+    /// What judged.
+    pub model: ModelVersion,
+}

@@ -15,7 +15,7 @@ pub mod time;
 pub mod vibration;
 pub mod wire;
 
-pub use condition::{Aspect, ConditionChange, ConditionState, Evidence, EvidenceReason, Severity};
+pub use condition::{Aspect, ConditionChange, ConditionOutlook, ConditionState, Evidence, EvidenceReason, Severity};
 pub use drift::{DriftCause, ModelDrift};
 pub use ids::{
     AlarmId, Boot, DeviceIndex, DeviceKey, DeviceName, FailureModeId, IdError, MetricIndex, MetricName, ModeIndex,

@@ -34,6 +34,9 @@ pub struct DeviceEntry {
     /// Whose it is.
     #[serde(default)]
     pub customer: String,
+    /// How many people depend on it, if known; many lift what a failure costs.
+    #[serde(default)]
+    pub people_served: Option<u32>,
     /// What a failure costs here, if other than the profile says.
     pub impact: Option<Impact>,
     /// Limits that differ from the profile's, by rule.

@@ -31,6 +31,36 @@ impl RiskLevel {
     }
 }
 
+/// A level as a site tells it that counts fewer of them: the handbooks' level 1 is the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskGrade {
+    /// 1 is the worst.
+    pub number: u8,
+    /// How many there are: 3 or 4.
+    pub of: u8,
+}
+
+impl std::fmt::Display for RiskGrade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl RiskLevel {
+    /// The level where five are folded into `grades`; none unless that is 4 or 3. Three: very high and high, medium, low and
+    /// very low. Four: the last two are one.
+    pub fn folded(self, grades: u8) -> Option<RiskGrade> {
+        let number = match (grades, self) {
+            (4, RiskLevel::VeryHigh) | (3, RiskLevel::VeryHigh | RiskLevel::High) => 1,
+            (4, RiskLevel::High) | (3, RiskLevel::Medium) => 2,
+            (4, RiskLevel::Medium) | (3, RiskLevel::Low | RiskLevel::VeryLow) => 3,
+            (4, RiskLevel::Low | RiskLevel::VeryLow) => 4,
+            _ => return None,
+        };
+        Some(RiskGrade { number, of: grades })
+    }
+}
+
 /// A class from 1 to 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
@@ -66,3 +96,20 @@ pub type Probability = Class5;
 
 /// What the failure would cost in safety, service and money: 1 negligible, 5 catastrophic.
 pub type Impact = Class5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_may_fold_five_levels_into_four_or_three() {
+        use RiskLevel::{High, Low, Medium, VeryHigh, VeryLow};
+        let grades = |of| {
+            let levels = [VeryHigh, High, Medium, Low, VeryLow];
+            levels.map(|level| level.folded(of).map_or_else(String::new, |grade| grade.to_string()))
+        };
+        assert_eq!(grades(5), [""; 5]);
+        assert_eq!(grades(4), ["1/4", "2/4", "3/4", "4/4", "4/4"]);
+        assert_eq!(grades(3), ["1/3", "1/3", "2/3", "3/3", "3/3"]);
+    }
+}

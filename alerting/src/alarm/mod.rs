@@ -363,6 +363,11 @@ impl AlarmLife {
             AlarmReason::RaisedAgain { .. } | AlarmReason::Escalated { .. } if is_hidden => vec![AssessTicket],
             AlarmReason::RaisedAgain { .. } | AlarmReason::Escalated { .. } => vec![Publish, Announce, AssessTicket],
             AlarmReason::ReAlarmed => vec![Publish, Announce],
+            // Told once for each height that was not reached before.
+            AlarmReason::Reassessed { is_peak: true, .. } if !is_hidden => vec![Publish, Announce, AssessTicket],
+            AlarmReason::Reassessed { is_peak: true, .. } => vec![AssessTicket],
+            AlarmReason::Reassessed { is_peak: false, .. } if is_hidden => vec![],
+            AlarmReason::Reassessed { is_peak: false, .. } => vec![Publish],
             AlarmReason::Eased { .. }
             | AlarmReason::ReturnedToNormal
             | AlarmReason::ReturnedUnseen

@@ -4,7 +4,7 @@ use super::PersonName;
 use super::hiding::SuppressionCause;
 use crate::storm::IncidentId;
 use crate::window::WindowId;
-use domain::{Millis, Severity, Timestamp};
+use domain::{Millis, RiskLevel, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// ISA-18.2 state.
@@ -203,6 +203,15 @@ pub enum AlarmReason {
         /// Now.
         to: Severity,
     },
+    /// The time left has changed, and the risk with it.
+    Reassessed {
+        /// Before.
+        from: RiskLevel,
+        /// Now.
+        to: RiskLevel,
+        /// Whether it was never so high in this episode.
+        is_peak: bool,
+    },
     /// It no longer shows, and a person had seen it: the episode is over.
     ReturnedToNormal,
     /// It no longer shows, and nobody had seen it.
@@ -302,6 +311,7 @@ impl AlarmReason {
             AlarmReason::RaisedAgain { .. } => "raised_again",
             AlarmReason::Escalated { .. } => "escalated",
             AlarmReason::Eased { .. } => "eased",
+            AlarmReason::Reassessed { .. } => "reassessed",
             AlarmReason::ReturnedToNormal => "returned_to_normal",
             AlarmReason::ReturnedUnseen => "returned_unseen",
             AlarmReason::StaysLatched => "stays_latched",

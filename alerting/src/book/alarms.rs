@@ -10,7 +10,7 @@ use crate::reason;
 use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
 use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, MAX_TEXT_BYTES, TicketChange, check_length, check_text};
-use domain::{AlarmId, ConditionChange, ConditionState, TicketId, Timestamp};
+use domain::{AlarmId, ConditionChange, ConditionOutlook, ConditionState, DeviceKey, TicketId, Timestamp};
 
 impl Book {
     pub(super) fn take_condition(
@@ -40,6 +40,14 @@ impl Book {
             Some(mode) => ModeFacts::from(mode),
             None => ModeFacts::unknown(&key.1, device.profile.impact),
         };
+        let (impact, impact_reason) = self.policy.impact_of(
+            facts.impact,
+            facts.is_safety,
+            &device.key,
+            &device.profile.id,
+            &device.asset,
+        );
+        (facts.impact, facts.impact_reason) = (impact, impact_reason);
         facts.rationale = self.policy.alarms.rationale(&device.profile.id, &key.1).cloned();
         let input = match change.state {
             ConditionState::Clear => AlarmInput::ConditionCleared,
@@ -87,6 +95,7 @@ impl Book {
             }
             AlarmReason::Escalated { .. }
             | AlarmReason::Eased { .. }
+            | AlarmReason::Reassessed { .. }
             | AlarmReason::Acknowledged { .. }
             | AlarmReason::Shelved { .. }
             | AlarmReason::Unshelved { .. }
@@ -117,6 +126,7 @@ impl Book {
             ConditionState::Active { severity } => {
                 let (impact, at) = (alarm.facts.impact, change.measured_at);
                 alarm.risk = self.policy.risk.assess(severity, &change.prognosis, impact, at);
+                alarm.peak_risk = alarm.peak_risk.max(Some(alarm.risk.level));
                 if !change.evidence.is_empty() {
                     alarm.reason = reason::text(&change.evidence, &alarm.failure_mode);
                     alarm.evidence = change.evidence;
@@ -138,6 +148,40 @@ impl Book {
             self.note(alarm.clone(), reason, now, out);
         }
         self.settle_around(&alarm, now, out);
+    }
+
+    /// The condition stands as before: the row follows the time left when that changes the risk.
+    pub(super) fn take_outlook(
+        &mut self,
+        device: &DeviceKey,
+        outlook: ConditionOutlook,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
+        let key = (device.clone(), outlook.failure_mode);
+        let Some(mut alarm) = self.alarms.get(&key).cloned() else {
+            return;
+        };
+        // An older one is a repeat after a restart.
+        if !alarm.life.state.is_active() || outlook.measured_at < alarm.measured_at {
+            return;
+        }
+        let (from, impact, at) = (alarm.risk.level, alarm.facts.impact, outlook.measured_at);
+        let rules = &self.policy.risk;
+        let Some(risk) = rules.reassess(from, alarm.life.severity, &outlook.prognosis, impact, at) else {
+            return;
+        };
+        alarm.measured_at = outlook.measured_at;
+        alarm.health = outlook.health;
+        alarm.prognosis = outlook.prognosis;
+        alarm.model = outlook.model;
+        alarm.risk = risk;
+        let (peak, to) = (alarm.peak_risk.unwrap_or(from), risk.level);
+        alarm.peak_risk = Some(peak.max(to));
+        let is_peak = to > peak;
+        let reason = AlarmReason::Reassessed { from, to, is_peak };
+        let effects = alarm.life.effects(&reason, alarm.life.is_hidden());
+        self.finish(alarm, AlarmTransition { reason, effects }, Actor::System, now, out);
     }
 
     /// A finding: the row has it and the audit trail, nobody is woken.
@@ -165,6 +209,7 @@ impl Book {
             failure_mode: change.failure_mode.clone(),
             life: life.clone(),
             risk: self.policy.risk.assess(life.severity, &change.prognosis, impact, at),
+            peak_risk: None,
             evidence: Vec::new(),
             similar: Vec::new(),
             reason: reason::text(&change.evidence, &change.failure_mode),

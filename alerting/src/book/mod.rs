@@ -21,6 +21,8 @@ mod hiding_tests;
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
+mod outlook_tests;
+#[cfg(test)]
 mod storm_tests;
 #[cfg(test)]
 mod tests;
@@ -221,6 +223,7 @@ impl Book {
         let mut out = Vec::new();
         match input {
             Input::Condition { change, device } => self.take_condition(change, &device, now, &mut out),
+            Input::Outlook { device, outlook } => self.take_outlook(&device, outlook, now, &mut out),
             Input::MaintenanceDue {
                 device,
                 plan,

@@ -49,6 +49,10 @@ pub(super) fn audit(
                 alarm.reason.en
             )
         }
+        AlarmReason::Reassessed { from, to, .. } => {
+            let why = alarm.risk.text(&alarm.facts.impact_reason).en;
+            format!("risk from {} to {}: {why}", from.as_str(), to.as_str())
+        }
         AlarmReason::Acknowledged { note, .. } => format!("now {}{}", alarm.life.state.as_str(), remark(note)),
         AlarmReason::Shelved { reason, until, .. } => format!("until {until}: {reason}"),
         AlarmReason::Suppressed { cause } => match cause {

@@ -169,7 +169,13 @@ impl Book {
             self.change_ticket(ticket, TicketChange::DueAgain { occurrence }, Actor::System, now, out);
             return;
         }
-        let impact = device.profile.impact;
+        let (impact, _) = self.policy.impact_of(
+            device.profile.impact,
+            false,
+            &device.key,
+            &device.profile.id,
+            &device.asset,
+        );
         let kind = TicketKind::MaintenanceReminder;
         let rare = Probability::new(1).expect("1 is a class");
         let (device_name, due_at) = (
@@ -426,7 +432,7 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         TicketState::Open { .. } | TicketState::OnHold { .. } | TicketState::Archived { .. } => return None,
     };
     match cause {
-        AlarmReason::Escalated { .. } => Some(ReopenReason::Escalated),
+        AlarmReason::Escalated { .. } | AlarmReason::Reassessed { is_peak: true, .. } => Some(ReopenReason::Escalated),
         AlarmReason::RaisedAgain { .. } => match end {
             TicketEnd::Closed { .. } => Some(ReopenReason::RaisedAgain),
             // A person decided that there is nothing to do about it.
@@ -434,6 +440,7 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         },
         AlarmReason::Raised { .. }
         | AlarmReason::Eased { .. }
+        | AlarmReason::Reassessed { is_peak: false, .. }
         | AlarmReason::ReturnedToNormal
         | AlarmReason::ReturnedUnseen
         | AlarmReason::StaysLatched

@@ -6,8 +6,8 @@ use crate::calendar::Calendar;
 use crate::record::Asset;
 use crate::scope::Scope;
 use crate::ticket::HoldCause;
-use domain::DeviceKey;
 use domain::checked::Problem;
+use domain::{DeviceKey, Impact};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -20,6 +20,9 @@ pub struct ContractConfig {
     /// For which machines. The first contract that covers a machine holds for it.
     #[serde(default)]
     pub covers: Scope,
+    /// The least impact of a failure under it, 1 to 5.
+    #[serde(default)]
+    pub impact_at_least: Option<Impact>,
     /// Its own working hours.
     #[serde(default)]
     pub calendar: Option<CalendarConfig>,
@@ -59,6 +62,7 @@ pub struct Terms {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Contract {
     pub(super) name: String,
+    pub(super) impact_at_least: Option<Impact>,
     covers: Scope,
     pub(super) terms: Terms,
 }
@@ -111,6 +115,7 @@ pub(super) fn check(
         if let Some(calendar) = calendar {
             checked.push(Contract {
                 name: contract.name.clone(),
+                impact_at_least: contract.impact_at_least,
                 covers: contract.covers.clone(),
                 terms: Terms { calendar, clocks: own },
             });

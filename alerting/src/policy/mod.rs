@@ -20,12 +20,13 @@ pub use escalation::{Escalation, EscalationConfig, Escalations, Level, LevelConf
 pub use hours::{CalendarConfig, Day, FurtherHours};
 pub use storms::{StormSettings, StormsConfig};
 
+use crate::impact::ImpactReason;
 use crate::on_call::OnCallConfig;
 use crate::record::Asset;
 use crate::risk::RiskConfig;
 use contracts::Contract;
 use domain::checked::Problem;
-use domain::{DeviceKey, Millis, RiskLevel};
+use domain::{DeviceKey, Impact, Millis, RiskLevel};
 use serde::{Deserialize, Serialize};
 
 /// The longest time a clock or a shelving may be set to, in minutes: ten years.
@@ -139,6 +140,21 @@ impl Policy {
     pub fn contract_of(&self, device: &DeviceKey, profile: &str, asset: &Asset) -> Option<&str> {
         let holds = self.contracts.iter().find(|c| c.holds_for(device, profile, asset));
         holds.map(|c| c.name.as_str())
+    }
+
+    /// What a failure of a machine costs, and why.
+    pub fn impact_of(
+        &self,
+        criticality: Impact,
+        is_safety: bool,
+        device: &DeviceKey,
+        profile: &str,
+        asset: &Asset,
+    ) -> (Impact, ImpactReason) {
+        let contract = self.contracts.iter().find(|c| c.holds_for(device, profile, asset));
+        let contract = contract.and_then(|c| Some((c.name.as_str(), c.impact_at_least?)));
+        let impact = &self.risk.impact;
+        impact.assess(criticality, is_safety, asset.people_served, contract)
     }
 }
 

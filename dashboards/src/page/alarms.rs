@@ -1,8 +1,6 @@
 //! The alarm list, as ISA-18.2 knows it, and one alarm.
 
-use super::parts::{
-    alarm_state_word, button_form, form_fields, next_page, risk, risk_word, severity, severity_word, when,
-};
+use super::parts::{alarm_state_word, button_form, form_fields, next_page, risk, severity, severity_word, when};
 use super::similar::similar;
 use super::{Frame, Listens, Place, incidents, layout};
 use crate::phrase;
@@ -249,7 +247,7 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
                     h1 { (title(frame, alarm)) }
                     p.line { (severity(frame, alarm.severity)) " " (state(frame, alarm)) }
                     dl.facts {
-                        div { dt { (frame.t(W::Risk)) } dd { (frame.t(risk_word(alarm.risk))) } }
+                        div { dt { (frame.t(W::Risk)) } dd { (risk(frame, Some(alarm.risk))) " " span.small { (frame.say(&alarm.risk_reason)) } } }
                         div { dt { (frame.t(W::Raised)) } dd { (when(frame, alarm.raised_at)) } }
                         div { dt { (frame.t(W::State)) } dd { (frame.t(if alarm.is_active { W::ConditionStands } else { W::ConditionGone })) } }
                         @if let Some(act) = &alarm.acknowledged {

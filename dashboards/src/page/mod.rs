@@ -55,6 +55,8 @@ pub struct Frame {
     pub now: Timestamp,
     /// How much faster than real time that clock runs: 1, but more in a demo.
     pub speed: f64,
+    /// Into how many grades the site folds the five levels of risk; 5: not at all.
+    pub risk_grades: u8,
     /// Who is here; none: the local operator.
     pub user: Option<String>,
     /// What they may do.
@@ -223,6 +225,7 @@ mod tests {
             language,
             now: Timestamp(0),
             speed: 1.0,
+            risk_grades: 5,
             user: None,
             rights: Rights::default(),
             here: here.into(),

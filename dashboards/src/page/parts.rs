@@ -35,7 +35,7 @@ pub(super) fn severity(frame: &Frame, severity: Severity) -> Markup {
     }
 }
 
-pub(super) fn risk_word(risk: RiskLevel) -> W {
+fn risk_word(risk: RiskLevel) -> W {
     match risk {
         RiskLevel::VeryLow => W::RiskVeryLow,
         RiskLevel::Low => W::RiskLow,
@@ -62,7 +62,7 @@ pub(super) fn risk(frame: &Frame, level: Option<RiskLevel>) -> Markup {
                     rect class=[(i < filled).then_some("on")] x=(i * 6) y=(8 - i * 2) width="4" height=(2 + i * 2) {}
                 }
             }
-            span { @match level { Some(level) => (frame.t(risk_word(level))), None => (frame.t(W::None)) } }
+            span { @match level { Some(level) => { (frame.t(risk_word(level))) @if let Some(grade) = level.folded(frame.risk_grades) { " · " (grade) } }, None => (frame.t(W::None)) } }
         }
     }
 }

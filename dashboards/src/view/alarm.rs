@@ -124,6 +124,11 @@ pub struct Alarm {
     /// The matrix's answer.
     #[schema(value_type = schema::RiskLevel)]
     pub risk: RiskLevel,
+    /// The same where the site counts fewer levels, such as `1/3`; 1 is the worst.
+    pub risk_grade: Option<String>,
+    /// Why it is so high: probability and impact, each with what decided it.
+    #[schema(value_type = schema::Text)]
+    pub risk_reason: Text,
     /// Raised, device time.
     pub raised_at: At,
     /// In this state since, device time.

@@ -244,6 +244,12 @@ impl LiveBackend {
                 time_to_respond_min: r.time_to_respond_min,
             }),
             risk: record.risk.level,
+            risk_grade: record
+                .risk
+                .level
+                .folded(self.running.policy.risk.levels)
+                .map(|grade| grade.to_string()),
+            risk_reason: record.risk.text(&record.facts.impact_reason),
             raised_at: record.raised_at.into(),
             since: acknowledged.as_ref().map_or(record.measured_at.into(), |act| act.at),
             acknowledged,

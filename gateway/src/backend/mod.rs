@@ -162,6 +162,10 @@ fn actor_of(actor: &Actor) -> alerting::Actor {
 }
 
 impl Backend for LiveBackend {
+    fn risk_grades(&self) -> u8 {
+        self.running.policy.risk.levels
+    }
+
     fn now(&self) -> Timestamp {
         self.clock().now()
     }

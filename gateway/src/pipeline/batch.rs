@@ -6,7 +6,8 @@ use crate::store::Repair;
 use crate::store::rows::{QuarantineRow, WaveformRow};
 use domain::wire::{Connectivity, DeviceEvent, Waveform};
 use domain::{
-    ConditionChange, DeviceIndex, ModelDrift, ModelVersion, Quality, Sample, SensorName, Sequence, Timestamp,
+    ConditionChange, ConditionOutlook, DeviceIndex, ModelDrift, ModelVersion, Quality, Sample, SensorName, Sequence,
+    Timestamp,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -110,6 +111,8 @@ pub struct Processed {
     pub outcomes: Outcomes,
     /// Failure modes that began or ceased to show.
     pub changes: Vec<ConditionChange>,
+    /// What is expected of those that go on showing.
+    pub outlooks: Vec<(DeviceIndex, ConditionOutlook)>,
     /// What both models said of devices on which one runs in shadow.
     pub shadow: Vec<ShadowChange>,
     /// Devices of which the model's normal has itself moved.
@@ -132,6 +135,7 @@ impl Processed {
         self.block.is_empty()
             && self.receipts.is_empty()
             && self.changes.is_empty()
+            && self.outlooks.is_empty()
             && self.shadow.is_empty()
             && self.drifts.is_empty()
             && self.reminders.is_empty()

@@ -421,7 +421,7 @@ impl Committer {
 
     /// What the book makes of a piece.
     fn decide(&mut self, piece: &Processed, group: &mut Group) {
-        if piece.changes.is_empty() && piece.reminders.is_empty() {
+        if piece.changes.is_empty() && piece.outlooks.is_empty() && piece.reminders.is_empty() {
             return;
         }
         let now = self.setup.clock.now();
@@ -435,6 +435,10 @@ impl Committer {
                 now,
                 group,
             );
+        }
+        for (device, outlook) in &piece.outlooks {
+            let (device, outlook) = (self.setup.directory.device(*device), outlook.clone());
+            self.step(Input::Outlook { device, outlook }, now, group);
         }
         for reminder in &piece.reminders {
             if let Some(input) = self.maintenance(reminder) {
@@ -469,6 +473,7 @@ impl Committer {
             serial_number: e.serial_number.clone(),
             location: e.location.clone(),
             customer: e.customer.clone(),
+            people_served: e.people_served,
         });
         // what judged may be no longer in force
         let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod drift_tests;
+#[cfg(test)]
+mod outlook_tests;
 mod swap;
 
 pub use swap::ShadowMemory;
@@ -12,8 +14,8 @@ use crate::store::codec::{BlockWriter, Telemetry};
 use alerting::{ConditionTracker, Edge};
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{
-    ConditionChange, ConditionState, DeviceIndex, MetricIndex, Millis, ModeIndex, ModelVersion, Names, Quality,
-    Reading, Sample, SensorName, Sequence, Severity, Timestamp,
+    ConditionChange, ConditionOutlook, ConditionState, DeviceIndex, MetricIndex, Millis, ModeIndex, ModelVersion,
+    Names, Quality, Reading, Sample, SensorName, Sequence, Severity, Timestamp,
 };
 use models::learned::prior::Prior;
 use models::vibration::Finding;
@@ -92,6 +94,7 @@ pub struct Scratch {
     engine: StepOutput,
     shadow: StepOutput,
     edges: Vec<(ModeIndex, Edge)>,
+    is_outlook_due: bool,
     /// The journal block being written.
     pub writer: BlockWriter,
     /// What is to be committed.
@@ -306,9 +309,12 @@ impl Device {
             quality,
             samples,
         };
+        let last_measured = self.memory.state.last_measured();
+        let is_standing = self.memory.tracker.raised() != 0;
+        let is_live = admission == Admission::Live;
+        scratch.is_outlook_due = is_standing && is_live && begins_hour(last_measured, measured_at);
         let outcomes = &mut scratch.out.outcomes;
         let (state, out) = (&mut self.memory.state, &mut scratch.engine);
-        let is_standing = self.memory.tracker.raised() != 0;
         match admission {
             Admission::Duplicate => {
                 outcomes.duplicate += 1;
@@ -468,6 +474,13 @@ impl Device {
         judged.pass_delays(&mut memory.tracker, &mut scratch.edges, around, &mut |change| {
             out.changes.push(change);
         });
+        if std::mem::take(&mut scratch.is_outlook_due) {
+            let new = &out.changes[first..];
+            let standing = memory.tracker.standing();
+            let standing = standing.filter(|(mode, _)| !new.iter().any(|change| change.mode == *mode));
+            let outlooks = standing.filter_map(|(mode, _)| judged.outlook(mode, around));
+            out.outlooks.extend(outlooks.map(|outlook| (self.index, outlook)));
+        }
         if let Some(shadow) = &memory.shadow {
             let both = out.changes[first..].iter().map(|change| ShadowChange {
                 shadow: shadow.model.clone(),
@@ -520,6 +533,12 @@ impl Device {
     }
 }
 
+/// Whether this reading is the first of an hour of the device's clock: then the outlook of what stands is told anew.
+fn begins_hour(last: Option<Timestamp>, now: Timestamp) -> bool {
+    let hour = |at: Timestamp| at.0.div_euclid(Millis::hours(1).0);
+    last.is_some_and(|last| hour(now) > hour(last))
+}
+
 /// What a model made of one call, before the delays.
 struct Judged<'a> {
     device: DeviceIndex,
@@ -530,6 +549,17 @@ struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    fn outlook(&self, mode: ModeIndex, around: &Surroundings<'_>) -> Option<ConditionOutlook> {
+        let explained = self.engine.explain(self.state, mode, around.names);
+        Some(ConditionOutlook {
+            failure_mode: self.engine.profile().mode(mode)?.id.clone(),
+            measured_at: self.measured_at,
+            health: explained.health,
+            prognosis: explained.prognosis,
+            model: self.engine.version().clone(),
+        })
+    }
+
     fn pass_delays(
         &self,
         tracker: &mut ConditionTracker,

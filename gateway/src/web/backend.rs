@@ -319,6 +319,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn clock_speed(&self) -> f64 {
         1.0
     }
+    /// Into how many grades the site folds the five levels of risk; 5: not at all.
+    fn risk_grades(&self) -> u8 {
+        5
+    }
     /// Where devices connect, for the text that helps newcomers, such as `192.168.1.5:1883`.
     fn mqtt_address(&self) -> Option<String>;
 

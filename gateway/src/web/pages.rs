@@ -139,6 +139,7 @@ fn frame<B: Backend>(backend: &B, language: Language, uri: &Uri, user: Option<St
         language,
         now: backend.now(),
         speed: backend.clock_speed(),
+        risk_grades: backend.risk_grades(),
         user,
         rights,
         here,

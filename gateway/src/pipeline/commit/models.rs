@@ -84,12 +84,17 @@ impl Committer {
             if !runs {
                 continue;
             }
-            let DeviceFacts { key, profile, .. } = self.facts(change.device, &change.model);
+            let DeviceFacts {
+                key, profile, asset, ..
+            } = self.facts(change.device, &change.model);
             let mode = profile.modes.iter().find(|m| m.id == change.failure_mode);
-            let facts = mode.map_or_else(
+            let mut facts = mode.map_or_else(
                 || ModeFacts::unknown(&change.failure_mode, profile.impact),
                 ModeFacts::from,
             );
+            let policy = self.setup.book.policy();
+            (facts.impact, facts.impact_reason) =
+                policy.impact_of(facts.impact, facts.is_safety, &key, &profile.id, &asset);
             let would_open_ticket = match change.state {
                 ConditionState::Clear => false,
                 ConditionState::Active { severity } => {

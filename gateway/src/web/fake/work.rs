@@ -72,6 +72,8 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
             findings: Vec::new(),
             rationale: None,
             risk,
+            risk_grade: None,
+            risk_reason: text("probability 4 of 5 × impact 4 of 5", "概率 4/5 × 影响 4/5"),
             raised_at: at,
             since: at,
             acknowledged: (state == AlarmState::Acknowledged).then(|| Act {
