@@ -29,6 +29,18 @@ impl Clock {
         }
     }
 
+    /// That of a rehearsal: `2026-11-30T20:00:00Z*60` runs 60 times as fast as real time and showed what real time did at
+    /// the instant named. So it goes on over a restart. None if it is not an instant, `*` and a speed above 0.
+    pub fn of_rehearsal(setting: &str) -> Option<Self> {
+        let (anchor, speed) = setting.split_once('*')?;
+        let (anchor, speed): (_, f64) = (Timestamp::parse_rfc3339(anchor)?, speed.parse().ok()?);
+        if !(speed > 0.0 && speed <= 100_000.0) {
+            return None;
+        }
+        let passed = (Clock::System.now() - anchor).0 as f64 * speed;
+        Some(Clock::scaled(Timestamp(anchor.0 + passed as i64), speed))
+    }
+
     /// The time.
     #[expect(clippy::disallowed_methods, reason = "the one place that may ask")]
     pub fn now(&self) -> Timestamp {
@@ -48,6 +60,33 @@ impl Clock {
         match self {
             Clock::System => 1.0,
             Clock::Scaled { speed, .. } => *speed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsal_is_an_instant_and_a_speed_and_goes_on_over_a_restart() {
+        let anchor = Clock::System.now() - domain::Millis::minutes(1);
+        let clock = Clock::of_rehearsal(&format!("{anchor}*60")).expect("sound");
+        assert_eq!(clock.speed(), 60.0);
+        let shown = (clock.now() - anchor).as_hours();
+        assert!(
+            (1.0..1.1).contains(&shown),
+            "a minute of ours is an hour of its: {shown}"
+        );
+        for wrong in [
+            "",
+            "60",
+            "2026-11-30T20:00:00Z",
+            "yesterday*60",
+            "2026-11-30T20:00:00Z*0",
+            "2026-11-30T20:00:00Z*-1",
+        ] {
+            assert!(Clock::of_rehearsal(wrong).is_none(), "{wrong}");
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod browser;
 pub mod gateway;
+pub mod hall;
 pub mod http;
 pub mod inside;
 pub mod load;
@@ -13,6 +14,7 @@ pub mod outside;
 pub mod publisher;
 pub mod raw;
 pub mod receiver;
+pub mod seed;
 pub mod served;
 pub mod wait;
 pub mod watcher;

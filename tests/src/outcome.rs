@@ -155,6 +155,14 @@ pub fn deliveries(setup: &GatewaySetup, state: &str) -> Vec<(String, String)> {
     )
 }
 
+/// The rows of all tickets, by number; the gateway may run.
+pub fn tickets(setup: &GatewaySetup) -> Vec<Value> {
+    let database = Connection::open(setup.data().join("forewarn.db")).expect("the database opens");
+    let rows: Vec<(i64, String)> = rows(&database, "SELECT id, record FROM ticket ORDER BY id");
+    let parse = |(_, record): &(i64, String)| serde_json::from_str(record).expect("records are JSON");
+    rows.iter().map(parse).collect()
+}
+
 fn compare<T: PartialEq + std::fmt::Debug>(what: &str, found: &[T], expected: &[T]) {
     let differs = found.iter().zip(expected).position(|(f, e)| f != e);
     let at = match differs {

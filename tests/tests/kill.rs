@@ -13,6 +13,7 @@ use tests::load::{Load, Sending};
 use tests::outcome::{Outcome, deliveries};
 use tests::outside::{Mosquitto, free_port, is_installed};
 use tests::receiver::{Answer, Receiver, check_events};
+use tests::seed::{number, seed};
 use tests::wait::wait_for;
 
 /// How long everything may take to be acknowledged after the last kill.
@@ -32,25 +33,6 @@ const LISTENER: &str = "[listener]\nbind = \"127.0.0.1:0\"\n";
 const COMMON: &str = "[devices]\nregistry = \"registry.toml\"\nprofiles = \"profiles\"\n\
     [store]\ncheckpoint_every_ms = 200\n[history]\nseal_after_s = 1\n\
     [alerting.storms]\nnotices = 0\nflood_above = 1000\n";
-
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{variable} is no number"))
-    })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the seed is printed, so a run that failed can be repeated"
-)]
-fn seed() -> u64 {
-    static SEED: OnceLock<u64> = OnceLock::new();
-    *SEED.get_or_init(|| {
-        let seed = number("FOREWARN_TEST_SEED", rand::random::<u32>().into());
-        eprintln!("FOREWARN_TEST_SEED={seed}");
-        seed
-    })
-}
 
 fn kills() -> usize {
     number("FOREWARN_KILLS", 50) as usize

@@ -4,6 +4,7 @@ use super::until_told_to_stop;
 use crate::app::Gateway;
 use crate::clock::Clock;
 use crate::config;
+use anyhow::Context;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,6 +23,18 @@ pub(super) fn load(file: Option<&PathBuf>) -> Result<config::Checked, Vec<crate:
     }
 }
 
+/// The system's clock, or with `FOREWARN_REHEARSAL` that of a rehearsal, in which timers of hours pass in minutes.
+fn clock() -> anyhow::Result<Clock> {
+    let Ok(setting) = std::env::var("FOREWARN_REHEARSAL") else {
+        return Ok(Clock::System);
+    };
+    let clock = Clock::of_rehearsal(&setting).with_context(|| {
+        format!("FOREWARN_REHEARSAL={setting:?} is not an instant, `*` and a speed, like 2026-11-30T20:00:00Z*60")
+    })?;
+    tracing::warn!(setting, "a rehearsal: our clock does not show the time");
+    Ok(clock)
+}
+
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let checked = match load(arguments.config.as_ref()) {
         Ok(checked) => checked,
@@ -32,7 +45,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             anyhow::bail!("the configuration has {} mistakes; nothing was started", problems.len());
         }
     };
-    let gateway = Gateway::start(checked, Clock::System).await?;
+    let gateway = Gateway::start(checked, clock()?).await?;
     let running = gateway.running();
     if let Some(address) = running.mqtt_address {
         println!("mqtt: {address}");
