@@ -75,6 +75,11 @@ impl Calendar {
         })
     }
 
+    /// The zone whose clocks count.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// How much of the span from `from` to `to` counts; nothing if `to` is not later.
     pub fn elapsed(&self, hours: Hours, from: Timestamp, to: Timestamp) -> Millis {
         if to <= from {

@@ -247,6 +247,8 @@ catalogue! {
     Days: "days", "天";
     NotKnown: "not known", "未知";
     Target: "aim", "目标";
+    PastMonths: "Past months", "往月报告";
+    ByMonth: "By month", "按月";
     ReviewCut: "there is more than is counted here; choose a shorter span", "数据过多，仅统计最新部分；请选择更短的区间";
     ReviewWarnings: "Warnings", "预警";
     ReviewService: "Service", "服务";

@@ -22,6 +22,7 @@ use crate::pipeline::fleet::Fleet;
 use crate::pipeline::positions::Positions;
 use crate::pipeline::recovery::{Recovered, restore_book, restore_comparisons, restore_models, restore_shards};
 use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
+use crate::review::monthly::Monthly;
 use crate::store::Store;
 use crate::web::{self, WebConfig};
 use anyhow::Context;
@@ -244,6 +245,16 @@ impl Gateway {
             commit.clone(),
             ways_in_stop.clone(),
         )));
+        if config.reports.monthly {
+            let monthly = Monthly {
+                store_path: store_path.clone(),
+                policy: policy.clone(),
+                language: config.reports.language,
+                clock,
+                commit: commit.clone(),
+            };
+            ways_in.push(tokio::spawn(monthly.run(ways_in_stop.clone())));
+        }
 
         let mut influx = None;
         if let (Some(port), Some(reader)) = (influx_port, influx_reader) {

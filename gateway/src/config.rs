@@ -9,6 +9,7 @@ use crate::listener::{HubLimits, ListenerConfig};
 use crate::outbound::OutboundConfig;
 use crate::pipeline::catalogue::{FileProblem, load_profiles};
 use crate::pipeline::commit::StoreConfig;
+use crate::review::monthly::ReportsConfig;
 use crate::secret::Secret;
 use crate::web::WebConfig;
 use alerting::policy::{AlertingConfig, Policy};
@@ -47,6 +48,8 @@ pub struct Config {
     pub influxdb: Option<InfluxSection>,
     /// Alarms, risk, tickets and their clocks.
     pub alerting: AlertingConfig,
+    /// Reviews of past months.
+    pub reports: ReportsConfig,
     /// Webhooks.
     pub outbound: OutboundConfig,
     /// Pages and API.
@@ -60,6 +63,7 @@ impl Default for Config {
             listener: None,
             broker: None,
             subscribers: HubLimits::default(),
+            reports: ReportsConfig::default(),
             ingest: IngestConfig::default(),
             devices: DevicesConfig::default(),
             store: StoreConfig::default(),

@@ -19,6 +19,7 @@ pub mod listener;
 pub mod outbound;
 pub mod pipeline;
 pub mod recorded;
+pub mod review;
 pub mod secret;
 pub mod store;
 pub mod tls;

@@ -1,6 +1,6 @@
 //! Kills the gateway again and again while tickets wait for an answer, so that timers come due in every moment: before, after
 //! and while it is dark. Each level of each ticket is told, once; each clock that runs out is told, once; each delivery
-//! arrives, under one id.
+//! arrives, under one id. The review of each month is made, once.
 //!
 //! `FOREWARN_TEST_SEED` repeats a run, `FOREWARN_KILLS` sets how often it is killed (default 25).
 
@@ -101,6 +101,60 @@ async fn every_level_and_every_clock_is_told_once_however_often_the_gateway_is_k
             assert!(arrived.contains(&revision), "{key}: nobody heard of {change}");
         }
     }
+    hall.close();
+}
+
+/// Months pass in seconds.
+#[tokio::test]
+async fn the_review_of_each_month_is_made_once_however_often_the_gateway_is_killed() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed() ^ 0x6d6f_6e74);
+    let now = gateway::clock::Clock::System.now();
+    let month_ms = 1_500;
+    let speed = 30 * 86_400_000_i64 / month_ms;
+    let mut hall = Hall::open_at("", Some(&format!("{now}*{speed}")));
+    hall.press_says("press-1", &[(now.0, 12.0)]).await;
+    for _ in 0..number("FOREWARN_KILLS", 12) {
+        tokio::time::sleep(Duration::from_millis(rng.random_range(300..2_000))).await;
+        hall.power_cut();
+        hall.power_back();
+    }
+    let api = hall.api();
+    let reports = api.get("reports").await.ok();
+    let months: Vec<&str> = reports
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|r| r["month"].as_str())
+        .collect();
+    assert!(months.len() >= 5, "{months:?}");
+    let number = |month: &str| {
+        let (year, month) = month.split_once('-').expect("a month");
+        year.parse::<u32>().expect("a year") * 12 + month.parse::<u32>().expect("a month")
+    };
+    assert!(
+        months.windows(2).all(|pair| number(pair[0]) == number(pair[1]) + 1),
+        "{months:?}"
+    );
+    let audit = api.get("audit?limit=1000").await.ok();
+    let made = audit["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|line| line["action"] == "report.made");
+    let mut made: Vec<&str> = made.filter_map(|line| line["subject"].as_str()).collect();
+    made.sort_unstable();
+    let mut expected: Vec<String> = months.iter().map(|month| format!("report/{month}")).collect();
+    expected.sort_unstable();
+    // more may have been made since the list was read
+    assert_eq!(made[..expected.len()], expected, "each once in the audit trail");
+    let first = months.last().expect("the first");
+    let csv = api.get(&format!("reports/{first}.csv")).await;
+    assert_eq!((csv.status, csv.kind.as_str()), (200, "text/csv; charset=utf-8"));
+    assert_eq!(
+        api.get(&format!("reports/{first}.html")).await.kind,
+        "text/html; charset=utf-8"
+    );
+    assert_eq!(api.get("reports/2020-01.html").await.status, 404);
     hall.close();
 }
 

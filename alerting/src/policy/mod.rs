@@ -136,6 +136,11 @@ impl Policy {
         known.map_or(&self.site, |c| &c.terms)
     }
 
+    /// The zone of the whole site.
+    pub fn zone(&self) -> &jiff::tz::TimeZone {
+        self.site.calendar.zone()
+    }
+
     /// The name of the contract that holds for a machine.
     pub fn contract_of(&self, device: &DeviceKey, profile: &str, asset: &Asset) -> Option<&str> {
         let holds = self.contracts.iter().find(|c| c.holds_for(device, profile, asset));

@@ -1,8 +1,10 @@
 //! Which faults which models of machine have, how often, and whether they become more: what goes back to design.
 
 use super::Span;
+use super::month::Month;
 use super::service::{finished_at, outcome};
 use crate::ticket::{Outcome, TicketRecord};
+use domain::Millis;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,7 +18,8 @@ pub struct FaultCount {
     pub failure_mode: String,
     /// How many times in the span.
     pub count: u64,
-    /// By month, `2026-11`, the earliest first; months without any are left out.
+    /// By month, `2026-11`, over the year that ends with the span, the earliest first; months without any are left out. So
+    /// trend and season show.
     pub by_month: BTreeMap<String, u64>,
     /// The same in the span of the same length before.
     pub before: u64,
@@ -24,8 +27,8 @@ pub struct FaultCount {
     pub causes: Vec<(String, u64)>,
 }
 
-/// Counts confirmed faults by model and failure mode, the most frequent first. `tickets`: those closed in the span, and in
-/// the one of the same length before.
+/// Counts confirmed faults by model and failure mode, the most frequent first. `tickets`: those closed in the year that ends
+/// with the span, in the span, and in the one of the same length before.
 pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
     let before = Span {
         from: span.from - span.length(),
@@ -36,7 +39,11 @@ pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
         let (Some(at), Some(Outcome::FaultConfirmed { cause, .. })) = (finished_at(ticket), outcome(ticket)) else {
             continue;
         };
-        if !span.contains(at) && !before.contains(at) {
+        let year = Span {
+            from: span.until - Millis::days(366),
+            until: span.until,
+        };
+        if !span.contains(at) && !before.contains(at) && !year.contains(at) {
             continue;
         }
         let key = (ticket.profile.clone(), ticket.failure_mode.to_string());
@@ -51,12 +58,17 @@ pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
             };
             (count, BTreeMap::new())
         });
-        if before.contains(at) {
-            count.before += 1;
+        if year.contains(at) {
+            *count
+                .by_month
+                .entry(Month::of(at, &TimeZone::UTC).to_string())
+                .or_default() += 1;
+        }
+        count.before += u64::from(before.contains(at));
+        if !span.contains(at) {
             continue;
         }
         count.count += 1;
-        *count.by_month.entry(month(at)).or_default() += 1;
         if !cause.trim().is_empty() {
             *causes.entry(cause.trim().to_owned()).or_default() += 1;
         }
@@ -75,9 +87,4 @@ pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
             .then_with(|| (&a.profile, &a.failure_mode).cmp(&(&b.profile, &b.failure_mode)))
     });
     found
-}
-
-fn month(at: domain::Timestamp) -> String {
-    let local = jiff::Timestamp::from_millisecond(at.0).map(|t| t.to_zoned(TimeZone::UTC));
-    local.map_or_else(|_| "unknown".into(), |t| t.strftime("%Y-%m").to_string())
 }

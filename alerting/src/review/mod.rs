@@ -4,6 +4,7 @@
 
 mod alarms;
 mod faults;
+mod month;
 mod service;
 mod warnings;
 
@@ -12,6 +13,7 @@ mod tests;
 
 pub use alarms::{AlarmLoad, alarm_load};
 pub use faults::{FaultCount, fault_counts};
+pub use month::{Month, due};
 pub use service::{ServiceFigures, service_figures};
 pub use warnings::{WarningFigures, warning_figures};
 

@@ -272,7 +272,10 @@ fn faults_are_counted_by_model_of_machine_with_their_causes_and_the_span_before(
         (bearing.profile.as_str(), bearing.count, bearing.before),
         ("pump", 3, 1)
     );
-    assert_eq!(bearing.by_month, BTreeMap::from([("2026-11".to_owned(), 3)]));
+    assert_eq!(
+        bearing.by_month,
+        BTreeMap::from([("2026-10".to_owned(), 1), ("2026-11".to_owned(), 3)])
+    );
     assert_eq!(
         bearing.causes,
         [("no grease".to_owned(), 2), ("wrong fit".to_owned(), 1)]

@@ -24,7 +24,7 @@ pub use device::{PlotRange, device};
 pub use fleet::{FleetFilter, fleet};
 pub use messages::{login, problem};
 pub use quarantine::quarantine;
-pub use review::review;
+pub use review::{report, review};
 pub use system::{Outbound, system};
 pub use ticket::ticket;
 pub use tickets::tickets;
@@ -66,6 +66,19 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Of a file that is kept: nobody's, and nowhere.
+    fn of_report(language: Language, now: Timestamp) -> Frame {
+        Frame {
+            language,
+            now,
+            speed: 1.0,
+            risk_grades: 5,
+            user: None,
+            rights: Rights::default(),
+            here: String::new(),
+        }
+    }
+
     fn t(&self, word: W) -> &'static str {
         word.text(self.language)
     }

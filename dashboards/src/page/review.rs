@@ -1,14 +1,25 @@
 //! The periodic review: how good the warnings were, how well the service worked, what the alarms asked of people.
 
-use super::{Frame, Listens, Place, layout};
+use super::{Frame, Listens, Place, layout, tag};
 use crate::figures::{FigureGroup, FigureUnit};
-use crate::view::{Fault, Figure, Review, ShareOf};
+use crate::view::{Fault, Figure, MonthlyReport, Review, ShareOf};
 use crate::words::Word as W;
 use domain::Timestamp;
-use maud::{Markup, html};
+use domain::text::Language;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A report stands alone: no file beside it.
+const REPORT_STYLE: &str = "
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1c2733; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #dde3e8; vertical-align: top; }
+th { font-weight: 600; } .number { text-align: right; white-space: nowrap; } .mute { color: #56616d; } .small { font-size: 13px; font-weight: 400; }
+.block { display: block; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; } .months { vertical-align: middle; } .months rect { fill: #24588f; }
+@media print { body { margin: 0; max-width: none; } tr { break-inside: avoid; } }";
+/// Months shown of each fault.
+const MONTHS: usize = 12;
 
 /// The page of a review. `days`: how long the span is, if it ends now.
-pub fn review(frame: &Frame, review: &Review, days: u32) -> Markup {
+pub fn review(frame: &Frame, review: &Review, reports: &[MonthlyReport], days: u32) -> Markup {
     let csv = format!(
         "/api/v1/review.csv?from={}&until={}",
         iso(review.from.0),
@@ -28,6 +39,39 @@ pub fn review(frame: &Frame, review: &Review, days: u32) -> Markup {
             a.button href=(csv) { "CSV" }
         }
         p.mute.small { (iso(review.from.0)) " – " (iso(review.until.0)) @if review.is_cut { " · " (frame.t(W::ReviewCut)) } }
+        @if !reports.is_empty() {
+            p.small { (frame.t(W::PastMonths)) ": "
+                @for report in reports.iter().take(24) { a href=(format!("/api/v1/reports/{}.html", report.month)) { (report.month) } " " }
+            }
+        }
+        (tables(frame, review))
+    };
+    layout(frame, Place::Review, frame.t(W::Review), &Listens::Nothing, &body)
+}
+
+/// A review as a file of its own, to read, print and keep. `title`: what it covers, such as `2026-11`.
+pub fn report(review: &Review, title: &str, language: Language) -> Markup {
+    let frame = Frame::of_report(language, review.until.0);
+    html! {
+        (DOCTYPE)
+        html lang=(tag(language)) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (frame.t(W::Review)) " " (title) }
+                style { (PreEscaped(REPORT_STYLE)) }
+            }
+            body {
+                h1 { (frame.t(W::Review)) " " (title) }
+                p.mute.small { (iso(review.from.0)) " – " (iso(review.until.0)) @if review.is_cut { " · " (frame.t(W::ReviewCut)) } }
+                (tables(&frame, review))
+            }
+        }
+    }
+}
+
+fn tables(frame: &Frame, review: &Review) -> Markup {
+    html! {
         @for (group, title) in [
             (FigureGroup::Warnings, W::ReviewWarnings), (FigureGroup::Service, W::ReviewService), (FigureGroup::Alarms, W::ReviewAlarms),
         ] {
@@ -55,8 +99,7 @@ pub fn review(frame: &Frame, review: &Review, days: u32) -> Markup {
             h2 { (frame.t(W::FaultsByModel)) }
             (faults(frame, &review.faults))
         }
-    };
-    layout(frame, Place::Review, frame.t(W::Review), &Listens::Nothing, &body)
+    }
 }
 
 fn row(frame: &Frame, figure: &Figure) -> Markup {
@@ -106,6 +149,7 @@ fn faults(frame: &Frame, faults: &[Fault]) -> Markup {
                 th scope="col" { (frame.t(W::FailureMode)) }
                 th scope="col" { (frame.t(W::HowOften)) }
                 th scope="col" { (frame.t(W::SpanBefore)) }
+                th scope="col" { (frame.t(W::ByMonth)) }
                 th scope="col" { (frame.t(W::Cause)) }
             } }
             tbody {
@@ -115,11 +159,33 @@ fn faults(frame: &Frame, faults: &[Fault]) -> Markup {
                         td data-label=(frame.t(W::FailureMode)) { (fault.failure_mode) }
                         td.number data-label=(frame.t(W::HowOften)) { (fault.count) }
                         td.number data-label=(frame.t(W::SpanBefore)) { (fault.before) }
+                        td data-label=(frame.t(W::ByMonth)) { (months(fault)) }
                         td data-label=(frame.t(W::Cause)) { (fault.causes.join("; ")) }
                     }
                 }
             }
         } }
+    }
+}
+
+/// A bar for each month that had any, with its number on it: trend and season at a look.
+fn months(fault: &Fault) -> Markup {
+    let shown: Vec<_> = fault.by_month.iter().rev().take(MONTHS).collect();
+    let most = shown.iter().map(|(_, count)| **count).max().unwrap_or(1).max(1);
+    let said: Vec<String> = shown
+        .iter()
+        .rev()
+        .map(|(month, count)| format!("{month}: {count}"))
+        .collect();
+    let said = said.join(", ");
+    html! {
+        svg.months viewBox="0 0 120 24" width="120" height="24" role="img" aria-label=(said) {
+            title { (said) }
+            @for (i, (_, count)) in shown.iter().rev().enumerate() {
+                @let height = (**count * 22).div_ceil(most);
+                rect x=(i * 10) y=(24 - height) width="8" height=(height) {}
+            }
+        }
     }
 }
 

@@ -79,6 +79,15 @@ pub struct Fault {
     pub causes: Vec<String>,
 }
 
+/// That the review of a past month was made.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct MonthlyReport {
+    /// Such as `2026-11`.
+    pub month: String,
+    /// When it was made.
+    pub made_at: At,
+}
+
 /// What a span came to.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Review {

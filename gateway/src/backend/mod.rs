@@ -17,6 +17,9 @@ mod system;
 mod tickets;
 mod windows;
 
+pub(crate) use alarms::record_of as alarm_of;
+pub(crate) use tickets::record_of as ticket_of;
+
 use crate::app::Running;
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
@@ -24,12 +27,12 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, Model, ModelDetail,
-    Page, QuarantinedPacket, Receiver, Replayed, Review, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried,
-    Window,
+    MonthlyReport, Page, QuarantinedPacket, Receiver, Replayed, Review, SiteStorms, SystemHealth, Ticket,
+    TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
@@ -224,6 +227,14 @@ impl Backend for LiveBackend {
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
         self.make_review(from, until).await
+    }
+
+    async fn reports(&self) -> Answer<Vec<MonthlyReport>> {
+        self.list_reports().await
+    }
+
+    async fn report(&self, month: String) -> Answer<Option<ReportFile>> {
+        self.read_report(month).await
     }
 
     async fn incidents(&self, query: IncidentQuery) -> Answer<Page<Incident>> {

@@ -1,154 +1,35 @@
-//! The periodic review: rows of the store through `alerting::review` into figures.
+//! The periodic review, and the reports that were made of past months.
 
 use super::LiveBackend;
-use super::alarms::record_of as alarm_of;
-use super::tickets::record_of as ticket_of;
 use crate::store::Reader;
-use crate::web::backend::Answer;
-use alerting::record::AlarmRecord;
-use alerting::review::{
-    AlarmLoad, Durations, ServiceFigures, Share, Span, WarningFigures, alarm_load, fault_counts, service_figures,
-    warning_figures,
-};
-use alerting::storm::SiteNotices;
-use alerting::ticket::TicketRecord;
-use dashboards::figures::{self, FigureKind};
-use dashboards::view::{Fault, Figure, Review, ShareOf};
-use domain::{FailureModeId, Millis, Timestamp};
-
-/// A repair of the same fault within so long is a repeat: 30 days, as service contracts count.
-const REPEAT_WITHIN: Millis = Millis::days(30);
-/// A warning counts for a failure that comes within so long after it.
-const WARNED_WITHIN: Millis = Millis::days(14);
-/// Alarms, and tickets, that a review counts at most, the newest.
-const MOST_ROWS: usize = 100_000;
-/// Causes named for each fault.
-const CAUSES: usize = 3;
+use crate::web::backend::{Answer, ReportFile};
+use crate::{review, store};
+use alerting::review::Span;
+use dashboards::view::{MonthlyReport, Review};
+use domain::Timestamp;
 
 impl LiveBackend {
     pub(super) async fn make_review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
         let (policy, now) = (self.running.policy.clone(), self.clock().now());
-        let span = Span { from, until };
-        let told = FailureModeId::new("device_fault").expect("a name");
-        let ask = move |reader: &Reader| {
-            // what is counted before the span: repairs of the same fault, and the span of the same length
-            let since = from - span.length().max(REPEAT_WITHIN);
-            let alarms = reader.alarms_changed_since(from - WARNED_WITHIN, MOST_ROWS + 1)?;
-            let tickets = reader.tickets_changed_since(since, MOST_ROWS + 1)?;
-            let is_cut = alarms.len() > MOST_ROWS || tickets.len() > MOST_ROWS;
-            let alarms: Vec<AlarmRecord> = alarms.iter().map(alarm_of).collect::<Result<_, _>>()?;
-            let tickets: Vec<TicketRecord> = tickets.iter().map(ticket_of).collect::<Result<_, _>>()?;
-            let notices = reader.site_notices()?;
-            let notices: Vec<SiteNotices> = notices
-                .iter()
-                .filter_map(|r| serde_json::from_str(&r.record).ok())
-                .collect();
-            let service = service_figures(&tickets, &policy, span, REPEAT_WITHIN, now);
-            let warnings = warning_figures(&tickets, &alarms, &told, span, WARNED_WITHIN);
-            let load = alarm_load(&alarms, &notices, span, now);
-            Ok(Review {
-                from: from.into(),
-                until: until.into(),
-                figures: figures_of(&warnings, &service, &load),
-                by_mode: shares(&warnings.by_mode),
-                by_rule: shares(&warnings.by_rule),
-                by_model: shares(&warnings.by_model),
-                clocks: clocks(&service),
-                faults: fault_counts(&tickets, span).into_iter().map(fault_view).collect(),
-                frequent: load
-                    .most_frequent
-                    .iter()
-                    .map(|(of_what, part)| ShareOf {
-                        of_what: of_what.clone(),
-                        part: *part,
-                        of: load.raised,
-                    })
-                    .collect(),
-                without_warning: warnings.without_warning.iter().map(ToString::to_string).collect(),
-                is_cut,
-            })
-        };
+        let ask = move |reader: &Reader| review::review(reader, &policy, Span { from, until }, now);
         self.readers.ask(ask).await
     }
-}
 
-fn figures_of(warnings: &WarningFigures, service: &ServiceFigures, load: &AlarmLoad) -> Vec<Figure> {
-    let share = |kind: &FigureKind, share: Share| Figure::of(kind, share.value(), Some(share.part), Some(share.of));
-    let count = |kind: &FigureKind, count: u64| Figure::of(kind, Some(count as f64), None, None);
-    let hours = |kind: &FigureKind, time: Option<Millis>, of: &Durations| {
-        let value = time.map(|time| time.0 as f64 / 3_600_000.0);
-        Figure::of(kind, value, None, Some(of.count))
-    };
-    let mut in_time = Share::default();
-    for (_, _, level) in &service.clocks {
-        in_time.part += level.in_time;
-        in_time.of += level.in_time + level.late;
+    pub(super) async fn list_reports(&self) -> Answer<Vec<MonthlyReport>> {
+        let view = |row: store::ReportMade| MonthlyReport {
+            month: row.month,
+            made_at: row.made_at.into(),
+        };
+        let ask = move |reader: &Reader| Ok(reader.reports()?.into_iter().map(view).collect());
+        self.readers.ask(ask).await
     }
-    vec![
-        share(&figures::PRECISION, warnings.precision),
-        hours(
-            &figures::AHEAD,
-            warnings.ahead_of_repair.median,
-            &warnings.ahead_of_repair,
-        ),
-        share(&figures::WARNED, warnings.told_failures_warned),
-        count(&figures::OPENED, service.opened),
-        count(&figures::CLOSED, service.closed),
-        count(&figures::BACKLOG, service.backlog),
-        hours(&figures::REACTION, service.first_reaction.mean, &service.first_reaction),
-        hours(&figures::REPAIR, service.repair.mean, &service.repair),
-        share(&figures::FIRST_TIME_FIX, service.first_time_fix),
-        share(&figures::REPEAT_REPAIR, service.repeat_repair),
-        share(&figures::PLANNED, service.planned),
-        share(&figures::IN_TIME, in_time),
-        count(&figures::RAISED, load.raised),
-        Figure::of(&figures::EACH_DAY, load.each_day, None, None),
-        count(&figures::PEAK, load.peak),
-        hours(
-            &figures::ACKNOWLEDGED,
-            load.acknowledged_after.median,
-            &load.acknowledged_after,
-        ),
-        share(&figures::TOP_TEN, load.most_frequent_share),
-        count(&figures::CHATTERING, load.chattering),
-        count(&figures::FLEETING, load.fleeting),
-        count(&figures::STALE, load.stale),
-        // milliseconds say nothing to people
-        Figure::of(&figures::IN_FLOOD, load.in_flood.value(), None, None),
-    ]
-}
 
-fn shares<'a>(shares: impl IntoIterator<Item = (&'a String, &'a Share)>) -> Vec<ShareOf> {
-    let shares = shares.into_iter().map(|(of_what, share)| ShareOf {
-        of_what: of_what.clone(),
-        part: share.part,
-        of: share.of,
-    });
-    shares.collect()
-}
-
-fn clocks(service: &ServiceFigures) -> Vec<ShareOf> {
-    // of clocks that were not due there is nothing to say
-    let due = service
-        .clocks
-        .iter()
-        .filter(|(_, _, level)| level.in_time + level.late > 0);
-    let clocks = due.map(|(class, clock, level)| ShareOf {
-        of_what: format!("{} / {}", class.as_str(), clock.as_str()),
-        part: level.in_time,
-        of: level.in_time + level.late,
-    });
-    clocks.collect()
-}
-
-fn fault_view(fault: alerting::review::FaultCount) -> Fault {
-    let causes = fault.causes.into_iter().take(CAUSES);
-    Fault {
-        profile: fault.profile,
-        failure_mode: fault.failure_mode,
-        count: fault.count,
-        before: fault.before,
-        by_month: fault.by_month,
-        causes: causes.map(|(cause, times)| format!("{cause} ({times})")).collect(),
+    pub(super) async fn read_report(&self, month: String) -> Answer<Option<ReportFile>> {
+        let file = |row: store::ReportRow| ReportFile {
+            html: row.html,
+            csv: row.csv,
+        };
+        let ask = move |reader: &Reader| Ok(reader.report(&month)?.map(file));
+        self.readers.ask(ask).await
     }
 }

@@ -12,6 +12,7 @@ mod model;
 pub mod npy;
 mod predict;
 mod recording;
+mod report;
 mod run;
 mod score;
 mod score_waveform;
@@ -32,6 +33,8 @@ Examples:
   forewarn history count --data forewarn-data    how many readings are recorded
   forewarn train life --data runs.csv --format csv --out life.model
   forewarn predict life --model life.model --data now.csv --format csv --out left.csv
+  forewarn report --month 2026-11 --output review.html
+                                                 how good warnings and service were
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
   forewarn score --input DIR --output SCORED     what the engine says of recorded data
   forewarn backtest --input DIR --labels EVENTS  how often it would have fired, how early, and what it would have missed
@@ -79,6 +82,8 @@ enum Command {
     /// Applies a model that `train` wrote to other data.
     #[command(subcommand)]
     Predict(predict::Command),
+    /// The review of a month or a span: warnings, service, alarms, each figure with what it means.
+    Report(report::Arguments),
     /// Model versions of a running gateway: what judges, what runs in shadow, and how the two differ.
     #[command(subcommand)]
     Model(model::Command),
@@ -102,6 +107,7 @@ pub fn set_up_logging(line: &CommandLine) {
             | Command::History(_)
             | Command::Train(_)
             | Command::Predict(_)
+            | Command::Report(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Diagnose(_)
@@ -129,6 +135,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Train(command) => train::run(command),
         Command::Predict(command) => predict::run(command),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Model(command) => on_runtime(model::run(command)),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),

@@ -23,7 +23,7 @@ use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
 use crate::store::rows::{AuditRow, ComparedRow};
-use crate::store::{Checkpoint, Repair, Store, StoreError};
+use crate::store::{Checkpoint, Repair, ReportRow, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
@@ -117,6 +117,13 @@ pub enum ToCommit {
         /// In words.
         detail: String,
         /// Answered after it is on disk.
+        reply: oneshot::Sender<()>,
+    },
+    /// The review of a past month; answered after it is on disk.
+    Report {
+        /// It.
+        row: Box<ReportRow>,
+        /// Whom to answer.
         reply: oneshot::Sender<()>,
     },
     /// What a person wants of a model version.
@@ -241,6 +248,7 @@ struct Group {
     released: Vec<u64>,
     again: Vec<u64>,
     audits: Vec<AuditRow>,
+    reports: Vec<ReportRow>,
     releases: Vec<ReleaseEffect>,
     compared: Vec<ComparedRow>,
     replies: Vec<Reply>,
@@ -259,6 +267,7 @@ impl Group {
             && self.released.is_empty()
             && self.again.is_empty()
             && self.audits.is_empty()
+            && self.reports.is_empty()
             && self.releases.is_empty()
     }
 
@@ -394,6 +403,10 @@ impl Committer {
                     subject,
                     detail,
                 });
+                group.done.push(reply);
+            }
+            ToCommit::Report { row, reply } => {
+                group.reports.push(*row);
                 group.done.push(reply);
             }
             ToCommit::Model {
@@ -607,6 +620,11 @@ impl Committer {
         for audit in &group.audits {
             commit.audit(audit)?;
         }
+        for report in &group.reports {
+            if commit.report(report)? {
+                commit.audit(&report_made(report))?;
+            }
+        }
         models::write(&commit, &group.releases, &group.compared)?;
         for delivered in &group.delivered {
             match &delivered.error {
@@ -714,6 +732,17 @@ fn changed_window(effect: &Effect) -> Option<WindowId> {
         | Effect::NoticesChanged { .. }
         | Effect::Audit(_)
         | Effect::Publish(_) => None,
+    }
+}
+
+fn report_made(report: &ReportRow) -> AuditRow {
+    AuditRow {
+        id: 0,
+        at: report.made_at,
+        actor: "system".to_owned(),
+        action: "report.made".to_owned(),
+        subject: format!("report/{}", report.month),
+        detail: String::new(),
     }
 }
 

@@ -11,6 +11,7 @@ mod lists;
 mod models;
 mod outbox;
 mod reader;
+mod reports;
 pub mod rows;
 mod schema;
 mod storms;
@@ -19,6 +20,7 @@ pub use commit::Commit;
 pub use lists::{AlarmList, OpenTicketPlace, TicketList, WaitingCounts};
 pub use outbox::OutboxCount;
 pub use reader::{ListFilter, Reader, TableCounts};
+pub use reports::{ReportMade, ReportRow};
 pub use storms::IncidentList;
 
 use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, Timestamp};

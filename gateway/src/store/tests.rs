@@ -286,3 +286,25 @@ fn an_alarm_that_left_its_incident_is_still_listed_with_it() {
     assert_eq!(members(7), [3, 1]);
     assert_eq!(members(8), [2]);
 }
+
+#[test]
+fn the_review_of_a_month_stays_as_it_was_first_made() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let report = |html: &str| ReportRow {
+        month: "2026-11".into(),
+        made_at: Timestamp(7),
+        html: html.into(),
+        csv: String::new(),
+    };
+    let commit = store.begin().expect("begins");
+    assert!(commit.report(&report("first")).expect("stores"));
+    assert!(!commit.report(&report("second")).expect("stores"));
+    let position = commit.finish().expect("commits");
+    store.committed(position);
+    let reader = store.reader().expect("reads");
+    assert_eq!(reader.report("2026-11").expect("reads"), Some(report("first")));
+    assert_eq!(reader.report("2026-10").expect("reads"), None);
+    assert_eq!(reader.reports().expect("reads").len(), 1);
+    assert_eq!(reader.first_seen().expect("reads"), None);
+}

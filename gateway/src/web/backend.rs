@@ -3,14 +3,23 @@
 use super::StreamEvent;
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
-    Incident, Model, ModelDetail, Outcome, Page, QuarantinedPacket, Receiver, Replayed, Review, SiteStorms,
-    SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window, WindowCovers, WindowPurpose,
-    WindowSchedule,
+    Incident, Model, ModelDetail, MonthlyReport, Outcome, Page, QuarantinedPacket, Receiver, Replayed, Review,
+    SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window, WindowCovers,
+    WindowPurpose, WindowSchedule,
 };
 use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use tokio::sync::broadcast;
+
+/// The review of a past month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    /// To read and print.
+    pub html: String,
+    /// For spreadsheets.
+    pub csv: String,
+}
 
 /// Why something asked for is not done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -361,9 +370,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
         command: TicketCommand,
     ) -> impl Future<Output = Answer<Ticket>> + Send;
 
-    /// Incidents.
     /// What a span came to.
     fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;
+    /// Which reviews of past months there are, the newest first.
+    fn reports(&self) -> impl Future<Output = Answer<Vec<MonthlyReport>>> + Send;
+    /// The review of a past month, such as `2026-11`.
+    fn report(&self, month: String) -> impl Future<Output = Answer<Option<ReportFile>>> + Send;
     /// Incidents.
     fn incidents(&self, query: IncidentQuery) -> impl Future<Output = Answer<Page<Incident>>> + Send;
     /// One incident.

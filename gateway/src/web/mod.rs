@@ -17,6 +17,7 @@ mod idempotency;
 mod openapi;
 mod pages;
 mod problem;
+pub mod review_csv;
 mod stream;
 #[cfg(test)]
 mod tests;

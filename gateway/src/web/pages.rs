@@ -392,7 +392,8 @@ async fn review<B: Backend>(
     let days = query.days.unwrap_or(30).clamp(1, 3_660);
     let until = visit.frame.now;
     let review = app.backend.review(until - Millis::days(i64::from(days)), until).await?;
-    Ok(visit.show(page::review(&visit.frame, &review, days)))
+    let reports = app.backend.reports().await?;
+    Ok(visit.show(page::review(&visit.frame, &review, &reports, days)))
 }
 
 async fn quarantine<B: Backend>(

@@ -6,10 +6,10 @@ use crate::web::backend::{Backend, Role};
 use crate::web::extract::Asked;
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dashboards::view::{At, Review, ShareOf};
+use dashboards::view::{At, MonthlyReport, Review};
 use domain::{Millis, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -72,38 +72,55 @@ pub async fn csv<B: Backend>(
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, name),
     ];
-    Ok((headers, rows(&review)).into_response())
+    Ok((headers, crate::web::review_csv::rows(&review)).into_response())
 }
 
-fn rows(review: &Review) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut row = |cells: [&str; 6]| writer.write_record(cells).expect("writing to memory");
-    row(["table", "of", "value", "part", "total", "definition"]);
-    let number = |value: Option<u64>| value.map_or_else(String::new, |n| n.to_string());
-    for figure in &review.figures {
-        let value = figure.value.map_or_else(String::new, |v| v.to_string());
-        let (part, of) = (number(figure.part), number(figure.of));
-        row(["figure", &figure.key, &value, &part, &of, &figure.definition.en]);
-    }
-    let mut shares = |table: &str, shares: &[ShareOf]| {
-        for share in shares {
-            let (part, of) = (share.part.to_string(), share.of.to_string());
-            row([table, &share.of_what, "", &part, &of, ""]);
-        }
+/// Reviews of past months, the newest first
+///
+/// Each is made when its month is over by the clocks of the site.
+#[utoipa::path(get, path = "/api/v1/reports", tag = "Review",
+    responses((status = 200, description = "Which there are", body = [MonthlyReport]), Problems))]
+pub async fn reports<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+) -> Result<axum::Json<Vec<MonthlyReport>>, Problem> {
+    who.needs(Role::Viewer)?;
+    Ok(axum::Json(app.backend.reports().await?))
+}
+
+/// The review of a past month as a file: `2026-11.html` to read and print, `2026-11.csv` for spreadsheets
+#[utoipa::path(get, path = "/api/v1/reports/{file}", tag = "Review",
+    params(("file" = String, Path, description = "Month and kind, such as `2026-11.html`")),
+    responses((status = 200, description = "The file", body = String, content_type = "text/html"), Problems))]
+pub async fn report<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    Path(file): Path<String>,
+) -> Result<Response, Problem> {
+    who.needs(Role::Viewer)?;
+    let not_there = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no report {file}; GET /api/v1/reports lists them"),
+        )
     };
-    shares("right_by_mode", &review.by_mode);
-    shares("right_by_rule", &review.by_rule);
-    shares("right_by_model", &review.by_model);
-    shares("clocks_in_time", &review.clocks);
-    shares("frequent_alarms", &review.frequent);
-    for fault in &review.faults {
-        let of = format!("{}/{}", fault.profile, fault.failure_mode);
-        let (count, before) = (fault.count.to_string(), fault.before.to_string());
-        row(["faults", &of, &count, "", &before, &fault.causes.join("; ")]);
-    }
-    for alarm in &review.without_warning {
-        row(["failure_without_warning", alarm, "", "", "", ""]);
-    }
-    let bytes = writer.into_inner().expect("writing to memory");
-    String::from_utf8(bytes).expect("all cells are text")
+    let (month, kind) = file.split_once('.').ok_or_else(not_there)?;
+    let row = app.backend.report(month.to_owned()).await?.ok_or_else(not_there)?;
+    let (content_type, disposition, body) = match kind {
+        "html" => ("text/html; charset=utf-8", "inline", row.html),
+        "csv" => ("text/csv; charset=utf-8", "attachment", row.csv),
+        _ => return Err(not_there()),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, content_type.to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("{disposition}; filename=\"forewarn-review-{month}.{kind}\""),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'".to_owned(),
+        ),
+    ];
+    Ok((headers, body).into_response())
 }

@@ -9,7 +9,7 @@ mod work;
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    LiveReading, ModelCommand, Order, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -458,6 +458,14 @@ impl Backend for Fake {
         let id = format!("I-{id:06}");
         self.with(|s| s.incidents.iter().find(|i| i.id == id).cloned())
             .ok_or_else(|| not_found(format!("incident {id}")))
+    }
+
+    async fn reports(&self) -> Answer<Vec<MonthlyReport>> {
+        Ok(Vec::new())
+    }
+
+    async fn report(&self, _month: String) -> Answer<Option<ReportFile>> {
+        Ok(None)
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
