@@ -27,6 +27,18 @@ pub struct Asset {
     pub location: String,
     /// Whose it is.
     pub customer: String,
+    /// The last day of the maker's warranty, `2027-03-31`; empty if nobody knows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub warranty_until: String,
+}
+
+impl Asset {
+    /// Whether the maker's warranty holds on the day (UTC) of an instant; none if nobody knows.
+    pub fn in_warranty(&self, at: Timestamp) -> Option<bool> {
+        let last: jiff::civil::Date = self.warranty_until.parse().ok()?;
+        let day = jiff::Timestamp::from_millisecond(at.0).ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).date() <= last)
+    }
 }
 
 /// A machine as the book needs it. The profile is the device's own, with its overrides.

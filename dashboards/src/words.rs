@@ -280,8 +280,13 @@ catalogue! {
     VerdictCancelled: "Cancelled", "已取消";
     OutcomeLabel: "Outcome", "结果";
     OutcomeConfirmed: "Fault confirmed", "故障属实";
+    OutcomeDifferent: "Different fault", "另有故障";
+    OutcomePrevented: "Failure prevented", "已预防故障";
     OutcomeNoFault: "No fault found", "未发现故障";
     OutcomeOther: "Other", "其他";
+    PartFailed: "Part that failed", "故障部件";
+    Damage: "Damage", "损伤";
+    FaultFound: "Fault that it was (for a different fault)", "实际故障（另有故障时）";
     Cause: "Cause", "原因分析";
     Remedy: "Remedy", "处理方法";
     PartsUsed: "Parts used (comma between)", "所用备件（逗号分隔）";
@@ -293,6 +298,14 @@ catalogue! {
     StepCommented: "Comment", "留言";
     StepBreached: "Clock breached", "时限超时";
     StepClockWarning: "Time runs short", "时限将至";
+    WroteLabour: "Labour", "工时";
+    WrotePart: "Part used", "使用备件";
+    WroteCheck: "Checklist", "检查清单";
+    WroteFile: "File", "附件";
+    WroteLink: "Link", "关联工单";
+    WroteMalfunction: "How the fault showed", "故障现象";
+    WroteCallBack: "Call-back", "回访";
+    WroteRemoved: "Entry removed", "删除记录";
     StepMerged: "Further alarm", "并入报警";
     StepDueAgain: "Due again", "再次到期";
     StepLinked: "See also", "另见";

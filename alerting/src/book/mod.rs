@@ -9,6 +9,7 @@
 mod alarms;
 mod episodes;
 mod hiding;
+mod links;
 mod storms;
 mod telling;
 mod tickets;

@@ -136,6 +136,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         | TicketChange::Merged { .. }
         | TicketChange::DueAgain { .. }
         | TicketChange::Answered { .. }
+        | TicketChange::Worked { .. }
         | TicketChange::Linked { .. } => false,
     };
     out.push(Effect::Publish(Box::new(Message {
@@ -257,12 +258,11 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         TicketChange::Commented { text } => text.clone(),
         TicketChange::Closed { outcome, note } => {
             let found = match outcome {
-                Outcome::FaultConfirmed { cause, remedy, parts } => {
-                    format!(
-                        "fault confirmed: {cause}; remedy: {remedy}; parts: {}",
-                        parts.join(", ")
-                    )
+                Outcome::FaultConfirmed(finding) => format!("fault confirmed; {}", finding.line()),
+                Outcome::DifferentFault { failure_mode, finding } => {
+                    format!("another fault, {failure_mode}; {}", finding.line())
                 }
+                Outcome::Prevented(finding) => format!("failure prevented; {}", finding.line()),
                 Outcome::NoFaultFound => "no fault found".into(),
                 Outcome::Other { text } => text.clone(),
             };
@@ -306,6 +306,7 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             };
             format!("level {level}: {who}; {why}")
         }
+        TicketChange::Worked { work } => work.line(),
         TicketChange::Answered { alarm } => format!("{alarm} was acknowledged"),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),

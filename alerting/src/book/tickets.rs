@@ -9,7 +9,7 @@ use crate::reason;
 use crate::record::{AlarmRecord, Asset, DeviceFacts, ModeFacts};
 use crate::ticket::{
     Actor, Grade, Priority, ReopenReason, TicketChange, TicketClass, TicketCommand, TicketEnd, TicketKind,
-    TicketRecord, TicketRefusal, TicketState, WorkStep,
+    TicketRecord, TicketRefusal, TicketState, Work, WorkStep,
 };
 use domain::profile::{MaintenanceDue, MaintenancePlan};
 use domain::text::Text;
@@ -38,6 +38,7 @@ struct NewTicket {
     asset: Asset,
     profile: String,
     model: ModelVersion,
+    work: Work,
 }
 
 impl Book {
@@ -200,6 +201,7 @@ impl Book {
             profile: device.profile.id.clone(),
             model: device.model.clone(),
             device: key.0,
+            work: Work::with_checklist(&plan.checklist),
         };
         self.open_ticket(new, now, out);
     }
@@ -250,6 +252,7 @@ impl Book {
             | TicketChange::Answered { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
+            TicketChange::Worked { work } => self.mirror_link(&ticket, work, &actor, now, out)?,
         }
         tell(&ticket, change, actor, now, out);
         self.judge_episodes(&ticket, out);
@@ -356,6 +359,7 @@ impl Book {
             model: new.model,
             profile: new.profile,
             chain: None,
+            work: new.work,
             opened_at: now,
             changed_at: now,
             revision: 0,
@@ -479,6 +483,7 @@ fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
         asset: alarm.asset.clone(),
         profile: alarm.profile.clone(),
         model: alarm.model.clone(),
+        work: Work::default(),
     }
 }
 

@@ -165,6 +165,7 @@ impl TicketRecord {
             | TicketChange::Upgraded { .. }
             | TicketChange::Reclassed { .. }
             | TicketChange::Told { .. }
+            | TicketChange::Worked { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => false,
         };

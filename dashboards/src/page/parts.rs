@@ -223,6 +223,8 @@ pub(super) fn hold_word(cause: HoldCause) -> W {
 pub(super) fn outcome_word(outcome: Outcome) -> W {
     match outcome {
         Outcome::FaultConfirmed => W::OutcomeConfirmed,
+        Outcome::DifferentFault => W::OutcomeDifferent,
+        Outcome::Prevented => W::OutcomePrevented,
         Outcome::NoFaultFound => W::OutcomeNoFault,
         Outcome::Other => W::OutcomeOther,
     }

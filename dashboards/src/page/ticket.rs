@@ -57,7 +57,8 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         h2 { (frame.t(W::OutcomeLabel)) }
                         dl.panel.pad.facts {
                             div { dt { (frame.t(W::OutcomeLabel)) } dd { (frame.t(outcome_word(closing.outcome))) } }
-                            @for (word, value) in [(W::Cause, &closing.cause), (W::Remedy, &closing.remedy), (W::Note, &closing.note)] {
+                            @if let Some(mode) = &closing.failure_mode { div { dt { (frame.t(W::FaultFound)) } dd { (mode) } } }
+                            @for (word, value) in [(W::PartFailed, &closing.part), (W::Damage, &closing.damage), (W::Cause, &closing.cause), (W::Remedy, &closing.remedy), (W::Note, &closing.note)] {
                                 @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                             }
                             @if !closing.parts.is_empty() { div { dt { (frame.t(W::PartsUsed)) } dd { (closing.parts.join(", ")) } } }
@@ -149,6 +150,7 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
         },
         StepKind::Answered { alarm_id } => html! { (frame.t(W::StepAnswered)) " " (alarm(alarm_id)) },
         StepKind::Merged { alarm_id } => html! { (frame.t(W::StepMerged)) " " (alarm(alarm_id)) },
+        StepKind::Worked { wrote } => html! { (frame.t(wrote_word(wrote))) },
         StepKind::DueAgain => html! { (frame.t(W::StepDueAgain)) },
         StepKind::Linked { ticket } => {
             html! { (frame.t(W::StepLinked)) " " a href=(format!("/tickets/{ticket}")) { (ticket) } }
@@ -257,16 +259,32 @@ fn close_form(frame: &Frame, path: &str, revision: Option<u64>) -> Markup {
             (form_fields(frame, revision))
             fieldset {
                 legend { (frame.t(W::OutcomeLabel)) }
-                @for (value, outcome) in [("fault_confirmed", Outcome::FaultConfirmed), ("no_fault_found", Outcome::NoFaultFound), ("other", Outcome::Other)] {
-                    label.choice { input type="radio" name="outcome" value=(value) required; span { (frame.t(outcome_word(outcome))) } }
+                @for outcome in Outcome::ALL {
+                    label.choice { input type="radio" name="outcome" value=(word_of(&outcome)) required; span { (frame.t(outcome_word(outcome))) } }
                 }
             }
+            label { span { (frame.t(W::FaultFound)) } input type="text" name="failure_mode" maxlength="64" autocomplete="off"; }
+            label { span { (frame.t(W::PartFailed)) } input type="text" name="part" maxlength="128" autocomplete="off"; }
+            label { span { (frame.t(W::Damage)) } input type="text" name="damage" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::Cause)) } input type="text" name="cause" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::Remedy)) } input type="text" name="remedy" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::PartsUsed)) } input type="text" name="parts" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::Note)) } textarea name="note" rows="2" maxlength="4096" {} }
             button.primary type="submit" { (frame.t(W::CloseTicket)) }
         }
+    }
+}
+
+fn wrote_word(wrote: &str) -> W {
+    match wrote {
+        "labour_logged" => W::WroteLabour,
+        "part_used" => W::WrotePart,
+        "check_added" | "check_ticked" => W::WroteCheck,
+        "file_attached" => W::WroteFile,
+        "linked" | "unlinked" => W::WroteLink,
+        "described" => W::WroteMalfunction,
+        "called_back" => W::WroteCallBack,
+        _ => W::WroteRemoved,
     }
 }
 

@@ -146,10 +146,25 @@ pub struct Clock {
 pub enum Outcome {
     /// The fault was there.
     FaultConfirmed,
+    /// The machine was at fault, in another way: a right warning for the machine, a wrong one for the failure mode.
+    DifferentFault,
+    /// The fault was found and mended before it stopped the machine.
+    Prevented,
     /// The technician looked and all was well: feedback for the models.
     NoFaultFound,
     /// Something else.
     Other,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 5] = [
+        Outcome::FaultConfirmed,
+        Outcome::Prevented,
+        Outcome::DifferentFault,
+        Outcome::NoFaultFound,
+        Outcome::Other,
+    ];
 }
 
 /// What was found and done, when a ticket was closed.
@@ -157,6 +172,13 @@ pub enum Outcome {
 pub struct Closing {
     /// How it ended.
     pub outcome: Outcome,
+    /// The failure mode that it was, of a different fault.
+    #[schema(value_type = Option<String>)]
+    pub failure_mode: Option<FailureModeId>,
+    /// Which part failed.
+    pub part: String,
+    /// What was wrong with it.
+    pub damage: String,
     /// Why it failed.
     pub cause: String,
     /// What was done.
@@ -426,6 +448,11 @@ pub enum StepKind {
     Reclassed {
         /// Which clocks run from now on.
         class: TicketClass,
+    },
+    /// Something of the work was written down; the note says what.
+    Worked {
+        /// Such as `labour_logged`.
+        wrote: String,
     },
     /// Time runs short.
     ClockWarning {

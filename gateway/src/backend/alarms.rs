@@ -98,6 +98,18 @@ pub fn refused(refusal: &Refusal) -> BackendError {
                 detail: why.to_string(),
             })
         }
+        TicketRefusal::OutOfRange { field, .. } => Some(BackendError::Invalid {
+            pointer: format!("/{field}"),
+            detail: why.to_string(),
+        }),
+        TicketRefusal::SameFault { .. } => Some(BackendError::Invalid {
+            pointer: "/failure_mode".to_owned(),
+            detail: why.to_string(),
+        }),
+        TicketRefusal::EndsBeforeItBegins => Some(BackendError::Invalid {
+            pointer: "/ended_at".to_owned(),
+            detail: why.to_string(),
+        }),
         TicketRefusal::TooManyParts { .. } => Some(BackendError::Invalid {
             pointer: "/parts".to_owned(),
             detail: why.to_string(),
@@ -109,6 +121,11 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         | TicketRefusal::NoChange
         | TicketRefusal::BackToReported
         | TicketRefusal::HistoryFull
+        | TicketRefusal::NoEntry { .. }
+        | TicketRefusal::ListFull { .. }
+        | TicketRefusal::LinkToItself
+        | TicketRefusal::HasParent
+        | TicketRefusal::LinkInCircle
         | TicketRefusal::AlarmStands { .. }
         | TicketRefusal::OtherOpen { .. } => None,
     };

@@ -10,6 +10,8 @@ fn verdict_view(verdict: Verdict) -> view::Verdict {
         Verdict::NoTicket => view::Verdict::NoTicket,
         Verdict::Open => view::Verdict::Open,
         Verdict::FaultConfirmed => view::Verdict::FaultConfirmed,
+        Verdict::DifferentFault => view::Verdict::DifferentFault,
+        Verdict::Prevented => view::Verdict::Prevented,
         Verdict::NoFaultFound => view::Verdict::NoFaultFound,
         Verdict::Other => view::Verdict::Other,
         Verdict::Cancelled => view::Verdict::Cancelled,

@@ -163,7 +163,9 @@ fn clock_kind_view(kind: ClockKind) -> view::ClockKind {
 
 fn outcome_view(outcome: &ticket::Outcome) -> view::Outcome {
     match outcome {
-        ticket::Outcome::FaultConfirmed { .. } => view::Outcome::FaultConfirmed,
+        ticket::Outcome::FaultConfirmed(_) => view::Outcome::FaultConfirmed,
+        ticket::Outcome::DifferentFault { .. } => view::Outcome::DifferentFault,
+        ticket::Outcome::Prevented(_) => view::Outcome::Prevented,
         ticket::Outcome::NoFaultFound => view::Outcome::NoFaultFound,
         ticket::Outcome::Other { .. } => view::Outcome::Other,
     }
@@ -328,6 +330,12 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
             },
             silent(),
         ),
+        TicketChange::Worked { work } => (
+            StepKind::Worked {
+                wrote: work.as_str().to_owned(),
+            },
+            work.line(),
+        ),
         TicketChange::ClockWarning { clock, .. } => (
             StepKind::ClockWarning {
                 clock: clock_kind_view(*clock),
@@ -366,17 +374,27 @@ fn closing_of(record: &TicketRecord) -> Option<Closing> {
     let note = said.unwrap_or_default();
     let plain = Closing {
         outcome: outcome_view(outcome),
+        failure_mode: None,
+        part: String::new(),
+        damage: String::new(),
         cause: String::new(),
         remedy: String::new(),
         parts: Vec::new(),
         note,
     };
+    let found = |finding: &ticket::Finding, plain| Closing {
+        part: finding.part.clone(),
+        damage: finding.damage.clone(),
+        cause: finding.cause.clone(),
+        remedy: finding.remedy.clone(),
+        parts: finding.parts.clone(),
+        ..plain
+    };
     Some(match outcome {
-        ticket::Outcome::FaultConfirmed { cause, remedy, parts } => Closing {
-            cause: cause.clone(),
-            remedy: remedy.clone(),
-            parts: parts.clone(),
-            ..plain
+        ticket::Outcome::FaultConfirmed(finding) | ticket::Outcome::Prevented(finding) => found(finding, plain),
+        ticket::Outcome::DifferentFault { failure_mode, finding } => Closing {
+            failure_mode: Some(failure_mode.clone()),
+            ..found(finding, plain)
         },
         ticket::Outcome::NoFaultFound => plain,
         ticket::Outcome::Other { text } if plain.note.is_empty() => Closing {
@@ -417,22 +435,40 @@ fn command_of(command: TicketCommand) -> Result<ticket::TicketCommand, BackendEr
         TicketCommand::Comment { text } => ticket::TicketCommand::Comment { text },
         TicketCommand::Close {
             outcome,
+            failure_mode,
+            part,
+            damage,
             cause,
             remedy,
             parts,
             note,
         } => {
+            let finding = ticket::Finding {
+                part,
+                damage,
+                cause,
+                remedy,
+                parts,
+            };
             let outcome = match outcome {
-                view::Outcome::FaultConfirmed => ticket::Outcome::FaultConfirmed { cause, remedy, parts },
+                view::Outcome::FaultConfirmed => ticket::Outcome::FaultConfirmed(finding),
+                view::Outcome::Prevented => ticket::Outcome::Prevented(finding),
+                view::Outcome::DifferentFault => {
+                    let Some(failure_mode) = failure_mode else {
+                        let (pointer, detail) = ("/failure_mode".to_owned(), "say which fault it was".to_owned());
+                        return Err(BackendError::Invalid { pointer, detail });
+                    };
+                    ticket::Outcome::DifferentFault { failure_mode, finding }
+                }
                 view::Outcome::NoFaultFound => {
-                    let note = in_one([note, cause, remedy, parts.join(", ")]);
+                    let note = in_one([vec![note], texts_of(finding)].concat());
                     return Ok(ticket::TicketCommand::Close {
                         outcome: ticket::Outcome::NoFaultFound,
                         note,
                     });
                 }
                 view::Outcome::Other => {
-                    let text = in_one([cause, remedy, parts.join(", ")]);
+                    let text = in_one(texts_of(finding));
                     let (text, note) = if text.is_empty() {
                         (note, String::new())
                     } else {
@@ -458,8 +494,13 @@ fn command_of(command: TicketCommand) -> Result<ticket::TicketCommand, BackendEr
     })
 }
 
+fn texts_of(finding: ticket::Finding) -> Vec<String> {
+    let parts = finding.parts.join(", ");
+    vec![finding.cause, finding.remedy, finding.part, finding.damage, parts]
+}
+
 /// What was said, wherever it was written: these outcomes have one text only.
-fn in_one<const N: usize>(texts: [String; N]) -> String {
+fn in_one(texts: Vec<String>) -> String {
     let said: Vec<String> = texts.into_iter().filter(|t| !t.is_empty()).collect();
     said.join("\n")
 }
@@ -692,6 +733,9 @@ mod tests {
         let close = |outcome, cause: &str, note: &str| {
             command_of(TicketCommand::Close {
                 outcome,
+                failure_mode: None,
+                part: String::new(),
+                damage: String::new(),
                 cause: cause.into(),
                 remedy: String::new(),
                 parts: vec![],

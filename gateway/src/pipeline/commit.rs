@@ -27,7 +27,7 @@ use crate::store::{Checkpoint, Repair, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
-use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
+use alerting::ticket::{Actor, TicketChange, TicketRecord};
 use alerting::window::WindowId;
 use domain::{DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
@@ -469,6 +469,7 @@ impl Committer {
             serial_number: e.serial_number.clone(),
             location: e.location.clone(),
             customer: e.customer.clone(),
+            warranty_until: e.warranty_until.clone(),
         });
         // what judged may be no longer in force
         let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
@@ -712,18 +713,15 @@ fn changed_window(effect: &Effect) -> Option<WindowId> {
     }
 }
 
-/// After a confirmed repair the machine is another one: what was learned of it is void.
+/// After a repair the machine is another one: what was learned of it is void.
 fn repair_of(record: &TicketRecord, change: &TicketChange, directory: &Directory, at: Timestamp) -> Option<Repair> {
-    let TicketChange::Closed {
-        outcome: Outcome::FaultConfirmed { .. },
-        ..
-    } = change
-    else {
+    let TicketChange::Closed { outcome, .. } = change else {
         return None;
     };
+    let fault = outcome.mended(&record.failure_mode)?;
     Some(Repair {
         device: directory.find(&record.device)?,
-        failure_mode: record.failure_mode.as_str().to_owned(),
+        failure_mode: fault.as_str().to_owned(),
         at,
     })
 }

@@ -7,7 +7,9 @@ use dashboards::view::{
     SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window, WindowCovers, WindowPurpose,
     WindowSchedule,
 };
-use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
+use domain::{
+    AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use tokio::sync::broadcast;
@@ -262,6 +264,12 @@ pub enum TicketCommand {
     Close {
         /// How it ended.
         outcome: Outcome,
+        /// The failure mode that it was; for a different fault only.
+        failure_mode: Option<FailureModeId>,
+        /// Which part failed; may be empty.
+        part: String,
+        /// What was wrong with it; may be empty.
+        damage: String,
         /// Why it failed; may be empty.
         cause: String,
         /// What was done; may be empty.

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Redirect;
 use dashboards::view::{HoldCause, Outcome, TicketClass, TicketState};
+use domain::FailureModeId;
 use serde::Deserialize;
 
 /// A path on this site, never another one's.
@@ -102,9 +103,30 @@ pub struct TicketForm {
     #[serde(default)]
     cause: String,
     #[serde(default)]
+    failure_mode: String,
+    #[serde(default)]
+    part: String,
+    #[serde(default)]
+    damage: String,
+    #[serde(default)]
     remedy: String,
     #[serde(default)]
     parts: String,
+}
+
+/// The name of a failure mode in a field that may be empty.
+fn optional_mode(text: &str) -> Result<Option<FailureModeId>, Problem> {
+    let wrong = |_| {
+        Problem::field(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "/failure_mode",
+            "is no name of a failure mode",
+        )
+    };
+    match text.trim() {
+        "" => Ok(None),
+        name => FailureModeId::new(name).map(Some).map_err(wrong),
+    }
 }
 
 pub async fn ticket<B: Backend>(
@@ -137,6 +159,9 @@ pub async fn ticket<B: Backend>(
                 .filter(|p| !p.is_empty());
             let body = CloseBody {
                 outcome: form.outcome.ok_or_else(|| missing("/outcome"))?,
+                failure_mode: optional_mode(&form.failure_mode)?,
+                part: form.part,
+                damage: form.damage,
                 cause: form.cause,
                 remedy: form.remedy,
                 parts: parts.map(str::to_owned).collect(),

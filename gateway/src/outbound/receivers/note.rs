@@ -270,7 +270,11 @@ fn phase_and_news(change: &TicketChange) -> (Phase, String) {
         TicketChange::Closed { outcome, note } => {
             use alerting::ticket::Outcome;
             let found = match outcome {
-                Outcome::FaultConfirmed { cause, remedy, .. } => joined(cause, remedy),
+                Outcome::FaultConfirmed(finding) => joined(&finding.cause, &finding.remedy),
+                Outcome::DifferentFault { failure_mode, finding } => {
+                    joined(failure_mode.as_str(), &joined(&finding.cause, &finding.remedy))
+                }
+                Outcome::Prevented(finding) => joined("failure prevented", &joined(&finding.cause, &finding.remedy)),
                 Outcome::NoFaultFound => "no fault found".to_owned(),
                 Outcome::Other { text } => text.clone(),
             };
@@ -286,6 +290,7 @@ fn phase_and_news(change: &TicketChange) -> (Phase, String) {
             (Phase::Changed, due_at.map(|at| at.to_string()).unwrap_or_default())
         }
         TicketChange::Merged { alarm } => (Phase::Changed, alarm.to_string()),
+        TicketChange::Worked { work } => (Phase::Changed, work.line()),
         TicketChange::Linked { ticket } => (Phase::Changed, ticket.to_string()),
         TicketChange::Resumed | TicketChange::DueAgain { .. } | TicketChange::Upgraded { .. } => {
             (Phase::Changed, String::new())

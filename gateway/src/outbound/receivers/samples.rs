@@ -40,6 +40,7 @@ pub fn background() -> Background {
             serial_number: "SN-77".into(),
             location: "Hall 3".into(),
             customer: "Waterworks".into(),
+            warranty_until: String::new(),
         },
         title: text("Bearing wear", "轴承磨损"),
         reason: text(

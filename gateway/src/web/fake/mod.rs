@@ -620,6 +620,9 @@ impl Backend for Fake {
                 TicketCommand::Comment { text } => (StepKind::Commented, text),
                 TicketCommand::Close {
                     outcome,
+                    failure_mode,
+                    part,
+                    damage,
                     cause,
                     remedy,
                     parts,
@@ -629,6 +632,9 @@ impl Backend for Fake {
                     ticket.next_states.clear();
                     ticket.closing = Some(Closing {
                         outcome,
+                        failure_mode,
+                        part,
+                        damage,
                         cause,
                         remedy,
                         parts,

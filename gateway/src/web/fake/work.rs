@@ -523,6 +523,9 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
     }
     all[5].closing = Some(Closing {
         outcome: Outcome::FaultConfirmed,
+        failure_mode: None,
+        part: "suction strainer".into(),
+        damage: "clogged".into(),
         cause: "suction strainer blocked".into(),
         remedy: "strainer cleaned, impeller inspected".into(),
         parts: vec!["strainer gasket".into()],
