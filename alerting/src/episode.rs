@@ -43,6 +43,8 @@ impl Verdict {
                     Outcome::Other { .. } => Verdict::Other,
                 },
                 TicketEnd::Cancelled { .. } => Verdict::Cancelled,
+                // the other ticket will tell
+                TicketEnd::Merged { .. } => Verdict::Open,
             },
         }
     }

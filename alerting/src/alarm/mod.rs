@@ -392,6 +392,7 @@ impl AlarmLife {
             | AlarmReason::FoundStale { .. }
             | AlarmReason::FoundChattering { .. }
             | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::TicketMoved { .. }
             | AlarmReason::JoinedIncident { .. } => vec![],
             AlarmReason::Unshelved { .. }
             | AlarmReason::ShelvingExpired

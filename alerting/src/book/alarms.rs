@@ -7,10 +7,10 @@ use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmReason, AlarmTransit
 use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDecision};
 use crate::habit::Habit;
 use crate::reason;
-use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
+use crate::record::{AlarmRecord, CodeFacts, DeviceFacts, ModeFacts, is_stage_alone};
 use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, MAX_TEXT_BYTES, TicketChange, check_length, check_text};
-use domain::{AlarmId, ConditionChange, ConditionState, TicketId, Timestamp};
+use domain::{AlarmId, ConditionChange, ConditionState, Severity, TicketId, Timestamp};
 
 impl Book {
     pub(super) fn take_condition(
@@ -40,6 +40,8 @@ impl Book {
             Some(mode) => ModeFacts::from(mode),
             None => ModeFacts::unknown(&key.1, device.profile.impact),
         };
+        let said_before = known.as_ref().and_then(|alarm| alarm.facts.code.clone());
+        facts.code = CodeFacts::of(&change.evidence, &device.profile).or(said_before);
         facts.rationale = self.policy.alarms.rationale(&device.profile.id, &key.1).cloned();
         let input = match change.state {
             ConditionState::Clear => AlarmInput::ConditionCleared,
@@ -73,6 +75,34 @@ impl Book {
         if begins {
             alarm.habit = last.map_or_else(Habit::default, |last| last.habit.of_next_episode());
         }
+        alarm.is_stage_alone = match &transition.reason {
+            AlarmReason::Escalated {
+                from: Severity::Advisory,
+                ..
+            } => is_stage_alone(&alarm.evidence, &change.evidence),
+            AlarmReason::Escalated { .. } | AlarmReason::Raised { .. } | AlarmReason::RaisedAgain { .. } => false,
+            AlarmReason::Eased { .. }
+            | AlarmReason::ReturnedToNormal
+            | AlarmReason::ReturnedUnseen
+            | AlarmReason::StaysLatched
+            | AlarmReason::Acknowledged { .. }
+            | AlarmReason::Shelved { .. }
+            | AlarmReason::Unshelved { .. }
+            | AlarmReason::ShelvingExpired
+            | AlarmReason::Suppressed { .. }
+            | AlarmReason::SuppressionEnding { .. }
+            | AlarmReason::SuppressionEnded
+            | AlarmReason::TakenOutOfService { .. }
+            | AlarmReason::ReturnedToService { .. }
+            | AlarmReason::ReAlarmed
+            | AlarmReason::FoundStale { .. }
+            | AlarmReason::FoundChattering { .. }
+            | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::JoinedIncident { .. }
+            | AlarmReason::LeftIncident { .. }
+            | AlarmReason::TicketMoved { .. }
+            | AlarmReason::Reset { .. } => alarm.is_stage_alone,
+        };
         let was_chattering = alarm.habit.is_chattering;
         // One clock for how often and how briefly: the machine's, and ours for silence.
         let judged_at = if is_silence { now } else { change.measured_at };
@@ -102,6 +132,7 @@ impl Book {
             | AlarmReason::FoundFleeting { .. }
             | AlarmReason::JoinedIncident { .. }
             | AlarmReason::LeftIncident { .. }
+            | AlarmReason::TicketMoved { .. }
             | AlarmReason::Reset { .. } => None,
         };
         // A chattering alarm was announced, and found chattering; until it is quiet nobody is told of each raise.
@@ -133,6 +164,8 @@ impl Book {
         let alarm = self.write_down(alarm, transition, telling, now, out);
         if ends {
             self.close_episode(&alarm, now, out);
+        } else {
+            self.advance_plans(&alarm, now, out);
         }
         if let Some(reason) = found {
             self.note(alarm.clone(), reason, now, out);
@@ -182,6 +215,7 @@ impl Book {
             facts,
             asset: device.asset.clone(),
             active_since: None,
+            is_stage_alone: false,
             acknowledged_at: None,
             announced_at: None,
             habit: Habit::default(),

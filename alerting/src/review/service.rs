@@ -56,6 +56,10 @@ pub fn service_figures(
         let Some(at) = closed_at.filter(|at| span.contains(*at)) else {
             continue;
         };
+        // its work is counted with the ticket that it was merged into
+        if ticket.merged_into().is_some() {
+            continue;
+        }
         figures.closed += 1;
         let Some((fault, _)) = ticket.mended() else { continue };
         repairs.push(at - ticket.opened_at);
@@ -106,8 +110,12 @@ pub(super) fn finished_at(ticket: &TicketRecord) -> Option<Timestamp> {
         TicketState::Open { .. } | TicketState::OnHold { .. } => None,
         TicketState::Finished { at, .. } => Some(*at),
         TicketState::Archived { .. } => {
-            let ends =
-                |what: &TicketChange| matches!(what, TicketChange::Closed { .. } | TicketChange::Cancelled { .. });
+            let ends = |what: &TicketChange| {
+                matches!(
+                    what,
+                    TicketChange::Closed { .. } | TicketChange::Cancelled { .. } | TicketChange::MergedInto { .. }
+                )
+            };
             ticket.history.iter().rev().find(|e| ends(&e.what)).map(|e| e.at)
         }
     }

@@ -4,6 +4,9 @@
 
 mod chain;
 mod clocks;
+mod merged;
+mod report;
+mod visit;
 mod words;
 mod work;
 
@@ -17,6 +20,9 @@ mod tests;
 mod work_tests;
 
 pub use chain::{Chain, ToldBecause};
+pub use merged::*;
+pub use report::*;
+pub use visit::*;
 pub use words::*;
 pub use work::*;
 
@@ -104,6 +110,18 @@ pub struct TicketRecord {
     /// The model that gave cause for it.
     #[serde(default)]
     pub model: ModelVersion,
+    /// Tickets that were merged into it, at most [`MAX_ABSORBED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absorbed: Vec<Absorbed>,
+    /// Who reported it by hand, and how; none: an alarm or a plan opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Reported>,
+    /// What it likely comes from; empty if nobody knows.
+    #[serde(default)]
+    pub likely_cause: Text,
+    /// When a visit counts for its plan, and when one is proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Visit>,
     /// What was written down of the work.
     #[serde(default)]
     pub work: Work,
@@ -132,7 +150,18 @@ impl TicketRecord {
             TicketState::Open { .. } | TicketState::OnHold { .. } => None,
             TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
                 TicketEnd::Closed { outcome } => Some(outcome),
-                TicketEnd::Cancelled { .. } => None,
+                TicketEnd::Cancelled { .. } | TicketEnd::Merged { .. } => None,
+            },
+        }
+    }
+
+    /// Into which ticket it was merged.
+    pub fn merged_into(&self) -> Option<TicketId> {
+        match &self.state {
+            TicketState::Open { .. } | TicketState::OnHold { .. } => None,
+            TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
+                TicketEnd::Merged { into, .. } => Some(*into),
+                TicketEnd::Closed { .. } | TicketEnd::Cancelled { .. } => None,
             },
         }
     }
@@ -193,7 +222,7 @@ impl TicketRecord {
                 TicketCommand::Resume => Err(TicketRefusal::NotOnHold),
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
-                TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Comment { text } => Ok(commented(text)),
                 TicketCommand::Reclass {
                     class,
                     priority,
@@ -210,7 +239,7 @@ impl TicketRecord {
                 TicketCommand::Resume => Ok(TicketChange::Resumed),
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
-                TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Comment { text } => Ok(commented(text)),
                 TicketCommand::Reclass {
                     class,
                     priority,
@@ -222,7 +251,11 @@ impl TicketRecord {
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
             },
             TicketState::Finished { .. } => match command {
-                TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Comment { text } => Ok(commented(text)),
+                TicketCommand::Reopen { .. } | TicketCommand::Archive if self.merged_into().is_some() => {
+                    let into = self.merged_into().unwrap_or(self.id);
+                    Err(TicketRefusal::IsMerged { into })
+                }
                 TicketCommand::Reopen { reason: text } => Ok(TicketChange::Reopened {
                     reason: ReopenReason::ByPerson { text },
                 }),
@@ -312,7 +345,10 @@ impl TicketRecord {
     pub(crate) fn apply(&mut self, change: TicketChange, by: Actor, policy: &Policy, now: Timestamp) {
         // Who took it up earlier may not know that it is open again, or worse.
         let begins = match &change {
-            TicketChange::Opened { .. } | TicketChange::Reopened { .. } | TicketChange::Upgraded { .. } => true,
+            TicketChange::Opened { .. }
+            | TicketChange::Reopened { .. }
+            | TicketChange::SplitFrom { .. }
+            | TicketChange::Upgraded { .. } => true,
             TicketChange::Stepped { .. }
             | TicketChange::Held { .. }
             | TicketChange::Resumed
@@ -328,6 +364,10 @@ impl TicketRecord {
             | TicketChange::Reclassed { .. }
             | TicketChange::Told { .. }
             | TicketChange::Answered { .. }
+            | TicketChange::MergedInto { .. }
+            | TicketChange::Absorbed { .. }
+            | TicketChange::SplitOff { .. }
+            | TicketChange::Proposed { .. }
             | TicketChange::Worked { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => false,
@@ -389,6 +429,28 @@ impl TicketRecord {
                     };
                 }
             }
+            TicketChange::MergedInto { ticket } => {
+                if let TicketState::Open { step } | TicketState::OnHold { step, .. } = self.state {
+                    let (into, at) = (*ticket, now);
+                    let end = TicketEnd::Merged { into, step };
+                    self.state = TicketState::Finished { end, at };
+                    self.pause_all(policy, now);
+                }
+            }
+            TicketChange::SplitFrom { .. } => {
+                if let TicketState::Finished {
+                    end: TicketEnd::Merged { step, .. },
+                    ..
+                } = self.state
+                {
+                    self.state = TicketState::Open { step };
+                    self.resume_unmet(now);
+                    self.settle_clocks(step, policy, now);
+                }
+            }
+            TicketChange::Absorbed { absorbed } => self.absorb(absorbed),
+            TicketChange::SplitOff { ticket, alarm } => self.let_go(*ticket, alarm.as_ref()),
+            TicketChange::Proposed { at, because } => self.propose(*at, because, policy, now),
             TicketChange::Assigned { to, .. } => self.assignee = to.clone(),
             TicketChange::Scheduled { at } => self.scheduled_for = Some(*at),
             TicketChange::Merged { alarm } => {
@@ -440,6 +502,10 @@ impl TicketRecord {
             });
         }
     }
+}
+
+fn commented(text: String) -> TicketChange {
+    TicketChange::Commented { text, from: None }
 }
 
 fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {

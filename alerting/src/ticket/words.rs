@@ -1,6 +1,8 @@
 //! The words of a ticket: who, which kind, how urgent, how far, how it ended, what changed and why not.
 
 use super::chain::ToldBecause;
+use super::merged::Absorbed;
+use super::visit::ProposedBecause;
 use super::work::{WorkChange, WorkCommand};
 use crate::alarm::PersonName;
 use crate::clock::ClockKind;
@@ -282,6 +284,13 @@ pub enum TicketEnd {
         /// Why.
         reason: String,
     },
+    /// The work is done under another ticket.
+    Merged {
+        /// Which.
+        into: TicketId,
+        /// How far the work was.
+        step: WorkStep,
+    },
 }
 
 /// What a ticket on hold waits for.
@@ -373,6 +382,7 @@ impl TicketState {
             TicketState::Finished { end, .. } => match end {
                 TicketEnd::Closed { .. } => "closed",
                 TicketEnd::Cancelled { .. } => "cancelled",
+                TicketEnd::Merged { .. } => "merged",
             },
             TicketState::Archived { .. } => "archived",
         }
@@ -540,7 +550,12 @@ pub enum TicketChange {
     /// A visit is agreed.
     Scheduled { at: Timestamp },
     /// A remark.
-    Commented { text: String },
+    Commented {
+        text: String,
+        /// The merged ticket in which it was written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<TicketId>,
+    },
     /// Work is done.
     Closed { outcome: Outcome, note: String },
     /// No work will be done.
@@ -567,6 +582,20 @@ pub enum TicketChange {
     },
     /// Somebody has seen its alarm: the chain ends.
     Answered { alarm: AlarmId },
+    /// It is part of another ticket from now on.
+    MergedInto { ticket: TicketId },
+    /// Another ticket is part of it from now on.
+    Absorbed { absorbed: Absorbed },
+    /// A ticket that was part of it goes on by itself, or an alarm has a ticket of its own.
+    SplitOff {
+        ticket: TicketId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alarm: Option<AlarmId>,
+    },
+    /// It goes on by itself.
+    SplitFrom { ticket: TicketId },
+    /// A visit is proposed, or another time for it.
+    Proposed { at: Timestamp, because: ProposedBecause },
     /// Something of the work was written down.
     Worked { work: WorkChange },
     /// Time runs short.
@@ -603,6 +632,11 @@ impl TicketChange {
             TicketChange::Reclassed { .. } => "reclassed",
             TicketChange::Told { .. } => "told",
             TicketChange::Answered { .. } => "answered",
+            TicketChange::MergedInto { .. } => "merged_into",
+            TicketChange::Absorbed { .. } => "absorbed",
+            TicketChange::SplitOff { .. } => "split_off",
+            TicketChange::SplitFrom { .. } => "split_from",
+            TicketChange::Proposed { .. } => "proposed",
             TicketChange::Worked { work } => work.as_str(),
             TicketChange::ClockWarning { .. } => "clock_warning",
             TicketChange::ClockBreached { .. } => "clock_breached",
@@ -644,6 +678,18 @@ pub enum TicketRefusal {
     TextMissing { field: String },
     #[error("{field} has {bytes} bytes, at most {limit} are taken")]
     TextTooLong { field: String, bytes: usize, limit: usize },
+    #[error("a ticket is not merged with itself")]
+    MergedWithItself,
+    #[error("the tickets are of different sites")]
+    OtherSite,
+    #[error("the ticket was merged into {into}; split it off there")]
+    IsMerged { into: TicketId },
+    #[error("{ticket} was not merged into this ticket")]
+    NotMerged { ticket: TicketId },
+    #[error("the alarm came with {ticket}; split that off")]
+    CameWith { ticket: TicketId },
+    #[error("the alarm {alarm} was not merged into this ticket")]
+    NotItsAlarm { alarm: AlarmId },
     #[error("there is no entry {entry} in the ticket")]
     NoEntry { entry: u32 },
     #[error("{what} is full: at most {limit} entries")]

@@ -304,6 +304,21 @@ impl WorkChange {
     }
 }
 
+impl Malfunction {
+    /// Whether its texts are not endless, and its times in order.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub(super) fn check(&self) -> Result<(), TicketRefusal> {
+        check_length("symptom", &self.symptom, MAX_TEXT_BYTES)?;
+        check_length("fault_code", &self.fault_code, MAX_NAME_BYTES)?;
+        match (self.began_at, self.ended_at) {
+            (Some(began), Some(ended)) if ended < began => Err(TicketRefusal::EndsBeforeItBegins),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+}
+
 impl Work {
     /// What a command comes to.
     ///
@@ -407,12 +422,7 @@ impl Work {
                 false => return Err(TicketRefusal::NoChange),
             },
             WorkCommand::Describe { malfunction } => {
-                check_length("symptom", &malfunction.symptom, MAX_TEXT_BYTES)?;
-                check_length("fault_code", &malfunction.fault_code, MAX_NAME_BYTES)?;
-                match (malfunction.began_at, malfunction.ended_at) {
-                    (Some(began), Some(ended)) if ended < began => return Err(TicketRefusal::EndsBeforeItBegins),
-                    (Some(_) | None, Some(_) | None) => {}
-                }
+                malfunction.check()?;
                 if malfunction == self.malfunction {
                     return Err(TicketRefusal::NoChange);
                 }
