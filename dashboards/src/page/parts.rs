@@ -178,6 +178,7 @@ pub(super) fn ticket_state_word(state: TicketState) -> W {
         TicketState::Testing => W::StageTesting,
         TicketState::AwaitingConfirmation => W::StageConfirmation,
         TicketState::Closed => W::StageClosed,
+        TicketState::Merged => W::StateMerged,
         TicketState::Cancelled => W::StageCancelled,
     }
 }

@@ -122,6 +122,12 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         | TicketRefusal::BackToReported
         | TicketRefusal::HistoryFull
         | TicketRefusal::NoEntry { .. }
+        | TicketRefusal::MergedWithItself
+        | TicketRefusal::OtherSite
+        | TicketRefusal::IsMerged { .. }
+        | TicketRefusal::NotMerged { .. }
+        | TicketRefusal::CameWith { .. }
+        | TicketRefusal::NotItsAlarm { .. }
         | TicketRefusal::ListFull { .. }
         | TicketRefusal::LinkToItself
         | TicketRefusal::HasParent
@@ -133,6 +139,7 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         // the row was there a moment ago: it is over by now
         Refusal::UnknownAlarm { .. }
         | Refusal::UnknownTicket { .. }
+        | Refusal::AlreadyOpen { .. }
         | Refusal::NeedsPerson
         | Refusal::TooManyWindows { .. } => BackendError::Conflict { detail },
         Refusal::UnknownWindow { window } => BackendError::NotFound {

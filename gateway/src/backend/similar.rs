@@ -43,7 +43,17 @@ pub(super) fn similar_now(
         if let Some(ticket) = episode.ticket
             && let Some(row) = reader.ticket(ticket.0)?
         {
-            episode.verdict = Verdict::of(&tickets::record_of(&row)?.state);
+            let mut record = tickets::record_of(&row)?;
+            // the ticket into which it was merged tells
+            if let Some(row) = record
+                .merged_into()
+                .map(|id| reader.ticket(id.0))
+                .transpose()?
+                .flatten()
+            {
+                record = tickets::record_of(&row)?;
+            }
+            episode.verdict = Verdict::of(&record.state);
         }
     }
     Ok(similar_views(&episodes))

@@ -283,7 +283,13 @@ fn phase_and_news(change: &TicketChange) -> (Phase, String) {
         TicketChange::Cancelled { reason } => (Phase::Over, reason.clone()),
         TicketChange::Archived => (Phase::Over, String::new()),
         TicketChange::Held { reason, .. } => (Phase::Changed, reason.clone()),
-        TicketChange::Commented { text } => (Phase::Changed, text.clone()),
+        TicketChange::Commented { text, .. } => (Phase::Changed, text.clone()),
+        // its thread there ends; the other ticket's goes on
+        TicketChange::MergedInto { ticket } => (Phase::Over, format!("merged into {ticket}")),
+        TicketChange::SplitFrom { ticket } => (Phase::Reopened, format!("split from {ticket}")),
+        TicketChange::Absorbed { absorbed } => (Phase::Changed, absorbed.ticket.to_string()),
+        TicketChange::SplitOff { ticket, .. } => (Phase::Changed, ticket.to_string()),
+        TicketChange::Proposed { at, because } => (Phase::Changed, joined(&at.to_string(), &because.to_string())),
         TicketChange::Reclassed { reason, .. } => (Phase::Changed, reason.clone()),
         TicketChange::Told { people, .. } => (Phase::Changed, people.join(", ")),
         TicketChange::ClockWarning { due_at, .. } | TicketChange::ClockBreached { due_at, .. } => {

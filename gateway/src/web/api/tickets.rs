@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 /// Longest note of a technician, in characters.
 pub const LONGEST_NOTE: usize = 4096;
 /// Longest name of a person or a part, in characters.
-const LONGEST_NAME: usize = 128;
+pub const LONGEST_NAME: usize = 128;
 const MOST_PARTS: usize = 100;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -41,9 +41,9 @@ pub struct TicketsQuery {
 }
 
 /// A ticket with its revision as ETag.
-type Tagged = ([(HeaderName, String); 1], axum::Json<Ticket>);
+pub type Tagged = ([(HeaderName, String); 1], axum::Json<Ticket>);
 
-fn tagged(ticket: Ticket) -> Tagged {
+pub fn tagged(ticket: Ticket) -> Tagged {
     (etag(ticket.summary.revision), axum::Json(ticket))
 }
 
@@ -239,7 +239,7 @@ pub mod checked {
     }
 }
 
-async fn command<B: Backend>(
+pub async fn command<B: Backend>(
     app: &App<B>,
     who: Who,
     needs: Role,
