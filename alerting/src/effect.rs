@@ -7,7 +7,7 @@ use crate::episode::PastEpisode;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
-use crate::ticket::{Actor, Priority, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
+use crate::ticket::{Actor, Priority, Report, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::text::Text;
 use domain::wire::{AlarmMessage, ServiceMessage};
@@ -47,6 +47,15 @@ pub enum Input {
         /// Device time.
         measured_at: Timestamp,
     },
+    /// A person reports a fault.
+    Reported {
+        /// Who wrote it down.
+        actor: Actor,
+        /// On which machine.
+        device: DeviceFacts,
+        /// What.
+        report: Report,
+    },
     /// Somebody wants something.
     Command {
         /// Who.
@@ -76,10 +85,40 @@ pub enum Command {
         /// What.
         command: TicketCommand,
     },
+    /// A ticket is the same trouble as another one and ends as part of it.
+    Merge {
+        /// Which.
+        ticket: TicketId,
+        /// Into which.
+        into: TicketId,
+    },
+    /// Something that was merged goes on by itself.
+    Split {
+        /// Out of which.
+        ticket: TicketId,
+        /// What.
+        off: SplitOff,
+    },
     /// Something about a maintenance window.
     Window {
         /// What.
         command: WindowCommand,
+    },
+}
+
+/// What is split off a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SplitOff {
+    /// A ticket that was merged into it: goes on where it was.
+    Ticket {
+        /// Which.
+        ticket: TicketId,
+    },
+    /// An alarm that was merged into it: gets a ticket of its own.
+    Alarm {
+        /// Which.
+        alarm: AlarmId,
     },
 }
 
@@ -196,6 +235,12 @@ pub enum Refusal {
         /// How many there may be.
         limit: usize,
     },
+    /// There is a ticket for that already.
+    #[error("{ticket} is about the same fault; go on there")]
+    AlreadyOpen {
+        /// Which.
+        ticket: TicketId,
+    },
     /// A text of the command is missing or too long.
     #[error("{why}")]
     Text {
@@ -218,6 +263,8 @@ pub enum HeldBack {
     SuppressedByDesign,
     /// There is work on the machine; decided again when that ends. Never for danger to people.
     OutOfService,
+    /// It shows no worse than the advisory that it was: the model has only left its first days.
+    StageAlone,
     /// One ticket serves the whole incident; decided again when that ends. Never for danger to people.
     PartOfIncident,
 }
@@ -273,6 +320,7 @@ impl TicketDecision {
             TicketDecision::HeldBack { why } => match why {
                 HeldBack::NeverByItself => "never_by_itself",
                 HeldBack::BelowThreshold => "below_threshold",
+                HeldBack::StageAlone => "stage_alone",
                 HeldBack::Shelved => "shelved",
                 HeldBack::SuppressedByDesign => "suppressed_by_design",
                 HeldBack::OutOfService => "out_of_service",

@@ -17,6 +17,10 @@ pub enum Verdict {
     Open,
     /// The fault was there.
     FaultConfirmed,
+    /// The machine was at fault, in another way.
+    DifferentFault,
+    /// The fault was there, and mended before it stopped the machine.
+    Prevented,
     /// The technician looked and all was well.
     NoFaultFound,
     /// It ended in another way.
@@ -32,11 +36,15 @@ impl Verdict {
             TicketState::Open { .. } | TicketState::OnHold { .. } => Verdict::Open,
             TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
                 TicketEnd::Closed { outcome } => match outcome {
-                    Outcome::FaultConfirmed { .. } => Verdict::FaultConfirmed,
+                    Outcome::FaultConfirmed(_) => Verdict::FaultConfirmed,
+                    Outcome::DifferentFault { .. } => Verdict::DifferentFault,
+                    Outcome::Prevented(_) => Verdict::Prevented,
                     Outcome::NoFaultFound => Verdict::NoFaultFound,
                     Outcome::Other { .. } => Verdict::Other,
                 },
                 TicketEnd::Cancelled { .. } => Verdict::Cancelled,
+                // the other ticket will tell
+                TicketEnd::Merged { .. } => Verdict::Open,
             },
         }
     }

@@ -100,7 +100,7 @@ fn is_cancelled(state: &TicketState) -> bool {
         TicketState::Open { .. } | TicketState::OnHold { .. } => false,
         TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
             TicketEnd::Closed { .. } => false,
-            TicketEnd::Cancelled { .. } => true,
+            TicketEnd::Cancelled { .. } | TicketEnd::Merged { .. } => true,
         },
     }
 }

@@ -10,11 +10,11 @@ use crate::impact::ImpactReason;
 use crate::policy::Rationale;
 use crate::risk::RiskAssessment;
 use crate::storm::IncidentId;
-use domain::profile::FailureMode;
+use domain::profile::{FailureMode, Service};
 use domain::text::Text;
 use domain::{
-    AlarmId, DeviceKey, Evidence, FailureModeId, Health, Impact, ModelVersion, Profile, Prognosis, RiskLevel, Severity,
-    TicketId, Timestamp,
+    AlarmId, DeviceKey, Evidence, EvidenceReason, FailureModeId, Health, Impact, ModelVersion, Profile, Prognosis,
+    RiskLevel, Severity, TicketId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -31,6 +31,18 @@ pub struct Asset {
     /// How many people depend on it, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people_served: Option<u32>,
+    /// The last day of the maker's warranty, `2027-03-31`; empty if nobody knows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub warranty_until: String,
+}
+
+impl Asset {
+    /// Whether the maker's warranty holds on the day (UTC) of an instant; none if nobody knows.
+    pub fn in_warranty(&self, at: Timestamp) -> Option<bool> {
+        let last: jiff::civil::Date = self.warranty_until.parse().ok()?;
+        let day = jiff::Timestamp::from_millisecond(at.0).ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).date() <= last)
+    }
 }
 
 /// A machine as the book needs it. The profile is the device's own, with its overrides.
@@ -70,9 +82,72 @@ pub struct ModeFacts {
     pub impact_reason: ImpactReason,
     /// The severity from which a ticket opens; none: never by itself.
     pub ticket_from: Option<Severity>,
+    /// What the device itself said, where a fault code spoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodeFacts>,
     /// Why there is this alarm and what to do, where the site has written it down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rationale: Option<Rationale>,
+}
+
+/// A fault code of the device's own, and what its profile says about it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CodeFacts {
+    /// The code.
+    pub code: String,
+    /// What it says, in English.
+    pub text: String,
+    /// The service that it calls for at least.
+    #[serde(default)]
+    pub service: Option<Service>,
+    /// What it likely comes from; empty if nobody knows.
+    #[serde(default)]
+    pub cause: Text,
+}
+
+impl CodeFacts {
+    /// The first fault code among what speaks for a condition.
+    pub fn of(evidence: &[Evidence], profile: &Profile) -> Option<CodeFacts> {
+        evidence.iter().find_map(|e| match &e.reason {
+            EvidenceReason::FaultCode { code, text } => {
+                let known = profile.fault_codes.get(code);
+                Some(CodeFacts {
+                    code: code.clone(),
+                    text: text.clone(),
+                    service: known.and_then(|k| k.service),
+                    cause: known.map(|k| k.cause.clone()).unwrap_or_default(),
+                })
+            }
+            EvidenceReason::AboveLimit { .. }
+            | EvidenceReason::BelowLimit { .. }
+            | EvidenceReason::TooFast { .. }
+            | EvidenceReason::OutsideBaseline { .. }
+            | EvidenceReason::UnusualCombination { .. }
+            | EvidenceReason::VibrationFault { .. }
+            | EvidenceReason::Stuck { .. }
+            | EvidenceReason::OutsidePhysicalRange { .. }
+            | EvidenceReason::Silent { .. } => None,
+        })
+    }
+}
+
+/// Whether what speaks now is what spoke before, and all of it learned. A learned rule has one severity and shows milder only
+/// in its first days; so if such an alarm gets worse, only these days are over.
+pub fn is_stage_alone(before: &[Evidence], now: &[Evidence]) -> bool {
+    let is_learned = |e: &Evidence| match &e.reason {
+        EvidenceReason::OutsideBaseline { .. } => true,
+        EvidenceReason::UnusualCombination { .. }
+        | EvidenceReason::AboveLimit { .. }
+        | EvidenceReason::BelowLimit { .. }
+        | EvidenceReason::TooFast { .. }
+        | EvidenceReason::VibrationFault { .. }
+        | EvidenceReason::Stuck { .. }
+        | EvidenceReason::OutsidePhysicalRange { .. }
+        | EvidenceReason::Silent { .. }
+        | EvidenceReason::FaultCode { .. } => false,
+    };
+    let spoke_before = |e: &Evidence| before.iter().any(|b| b.rule == e.rule);
+    !now.is_empty() && now.iter().all(|e| is_learned(e) && spoke_before(e))
 }
 
 impl From<&FailureMode> for ModeFacts {
@@ -88,6 +163,7 @@ impl From<&FailureMode> for ModeFacts {
             impact: mode.impact,
             impact_reason: ImpactReason::Criticality,
             ticket_from: mode.ticket_from,
+            code: None,
             rationale: None,
         }
     }
@@ -110,6 +186,7 @@ impl ModeFacts {
             impact,
             impact_reason: ImpactReason::Criticality,
             ticket_from: Some(Severity::Warning),
+            code: None,
             rationale: None,
         }
     }
@@ -174,6 +251,9 @@ pub struct AlarmRecord {
     /// Our time at which it was last announced to people.
     #[serde(default)]
     pub announced_at: Option<Timestamp>,
+    /// It shows as it did as an advisory; only the model has left its first days. For tickets it is still an advisory.
+    #[serde(default)]
+    pub is_stage_alone: bool,
     /// Bad habits found.
     #[serde(default)]
     pub habit: Habit,

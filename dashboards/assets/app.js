@@ -152,6 +152,26 @@
     }
   });
 
+  // ---- files of a ticket: the body is the file, its name a parameter ----
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-upload]") || !window.fetch) return;
+    event.preventDefault();
+    const file = form.querySelector("input[type=file]").files[0];
+    if (!file) return;
+    try {
+      const answer = await fetch(`${form.getAttribute("action")}?name=${encodeURIComponent(file.name)}`, {
+        method: "POST", body: file,
+        headers: { "X-Forewarn": "1", Accept: "application/json", "Content-Type": file.type || "application/octet-stream" },
+      });
+      if (answer.ok) return location.reload();
+      const problem = await answer.json().catch(() => ({}));
+      toast(`${words.notDone}: ${problem.detail || problem.title || answer.status}`, true);
+    } catch (error) {
+      toast(`${words.notDone}: ${error.message}`, true);
+    }
+  });
+
   // ---- plots ----
   const plots = (() => {
     const root = document.querySelector(".plots");

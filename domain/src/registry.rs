@@ -37,6 +37,9 @@ pub struct DeviceEntry {
     /// How many people depend on it, if known; many lift what a failure costs.
     #[serde(default)]
     pub people_served: Option<u32>,
+    /// The last day of the maker's warranty, `2027-03-31`; empty if nobody knows.
+    #[serde(default)]
+    pub warranty_until: String,
     /// What a failure costs here, if other than the profile says.
     pub impact: Option<Impact>,
     /// Limits that differ from the profile's, by rule.
@@ -105,6 +108,11 @@ impl Registry {
                     format!("device[{i}]"),
                     format!("{}/{} stands twice", entry.site, entry.device),
                 ));
+            }
+            let warranty = &entry.warranty_until;
+            if !warranty.is_empty() && warranty.parse::<jiff::civil::Date>().is_err() {
+                let message = format!("{warranty:?} is no day such as 2027-03-31");
+                problems.push(Problem::at(format!("device[{i}].warranty_until"), message));
             }
             if let Some(profile) = profiles.iter().find(|p| p.id == entry.profile)
                 && let Err(problem) = with_overrides(profile, entry)

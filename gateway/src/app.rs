@@ -1,6 +1,7 @@
 //! The wiring of a gateway, in the order things happen: store → names → history → shards → book → commit → ways in → ways
 //! out → pages. [`Gateway::start`] opens everything, [`Gateway::stop`] closes it in the order in which nothing is lost.
 
+use crate::attachments::Attachments;
 use crate::backend::{Follower, LiveBackend};
 use crate::broker::{self, BrokerCounters, BrokerHandle, PublishError};
 use crate::clock::Clock;
@@ -88,6 +89,8 @@ pub struct Running {
     pub senders: Senders,
     /// Who gets messages, as configured.
     pub outbound: Arc<OutboundConfig>,
+    /// Files of tickets.
+    pub attachments: Arc<Attachments>,
 }
 
 /// A gateway that runs.
@@ -305,6 +308,7 @@ impl Gateway {
             recovered,
             senders: senders.clone(),
             outbound: Arc::new(config.outbound.clone()),
+            attachments: Arc::new(Attachments::open(&config.data)?),
         };
         let mut hub = None;
         if has_listener {

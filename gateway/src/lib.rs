@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod app;
+pub mod attachments;
 pub mod backend;
 pub mod backtest;
 pub mod broker;

@@ -397,6 +397,7 @@ impl AlarmLife {
             | AlarmReason::FoundStale { .. }
             | AlarmReason::FoundChattering { .. }
             | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::TicketMoved { .. }
             | AlarmReason::JoinedIncident { .. } => vec![],
             AlarmReason::Unshelved { .. }
             | AlarmReason::ShelvingExpired

@@ -4,7 +4,7 @@ use super::PersonName;
 use super::hiding::SuppressionCause;
 use crate::storm::IncidentId;
 use crate::window::WindowId;
-use domain::{Millis, RiskLevel, Severity, Timestamp};
+use domain::{Millis, RiskLevel, Severity, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// ISA-18.2 state.
@@ -301,6 +301,11 @@ pub enum AlarmReason {
         /// Which incident.
         incident: IncidentId,
     },
+    /// A person merged or split tickets: another one serves it.
+    TicketMoved {
+        /// Which.
+        to: TicketId,
+    },
 }
 
 impl AlarmReason {
@@ -331,6 +336,7 @@ impl AlarmReason {
             AlarmReason::Reset { .. } => "reset",
             AlarmReason::JoinedIncident { .. } => "joined_incident",
             AlarmReason::LeftIncident { .. } => "left_incident",
+            AlarmReason::TicketMoved { .. } => "ticket_moved",
         }
     }
 }

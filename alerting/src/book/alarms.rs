@@ -7,10 +7,12 @@ use crate::alarm::{AlarmEffect, AlarmInput, AlarmLife, AlarmReason, AlarmTransit
 use crate::effect::{AlarmCommand, Effect, Message, Outgoing, Refusal, TicketDecision};
 use crate::habit::Habit;
 use crate::reason;
-use crate::record::{AlarmRecord, DeviceFacts, ModeFacts};
+use crate::record::{AlarmRecord, CodeFacts, DeviceFacts, ModeFacts, is_stage_alone};
 use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, MAX_TEXT_BYTES, TicketChange, check_length, check_text};
-use domain::{AlarmId, ConditionChange, ConditionOutlook, ConditionState, DeviceKey, TicketId, Timestamp};
+use domain::{
+    AlarmId, ConditionChange, ConditionOutlook, ConditionState, DeviceKey, FailureModeId, Severity, TicketId, Timestamp,
+};
 
 impl Book {
     pub(super) fn take_condition(
@@ -36,18 +38,9 @@ impl Book {
             Some(alarm) => alarm.life.clone(),
             None => AlarmLife::before_episode(last.as_ref().map_or(0, |last| last.episode)),
         };
-        let mut facts = match device.profile.modes.iter().find(|m| m.id == key.1) {
-            Some(mode) => ModeFacts::from(mode),
-            None => ModeFacts::unknown(&key.1, device.profile.impact),
-        };
-        let (impact, impact_reason) = self.policy.impact_of(
-            facts.impact,
-            facts.is_safety,
-            &device.key,
-            &device.profile.id,
-            &device.asset,
-        );
-        (facts.impact, facts.impact_reason) = (impact, impact_reason);
+        let mut facts = self.mode_facts(&key.1, device);
+        let said_before = known.as_ref().and_then(|alarm| alarm.facts.code.clone());
+        facts.code = CodeFacts::of(&change.evidence, &device.profile).or(said_before);
         facts.rationale = self.policy.alarms.rationale(&device.profile.id, &key.1).cloned();
         let input = match change.state {
             ConditionState::Clear => AlarmInput::ConditionCleared,
@@ -81,6 +74,35 @@ impl Book {
         if begins {
             alarm.habit = last.map_or_else(Habit::default, |last| last.habit.of_next_episode());
         }
+        alarm.is_stage_alone = match &transition.reason {
+            AlarmReason::Escalated {
+                from: Severity::Advisory,
+                ..
+            } => is_stage_alone(&alarm.evidence, &change.evidence),
+            AlarmReason::Escalated { .. } | AlarmReason::Raised { .. } | AlarmReason::RaisedAgain { .. } => false,
+            AlarmReason::Eased { .. }
+            | AlarmReason::Reassessed { .. }
+            | AlarmReason::ReturnedToNormal
+            | AlarmReason::ReturnedUnseen
+            | AlarmReason::StaysLatched
+            | AlarmReason::Acknowledged { .. }
+            | AlarmReason::Shelved { .. }
+            | AlarmReason::Unshelved { .. }
+            | AlarmReason::ShelvingExpired
+            | AlarmReason::Suppressed { .. }
+            | AlarmReason::SuppressionEnding { .. }
+            | AlarmReason::SuppressionEnded
+            | AlarmReason::TakenOutOfService { .. }
+            | AlarmReason::ReturnedToService { .. }
+            | AlarmReason::ReAlarmed
+            | AlarmReason::FoundStale { .. }
+            | AlarmReason::FoundChattering { .. }
+            | AlarmReason::FoundFleeting { .. }
+            | AlarmReason::JoinedIncident { .. }
+            | AlarmReason::LeftIncident { .. }
+            | AlarmReason::TicketMoved { .. }
+            | AlarmReason::Reset { .. } => alarm.is_stage_alone,
+        };
         let was_chattering = alarm.habit.is_chattering;
         // One clock for how often and how briefly: the machine's, and ours for silence.
         let judged_at = if is_silence { now } else { change.measured_at };
@@ -111,6 +133,7 @@ impl Book {
             | AlarmReason::FoundFleeting { .. }
             | AlarmReason::JoinedIncident { .. }
             | AlarmReason::LeftIncident { .. }
+            | AlarmReason::TicketMoved { .. }
             | AlarmReason::Reset { .. } => None,
         };
         // A chattering alarm was announced, and found chattering; until it is quiet nobody is told of each raise.
@@ -143,6 +166,8 @@ impl Book {
         let alarm = self.write_down(alarm, transition, telling, now, out);
         if ends {
             self.close_episode(&alarm, now, out);
+        } else {
+            self.advance_plans(&alarm, now, out);
         }
         if let Some(reason) = found {
             self.note(alarm.clone(), reason, now, out);
@@ -182,6 +207,16 @@ impl Book {
         let reason = AlarmReason::Reassessed { from, to, is_peak };
         let effects = alarm.life.effects(&reason, alarm.life.is_hidden());
         self.finish(alarm, AlarmTransition { reason, effects }, Actor::System, now, out);
+    }
+
+    /// What the profile says of a failure mode, and what a failure of this machine costs.
+    pub fn mode_facts(&self, mode: &FailureModeId, device: &DeviceFacts) -> ModeFacts {
+        let mut facts = match device.profile.modes.iter().find(|m| m.id == *mode) {
+            Some(mode) => ModeFacts::from(mode),
+            None => ModeFacts::unknown(mode, device.profile.impact),
+        };
+        (facts.impact, facts.impact_reason) = self.policy.impact_of(facts.impact, facts.is_safety, device);
+        facts
     }
 
     /// A finding: the row has it and the audit trail, nobody is woken.
@@ -227,6 +262,7 @@ impl Book {
             facts,
             asset: device.asset.clone(),
             active_since: None,
+            is_stage_alone: false,
             acknowledged_at: None,
             announced_at: None,
             habit: Habit::default(),

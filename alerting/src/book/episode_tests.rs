@@ -5,7 +5,7 @@ use super::*;
 use crate::effect::Effect;
 use crate::episode::{SimilarEpisode, Verdict};
 use crate::record::{Asset, DeviceFacts};
-use crate::ticket::{Actor, Outcome, TicketCommand};
+use crate::ticket::{Actor, Finding, Outcome, TicketCommand};
 use domain::{ConditionState, DeviceKey, Evidence, EvidenceReason, MetricName, ModelVersion, RuleId, Severity};
 
 const MODE: &str = "bearing_wear";
@@ -96,11 +96,12 @@ fn names(similar: &[SimilarEpisode]) -> Vec<(&str, Verdict)> {
 }
 
 fn confirmed() -> Outcome {
-    Outcome::FaultConfirmed {
+    Outcome::FaultConfirmed(Finding {
         cause: "inner race".into(),
         remedy: "bearing changed".into(),
         parts: vec![],
-    }
+        ..Finding::default()
+    })
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::likeness::{Course, Sign, distance};
 use crate::record::AlarmRecord;
 use crate::ticket::TicketRecord;
 use domain::{AlarmId, FailureModeId, Millis, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Episodes remembered of each failure mode of each profile: the newest.
 pub const MOST_EPISODES: usize = 64;
@@ -49,16 +49,23 @@ impl Book {
 
     /// A ticket ended, or goes on: its episodes get another verdict.
     pub(super) fn judge_episodes(&mut self, ticket: &TicketRecord, out: &mut Vec<Effect>) {
+        if ticket.merged_into().is_some() {
+            return; // the other ticket tells
+        }
         let verdict = Verdict::of(&ticket.state);
-        let from = (ticket.failure_mode.clone(), String::new());
-        let groups = self.episodes.range_mut(from..);
-        let groups = groups.take_while(|((mode, _), _)| *mode == ticket.failure_mode);
-        for episode in groups.flat_map(|(_, group)| group.values_mut()) {
-            if episode.ticket == Some(ticket.id) && episode.verdict != verdict {
-                episode.verdict = verdict;
-                out.push(Effect::EpisodeClosed {
-                    episode: Box::new(episode.clone()),
-                });
+        let mut tickets = vec![ticket.id];
+        tickets.extend(ticket.absorbed.iter().map(|a| a.ticket));
+        let modes: BTreeSet<FailureModeId> = ticket.serves().into_iter().map(|(_, mode)| mode).collect();
+        for asked in modes {
+            let groups = self.episodes.range_mut((asked.clone(), String::new())..);
+            let groups = groups.take_while(|((mode, _), _)| *mode == asked);
+            for episode in groups.flat_map(|(_, group)| group.values_mut()) {
+                if episode.ticket.is_some_and(|t| tickets.contains(&t)) && episode.verdict != verdict {
+                    episode.verdict = verdict;
+                    out.push(Effect::EpisodeClosed {
+                        episode: Box::new(episode.clone()),
+                    });
+                }
             }
         }
     }

@@ -3,12 +3,14 @@
 use super::tests::{MINUTE, closed, condition, pump};
 use super::*;
 use crate::clock::ClockKind;
-use crate::effect::{AlarmCommand, WindowCommand};
+use crate::effect::{AlarmCommand, SplitOff, WindowCommand};
 use crate::policy::AlertingConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::IncidentId;
-use crate::ticket::{Actor, HoldCause, TicketChange, TicketClass, TicketCommand, WorkStep};
+use crate::ticket::{
+    Actor, HoldCause, Link, LinkKind, Report, TicketChange, TicketClass, TicketCommand, WorkCommand, WorkStep,
+};
 use crate::window::{Purpose, Schedule, WindowId};
 use domain::{AlarmId, ConditionState, Millis, ModelVersion, Severity};
 use proptest::prelude::*;
@@ -37,6 +39,18 @@ enum Act {
     Window {
         device: Option<usize>,
         what: u8,
+    },
+    Merge {
+        pick: u64,
+        into: u64,
+    },
+    Split {
+        pick: u64,
+        is_alarm: bool,
+    },
+    Report {
+        device: usize,
+        mode: Option<usize>,
     },
     Tick,
 }
@@ -93,12 +107,26 @@ fn act() -> impl Strategy<Value = Act> {
         Just(TicketCommand::Cancel { reason: text() }),
         Just(TicketCommand::Reopen { reason: text() }),
         Just(TicketCommand::Archive),
+        (1..8u64, any::<bool>()).prop_map(|(to, is_parent)| {
+            let kind = if is_parent { LinkKind::Parent } else { LinkKind::Relates };
+            let work = WorkCommand::Link { to: TicketId(to), kind };
+            TicketCommand::Work { work }
+        }),
+        Just(TicketCommand::Work {
+            work: WorkCommand::CallBack {
+                rating: Some(4),
+                text: text()
+            }
+        }),
     ];
     prop_oneof![
         6 => (0..2usize, 0..MODES.len(), severity).prop_map(|(device, mode, severity)| Act::Condition { device, mode, severity }),
         1 => (0..2usize, 1..5u32).prop_map(|(device, occurrence)| Act::Maintenance { device, occurrence }),
         4 => (any::<usize>(), 0..6u8).prop_map(|(pick, what)| Act::Alarm { pick, what }),
         2 => (prop::option::of(0..2usize), 0..5u8).prop_map(|(device, what)| Act::Window { device, what }),
+        2 => (1..8u64, 1..8u64).prop_map(|(pick, into)| Act::Merge { pick, into }),
+        2 => (1..8u64, any::<bool>()).prop_map(|(pick, is_alarm)| Act::Split { pick, is_alarm }),
+        1 => (0..2usize, prop::option::of(0..MODES.len())).prop_map(|(device, mode)| Act::Report { device, mode }),
         5 => (1..8u64, command).prop_map(|(pick, command)| Act::Ticket { pick, command }),
         3 => Just(Act::Tick),
     ]
@@ -181,6 +209,34 @@ fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input 
             let command = Command::Window { command };
             Input::Command { actor, command }
         }
+        Act::Merge { pick, into } => {
+            let (ticket, into) = (TicketId(*pick), TicketId(*into));
+            let command = Command::Merge { ticket, into };
+            Input::Command { actor, command }
+        }
+        Act::Split { pick, is_alarm } => {
+            let ticket = TicketId(*pick);
+            let known = book.ticket(ticket);
+            let alarm = known.and_then(|t| t.merged.last().cloned());
+            let part = known.and_then(|t| t.absorbed.first()).map(|a| a.ticket);
+            let off = match (is_alarm, alarm) {
+                (true, Some(alarm)) => SplitOff::Alarm { alarm },
+                (true, None) | (false, _) => SplitOff::Ticket {
+                    ticket: part.unwrap_or(ticket),
+                },
+            };
+            let command = Command::Split { ticket, off };
+            Input::Command { actor, command }
+        }
+        Act::Report { device, mode } => Input::Reported {
+            actor,
+            device: devices[*device].clone(),
+            report: Report {
+                failure_mode: mode.map(|mode| FailureModeId::new(MODES[mode]).unwrap()),
+                title: "it hums".into(),
+                ..Report::default()
+            },
+        },
         Act::Tick => Input::Tick,
     }
 }
@@ -310,11 +366,53 @@ fn essence(book: &Book) -> (Snapshot, Option<Timestamp>) {
 fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>, opened: &mut BTreeSet<String>) {
     let mut open = BTreeSet::new();
     for ticket in book.tickets().filter(|t| t.state.is_open()) {
-        let mode = (ticket.device.clone(), ticket.failure_mode.clone());
-        assert!(open.insert(mode), "two open tickets for one fault: {}", ticket.key);
+        open.extend(
+            ticket
+                .serves()
+                .into_iter()
+                .map(|(device, mode)| (device, mode, ticket.id)),
+        );
+        let mode = (&ticket.device, &ticket.failure_mode, ticket.episode);
+        let is_same = |t: &&TicketRecord| mode == (&t.device, &t.failure_mode, t.episode);
+        assert_eq!(book.tickets().filter(is_same).count(), 1, "{}", ticket.key);
     }
-    let indexed: usize = book.open.values().map(BTreeMap::len).sum();
-    assert_eq!(indexed, open.len());
+    let listed = book.open.iter().flat_map(|(device, by_mode)| {
+        let by_ticket = by_mode
+            .iter()
+            .flat_map(|(mode, all)| all.iter().map(move |id| (mode, *id)));
+        by_ticket.map(|(mode, id)| (device.clone(), mode.clone(), id))
+    });
+    assert_eq!(listed.collect::<BTreeSet<_>>(), open);
+    for ticket in book.tickets() {
+        if let Some(into) = ticket.merged_into().and_then(|into| book.ticket(into)) {
+            assert!(
+                into.absorbed.iter().any(|a| a.ticket == ticket.id),
+                "{} is in no ticket",
+                ticket.id
+            );
+        }
+        for link in &ticket.work.links {
+            let mirrored = Link {
+                to: ticket.id,
+                kind: link.kind.mirrored(),
+            };
+            let is_told = |other: &TicketRecord| other.work.links.contains(&mirrored);
+            assert!(
+                book.ticket(link.to).is_none_or(is_told),
+                "{} and {}",
+                ticket.id,
+                link.to
+            );
+        }
+    }
+    for alarm in book.alarms() {
+        let serving = alarm.ticket.and_then(|id| book.ticket(id));
+        assert!(
+            serving.is_none_or(|t| t.merged_into().is_none()),
+            "{} hangs on a merged ticket",
+            alarm.id
+        );
+    }
     assert!(book.episodes.values().all(|group| group.len() <= MOST_EPISODES));
     for incident in book.incidents() {
         let standing = book

@@ -9,11 +9,17 @@
 mod alarms;
 mod episodes;
 mod hiding;
+mod links;
+mod merging;
+mod plans;
+mod reports;
 mod storms;
 mod telling;
 mod tickets;
 mod windows;
 
+#[cfg(test)]
+mod desk_tests;
 #[cfg(test)]
 mod episode_tests;
 #[cfg(test)]
@@ -125,8 +131,9 @@ pub struct Book {
     last_window: u64,
     episodes: Episodes,
     storms: Storms,
-    /// Tickets with work to do, by machine: at most one for each failure mode.
-    open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, TicketId>>,
+    /// Tickets with work to do, by machine and failure mode. One of each, unless a person split an alarm off or reported
+    /// several faults that have no name; then the latest takes further alarms.
+    open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, BTreeSet<TicketId>>>,
     deadlines: BTreeSet<(Timestamp, Subject)>,
     deadline_of: BTreeMap<Subject, Timestamp>,
 }
@@ -159,7 +166,7 @@ impl Book {
         }
         for ticket in snapshot.tickets {
             book.last_ticket = book.last_ticket.max(ticket.id.0);
-            if ticket.alarm.is_none() {
+            if ticket.alarm.is_none() && ticket.report.is_none() {
                 let key = (ticket.device.clone(), ticket.failure_mode.clone());
                 book.remember_episode(key, ticket.last_episode, ticket.opened_at, &Habit::default());
             }
@@ -231,9 +238,12 @@ impl Book {
                 at_value,
                 measured_at,
             } => self.take_maintenance(&device, &plan, occurrence, at_value, measured_at, now, &mut out),
+            Input::Reported { actor, device, report } => self.take_report(&device, report, actor, now, &mut out)?,
             Input::Command { actor, command } => match command {
                 Command::Alarm { alarm, command } => self.command_alarm(alarm, command, actor, now, &mut out)?,
                 Command::Ticket { ticket, command } => self.command_ticket(ticket, command, actor, now, &mut out)?,
+                Command::Merge { ticket, into } => self.merge_tickets(ticket, into, actor, now, &mut out)?,
+                Command::Split { ticket, off } => self.split_ticket(ticket, off, actor, now, &mut out)?,
                 Command::Window { command } => self.command_window(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
@@ -361,14 +371,15 @@ impl Book {
     /// Puts a ticket in its place, or forgets it when it is archived, and moves its deadlines.
     fn keep_ticket(&mut self, ticket: TicketRecord) {
         let id = ticket.id;
-        let by_mode = self.open.entry(ticket.device.clone()).or_default();
-        if ticket.state.is_open() {
-            by_mode.insert(ticket.failure_mode.clone(), id);
-        } else if by_mode.get(&ticket.failure_mode) == Some(&id) {
-            by_mode.remove(&ticket.failure_mode);
+        let parts: Vec<TicketId> = ticket.absorbed.iter().map(|a| a.ticket).collect();
+        if let Some(before) = self.tickets.get(&id) {
+            before.serves().into_iter().for_each(|key| self.unlist(&key, id));
         }
-        if by_mode.is_empty() {
-            self.open.remove(&ticket.device);
+        if ticket.state.is_open() {
+            for (device, mode) in ticket.serves() {
+                let by_mode = self.open.entry(device).or_default();
+                by_mode.entry(mode).or_default().insert(id);
+            }
         }
         if ticket.is_live() {
             self.tickets.insert(id, ticket);
@@ -376,9 +387,26 @@ impl Book {
             self.tickets.remove(&id);
         }
         self.refresh_ticket_deadline(id);
+        // Whether a merged ticket may be archived depends on the one that it is part of.
+        for part in parts {
+            self.refresh_ticket_deadline(part);
+        }
+    }
+
+    fn unlist(&mut self, (device, mode): &ModeKey, id: TicketId) {
+        let Some(by_mode) = self.open.get_mut(device) else {
+            return;
+        };
+        if let Some(all) = by_mode.get_mut(mode) {
+            all.remove(&id);
+        }
+        by_mode.retain(|_, all| !all.is_empty());
+        if by_mode.is_empty() {
+            self.open.remove(device);
+        }
     }
 
     fn open_ticket_of(&self, device: &DeviceKey, mode: &FailureModeId) -> Option<TicketId> {
-        self.open.get(device)?.get(mode).copied()
+        self.open.get(device)?.get(mode)?.last().copied()
     }
 }

@@ -80,6 +80,7 @@ pub(super) fn audit(
         | AlarmReason::ReturnedToService { .. }
         | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
         AlarmReason::JoinedIncident { incident } => format!("has one cause with others: {incident}"),
+        AlarmReason::TicketMoved { to } => format!("served by {to}"),
         AlarmReason::LeftIncident { incident } => format!("{incident} is over, and this stands"),
     };
     match ticket {
@@ -95,6 +96,9 @@ pub(super) fn audit(
             HeldBack::Shelved => "; no ticket while shelved",
             HeldBack::SuppressedByDesign => "; no ticket while suppressed by design",
             HeldBack::OutOfService => "; no ticket while out of service",
+            HeldBack::StageAlone => {
+                "; no ticket: it shows as before, only what is normal is known better now; it counts as the advisory that it was"
+            }
             HeldBack::PartOfIncident => "; no ticket of its own: one serves the incident",
         }),
     }
@@ -140,6 +144,12 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         | TicketChange::Merged { .. }
         | TicketChange::DueAgain { .. }
         | TicketChange::Answered { .. }
+        | TicketChange::MergedInto { .. }
+        | TicketChange::Absorbed { .. }
+        | TicketChange::SplitOff { .. }
+        | TicketChange::SplitFrom { .. }
+        | TicketChange::Proposed { .. }
+        | TicketChange::Worked { .. }
         | TicketChange::Linked { .. } => false,
     };
     out.push(Effect::Publish(Box::new(Message {
@@ -258,15 +268,23 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
         TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
         TicketChange::Scheduled { at } => format!("for {at}"),
-        TicketChange::Commented { text } => text.clone(),
+        TicketChange::Commented { text, .. } => text.clone(),
+        TicketChange::MergedInto { ticket } | TicketChange::SplitFrom { ticket } => ticket.to_string(),
+        TicketChange::Absorbed { absorbed } => {
+            format!("{} with {} alarms", absorbed.ticket, absorbed.alarms.len())
+        }
+        TicketChange::SplitOff { ticket, alarm } => match alarm {
+            Some(alarm) => format!("{ticket} for {alarm}"),
+            None => ticket.to_string(),
+        },
+        TicketChange::Proposed { at, because } => format!("a visit at {at}: {because}"),
         TicketChange::Closed { outcome, note } => {
             let found = match outcome {
-                Outcome::FaultConfirmed { cause, remedy, parts } => {
-                    format!(
-                        "fault confirmed: {cause}; remedy: {remedy}; parts: {}",
-                        parts.join(", ")
-                    )
+                Outcome::FaultConfirmed(finding) => format!("fault confirmed; {}", finding.line()),
+                Outcome::DifferentFault { failure_mode, finding } => {
+                    format!("another fault, {failure_mode}; {}", finding.line())
                 }
+                Outcome::Prevented(finding) => format!("failure prevented; {}", finding.line()),
                 Outcome::NoFaultFound => "no fault found".into(),
                 Outcome::Other { text } => text.clone(),
             };
@@ -310,6 +328,7 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             };
             format!("level {level}: {who}; {why}")
         }
+        TicketChange::Worked { work } => work.line(),
         TicketChange::Answered { alarm } => format!("{alarm} was acknowledged"),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),

@@ -6,7 +6,8 @@ use crate::effect::{AlarmCommand, HeldBack, Outgoing, TicketDecision};
 use crate::policy::AlertingConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::ticket::{
-    Actor, Grade, HoldCause, Outcome, Priority, TicketClass, TicketCommand, TicketKind, TicketRefusal, WorkStep,
+    Actor, Finding, Grade, HoldCause, Outcome, Priority, TicketClass, TicketCommand, TicketKind, TicketRefusal,
+    WorkStep,
 };
 use domain::profile::shipped;
 use domain::{
@@ -452,11 +453,12 @@ fn a_technician_may_go_straight_to_work_and_close() {
         ),
         ["ticket 1 stepped"]
     );
-    let outcome = Outcome::FaultConfirmed {
+    let outcome = Outcome::FaultConfirmed(Finding {
         cause: "outer ring pitted".into(),
         remedy: "bearing replaced".into(),
         parts: vec!["bearing 6205-2RS".into()],
-    };
+        ..Finding::default()
+    });
     assert_eq!(
         words(
             &world

@@ -1,43 +1,43 @@
 //! Tickets in the book: when one opens, what is merged, linked, upgraded or opened again, and what its clocks tell.
 
+use super::reports::unnamed;
 use super::telling::{tell, tell_service};
-use super::{Book, ModeKey, Subject};
+use super::{Book, Subject};
 use crate::alarm::{AlarmReason, IsaState};
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
-use crate::habit::Habit;
-use crate::reason;
-use crate::record::{AlarmRecord, Asset, DeviceFacts, ModeFacts};
+use crate::record::{AlarmRecord, Asset, ModeFacts};
 use crate::ticket::{
-    Actor, Grade, Priority, ReopenReason, TicketChange, TicketClass, TicketCommand, TicketEnd, TicketKind,
-    TicketRecord, TicketRefusal, TicketState, WorkStep,
+    Actor, Grade, Malfunction, Priority, ReopenReason, Reported, TicketChange, TicketClass, TicketCommand, TicketEnd,
+    TicketKind, TicketRecord, TicketRefusal, TicketState, Visit, Work, WorkChange, WorkStep,
 };
-use domain::profile::{MaintenanceDue, MaintenancePlan};
+use domain::profile::Service;
 use domain::text::Text;
-use domain::{
-    AlarmId, DeviceKey, FailureModeId, Impact, Millis, ModelVersion, Probability, Prognosis, Severity, TicketId,
-    Timestamp,
-};
+use domain::{AlarmId, DeviceKey, FailureModeId, Impact, ModelVersion, Prognosis, Severity, TicketId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a new ticket is about.
-struct NewTicket {
-    device: DeviceKey,
-    failure_mode: FailureModeId,
-    episode: u32,
-    alarm: Option<AlarmId>,
-    grade: Grade,
-    impact: Impact,
-    due_at: Option<Timestamp>,
-    title: Text,
-    reason: Text,
-    action: Text,
-    is_safety: bool,
-    part: String,
-    parts: Vec<String>,
-    skills: Vec<String>,
-    asset: Asset,
-    profile: String,
-    model: ModelVersion,
+pub(super) struct NewTicket {
+    pub(super) device: DeviceKey,
+    pub(super) failure_mode: FailureModeId,
+    pub(super) episode: u32,
+    pub(super) alarm: Option<AlarmId>,
+    pub(super) grade: Grade,
+    pub(super) impact: Impact,
+    pub(super) due_at: Option<Timestamp>,
+    pub(super) title: Text,
+    pub(super) reason: Text,
+    pub(super) action: Text,
+    pub(super) is_safety: bool,
+    pub(super) part: String,
+    pub(super) parts: Vec<String>,
+    pub(super) skills: Vec<String>,
+    pub(super) asset: Asset,
+    pub(super) profile: String,
+    pub(super) model: ModelVersion,
+    pub(super) work: Work,
+    pub(super) likely_cause: Text,
+    pub(super) report: Option<Reported>,
+    pub(super) visit: Option<Visit>,
 }
 
 impl Book {
@@ -50,7 +50,9 @@ impl Book {
         out: &mut Vec<Effect>,
     ) -> TicketDecision {
         let grade = self.grade(alarm);
-        if let Some(ticket) = self.open_ticket_of(&alarm.device, &alarm.failure_mode) {
+        let is_open = |id: &TicketId| self.tickets.get(id).is_some_and(|t| t.state.is_open());
+        let serving = alarm.ticket.filter(is_open);
+        if let Some(ticket) = serving.or_else(|| self.open_ticket_of(&alarm.device, &alarm.failure_mode)) {
             let is_new = alarm.ticket != Some(ticket);
             alarm.ticket = Some(ticket);
             if is_new {
@@ -59,6 +61,7 @@ impl Book {
                 };
                 self.change_ticket(ticket, change, Actor::System, now, out);
             }
+            self.note_code(ticket, alarm, now, out);
             let is_upgraded = self.upgrade(ticket, grade, alarm, now, out);
             return if is_upgraded {
                 TicketDecision::Upgraded { ticket }
@@ -83,7 +86,7 @@ impl Book {
         match self.holds_back(alarm) {
             Some(why) => TicketDecision::HeldBack { why },
             None => {
-                let ticket = self.open_ticket(about(alarm, grade), now, out);
+                let ticket = self.open_ticket(about(alarm, grade), Actor::System, now, out);
                 alarm.ticket = Some(ticket);
                 TicketDecision::Opened { ticket }
             }
@@ -91,11 +94,27 @@ impl Book {
     }
 
     fn holds_back(&self, alarm: &AlarmRecord) -> Option<HeldBack> {
-        match alarm.facts.ticket_from {
-            None => Some(HeldBack::NeverByItself),
-            Some(from) if alarm.life.severity < from && alarm.risk.level < self.policy.opens_from_risk => {
-                Some(HeldBack::BelowThreshold)
+        // A fault code for which the profile names a service always opens one.
+        let from = match alarm.facts.code.as_ref().is_some_and(|code| code.service.is_some()) {
+            true => Some(Severity::Advisory),
+            false => alarm.facts.ticket_from,
+        };
+        // Only what is normal is known better: for tickets it is the advisory that it was.
+        let (severity, risk) = match alarm.is_stage_alone {
+            true => {
+                let (facts, at) = (&alarm.facts, alarm.measured_at);
+                let as_was = Severity::Advisory;
+                let risk = self.policy.risk.assess(as_was, &alarm.prognosis, facts.impact, at);
+                (as_was, risk.level)
             }
+            false => (alarm.life.severity, alarm.risk.level),
+        };
+        match from {
+            None => Some(HeldBack::NeverByItself),
+            Some(from) if severity < from && risk < self.policy.opens_from_risk => Some(match alarm.is_stage_alone {
+                true => HeldBack::StageAlone,
+                false => HeldBack::BelowThreshold,
+            }),
             Some(_) if alarm.facts.is_safety => None,
             Some(_) if alarm.incident.is_some() && self.policy.storms.is_one_ticket(&alarm.failure_mode) => {
                 Some(HeldBack::PartOfIncident)
@@ -128,15 +147,27 @@ impl Book {
     }
 
     /// Danger to people is an emergency; a high risk or a critical condition needs somebody on site; the rest is reminded of.
-    fn grade(&self, alarm: &AlarmRecord) -> Grade {
+    pub(super) fn grade(&self, alarm: &AlarmRecord) -> Grade {
         let (severity, risk, is_safety) = (alarm.life.severity, alarm.risk.level, alarm.facts.is_safety);
-        let kind = if is_safety {
+        let called_for = alarm
+            .facts
+            .code
+            .as_ref()
+            .and_then(|code| code.service)
+            .map(|service| match service {
+                Service::MaintenanceReminder => TicketKind::MaintenanceReminder,
+                Service::OnSiteInspection => TicketKind::OnSiteInspection,
+                Service::Emergency => TicketKind::Emergency,
+            });
+        let by_condition = if is_safety {
             TicketKind::Emergency
         } else if severity == Severity::Critical || risk >= self.policy.on_site_from_risk {
             TicketKind::OnSiteInspection
         } else {
             TicketKind::MaintenanceReminder
         };
+        let kind = by_condition.max(called_for.unwrap_or(by_condition));
+        let is_safety = kind == TicketKind::Emergency;
         Grade {
             kind,
             class: TicketClass::of(kind),
@@ -144,70 +175,6 @@ impl Book {
             severity: Some(severity),
             risk,
         }
-    }
-
-    #[allow(clippy::too_many_arguments)] // the fields of the input
-    pub(super) fn take_maintenance(
-        &mut self,
-        device: &DeviceFacts,
-        plan: &FailureModeId,
-        occurrence: u32,
-        at_value: f64,
-        measured_at: Timestamp,
-        now: Timestamp,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(plan) = device.profile.maintenance.iter().find(|p| p.id == *plan) else {
-            return;
-        };
-        let key: ModeKey = (device.key.clone(), plan_mode(&plan.id));
-        if self.last.get(&key).is_some_and(|last| last.episode >= occurrence) {
-            return;
-        }
-        self.remember_episode(key.clone(), occurrence, measured_at, &Habit::default());
-        if let Some(ticket) = self.open_ticket_of(&key.0, &key.1) {
-            self.change_ticket(ticket, TicketChange::DueAgain { occurrence }, Actor::System, now, out);
-            return;
-        }
-        let (impact, _) = self.policy.impact_of(
-            device.profile.impact,
-            false,
-            &device.key,
-            &device.profile.id,
-            &device.asset,
-        );
-        let kind = TicketKind::MaintenanceReminder;
-        let rare = Probability::new(1).expect("1 is a class");
-        let (device_name, due_at) = (
-            device.key.device.as_str(),
-            due_at(plan, self.policy.planned_within, now),
-        );
-        let new = NewTicket {
-            failure_mode: key.1,
-            episode: occurrence,
-            alarm: None,
-            grade: Grade {
-                kind,
-                class: TicketClass::Planned,
-                priority: Priority::of(impact, None, false),
-                severity: None,
-                risk: self.policy.risk.matrix.level(rare, impact),
-            },
-            impact,
-            due_at: Some(due_at),
-            title: title(&plan.title, device_name),
-            reason: reason::maintenance(&plan.due, occurrence, at_value),
-            action: plan.action.clone(),
-            is_safety: false,
-            part: String::new(),
-            parts: plan.parts.clone(),
-            skills: Vec::new(),
-            asset: device.asset.clone(),
-            profile: device.profile.id.clone(),
-            model: device.model.clone(),
-            device: key.0,
-        };
-        self.open_ticket(new, now, out);
     }
 
     pub(super) fn command_ticket(
@@ -234,7 +201,8 @@ impl Book {
             }
             TicketChange::Reopened { .. } => {
                 // A newer episode may have a ticket of its own: then the work goes on there.
-                if let Some(ticket) = self.open_ticket_of(&ticket.device, &ticket.failure_mode) {
+                let other = self.open_ticket_of(&ticket.device, &ticket.failure_mode);
+                if let Some(ticket) = other.filter(|_| ticket.failure_mode != unnamed()) {
                     return Err(refuse(TicketRefusal::OtherOpen { ticket }));
                 }
             }
@@ -248,6 +216,11 @@ impl Book {
             | TicketChange::Closed { .. }
             | TicketChange::Cancelled { .. }
             | TicketChange::Merged { .. }
+            | TicketChange::MergedInto { .. }
+            | TicketChange::Absorbed { .. }
+            | TicketChange::SplitOff { .. }
+            | TicketChange::SplitFrom { .. }
+            | TicketChange::Proposed { .. }
             | TicketChange::DueAgain { .. }
             | TicketChange::Linked { .. }
             | TicketChange::Upgraded { .. }
@@ -256,10 +229,18 @@ impl Book {
             | TicketChange::Answered { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
+            TicketChange::Worked { work } => self.mirror_link(&ticket, work, &actor, now, out)?,
         }
+        let agreed = match &change {
+            TicketChange::Scheduled { at } => Some(*at),
+            _ => None,
+        };
         tell(&ticket, change, actor, now, out);
         self.judge_episodes(&ticket, out);
-        self.keep_ticket(ticket);
+        self.keep_ticket(ticket.clone());
+        if let Some(at) = agreed {
+            self.propose_along(&ticket, at, now, out);
+        }
         Ok(())
     }
 
@@ -303,8 +284,11 @@ impl Book {
                     let both = [ticket.next_clock_deadline(&self.policy), ticket.next_telling()];
                     both.into_iter().flatten().min()
                 }
+                // A ticket that was merged waits for the one that it is part of, so that it can be split off again.
+                TicketState::Finished { .. } if self.waits_for_other(ticket) => None,
                 TicketState::Finished { at, .. } if self.standing_alarm(id).is_none() => {
-                    Some(at + self.policy.archive_after)
+                    let called_back_at = ticket.work.call_back.as_ref().map_or(at, |c| c.at);
+                    Some(at.max(called_back_at) + self.policy.archive_after)
                 }
                 TicketState::Finished { .. } | TicketState::Archived { .. } => None,
             },
@@ -312,18 +296,40 @@ impl Book {
         self.set_deadline(Subject::Ticket(id), at);
     }
 
-    /// The alarm that a ticket is about, if it is anything but normal.
-    fn standing_alarm(&self, id: TicketId) -> Option<&AlarmRecord> {
-        let ticket = self.tickets.get(&id)?;
-        let alarm = self.alarms.get(&(ticket.device.clone(), ticket.failure_mode.clone()))?;
-        (alarm.ticket == Some(id) && alarm.stands()).then_some(alarm)
+    fn waits_for_other(&self, ticket: &TicketRecord) -> bool {
+        let other = ticket.merged_into().and_then(|into| self.tickets.get(&into));
+        other.is_some_and(|other| other.state.is_open())
     }
 
-    fn open_ticket(&mut self, new: NewTicket, now: Timestamp, out: &mut Vec<Effect>) -> TicketId {
+    /// An alarm that a ticket is about, if one is anything but normal.
+    fn standing_alarm(&self, id: TicketId) -> Option<&AlarmRecord> {
+        let served = self.tickets.get(&id)?.serves();
+        let alarms = served.iter().filter_map(|key| self.alarms.get(key));
+        alarms
+            .into_iter()
+            .find(|alarm| alarm.ticket == Some(id) && alarm.stands())
+    }
+
+    /// The device's own code is written into the ticket that serves for it, if none is there yet.
+    fn note_code(&mut self, id: TicketId, alarm: &AlarmRecord, now: Timestamp, out: &mut Vec<Effect>) {
+        let (Some(code), Some(ticket)) = (&alarm.facts.code, self.tickets.get(&id)) else {
+            return;
+        };
+        if ticket.work.malfunction.fault_code.is_empty() {
+            let malfunction = Malfunction {
+                fault_code: code.code.clone(),
+                ..ticket.work.malfunction.clone()
+            };
+            let work = WorkChange::Described { malfunction };
+            self.change_ticket(id, TicketChange::Worked { work }, Actor::System, now, out);
+        }
+    }
+
+    pub(super) fn open_ticket(&mut self, new: NewTicket, by: Actor, now: Timestamp, out: &mut Vec<Effect>) -> TicketId {
         self.last_ticket += 1;
         let id = TicketId(self.last_ticket);
         let others: BTreeSet<TicketId> = match self.open.get(&new.device) {
-            Some(by_mode) => by_mode.values().copied().collect(),
+            Some(by_mode) => by_mode.values().flatten().copied().collect(),
             None => BTreeSet::new(),
         };
         let contract = self.policy.contract_of(&new.device, &new.profile, &new.asset);
@@ -362,6 +368,11 @@ impl Book {
             model: new.model,
             profile: new.profile,
             chain: None,
+            absorbed: Vec::new(),
+            report: new.report,
+            likely_cause: new.likely_cause,
+            visit: new.visit,
+            work: new.work,
             opened_at: now,
             changed_at: now,
             revision: 0,
@@ -369,8 +380,8 @@ impl Book {
         };
         ticket.start_clocks(new.due_at, &self.policy, now);
         let change = TicketChange::Opened { reason: new.reason };
-        ticket.apply(change.clone(), Actor::System, &self.policy, now);
-        tell(&ticket, change, Actor::System, now, out);
+        ticket.apply(change.clone(), by.clone(), &self.policy, now);
+        tell(&ticket, change, by, now, out);
         tell_service(&ticket, out);
         self.keep_ticket(ticket);
         for other in others {
@@ -432,11 +443,14 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         TicketState::Open { .. } | TicketState::OnHold { .. } | TicketState::Archived { .. } => return None,
     };
     match cause {
-        AlarmReason::Escalated { .. } | AlarmReason::Reassessed { is_peak: true, .. } => Some(ReopenReason::Escalated),
+        AlarmReason::Escalated { .. } | AlarmReason::Reassessed { is_peak: true, .. } => match end {
+            TicketEnd::Closed { .. } | TicketEnd::Cancelled { .. } => Some(ReopenReason::Escalated),
+            TicketEnd::Merged { .. } => None,
+        },
         AlarmReason::RaisedAgain { .. } => match end {
             TicketEnd::Closed { .. } => Some(ReopenReason::RaisedAgain),
-            // A person decided that there is nothing to do about it.
-            TicketEnd::Cancelled { .. } => None,
+            // A person decided that there is nothing to do about it, or that it is done elsewhere.
+            TicketEnd::Cancelled { .. } | TicketEnd::Merged { .. } => None,
         },
         AlarmReason::Raised { .. }
         | AlarmReason::Eased { .. }
@@ -458,16 +472,25 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::FoundChattering { .. }
         | AlarmReason::FoundFleeting { .. }
         | AlarmReason::JoinedIncident { .. }
+        | AlarmReason::TicketMoved { .. }
         | AlarmReason::Reset { .. } => None,
         AlarmReason::LeftIncident { .. } => match end {
             TicketEnd::Cancelled { .. } => Some(ReopenReason::LeftIncident),
-            TicketEnd::Closed { .. } => None,
+            TicketEnd::Closed { .. } | TicketEnd::Merged { .. } => None,
         },
     }
 }
 
-fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
+pub(super) fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
     let facts = &alarm.facts;
+    let code = facts.code.clone().unwrap_or_default();
+    let malfunction = Malfunction {
+        symptom: code.text,
+        fault_code: code.code,
+        is_breakdown: None,
+        began_at: Some(alarm.raised_at),
+        ended_at: None,
+    };
     NewTicket {
         device: alarm.device.clone(),
         failure_mode: alarm.failure_mode.clone(),
@@ -486,10 +509,17 @@ fn about(alarm: &AlarmRecord, grade: Grade) -> NewTicket {
         asset: alarm.asset.clone(),
         profile: alarm.profile.clone(),
         model: alarm.model.clone(),
+        work: Work {
+            malfunction,
+            ..Work::default()
+        },
+        likely_cause: code.cause,
+        report: None,
+        visit: None,
     }
 }
 
-fn title(what: &Text, device: &str) -> Text {
+pub(super) fn title(what: &Text, device: &str) -> Text {
     use domain::text::Language::{En, Zh};
     Text {
         en: format!("{}: {device}", what.get(En)),
@@ -501,22 +531,5 @@ fn safety_note() -> Text {
     Text {
         en: "People may be harmed: secure the machine and lock out its energy before any work".into(),
         zh: "可能危及人身安全：作业前先停机、断能并上锁".into(),
-    }
-}
-
-/// `plan.` and the plan's name; the bare name where that would be too long for a name.
-fn plan_mode(plan: &FailureModeId) -> FailureModeId {
-    FailureModeId::new(&format!("plan.{plan}")).unwrap_or_else(|_| plan.clone())
-}
-
-/// A plan by the calendar tells its date. Running hours left cannot be used up faster than hours pass; other counters tell
-/// nothing about time, so the site's default counts.
-fn due_at(plan: &MaintenancePlan, default: Millis, now: Timestamp) -> Timestamp {
-    match &plan.due {
-        MaintenanceDue::Calendar { lead, .. } => now + *lead,
-        MaintenanceDue::Counter { metric, lead, .. } if metric.as_str().ends_with("_hours") && *lead > 0.0 => {
-            now + Millis::from_hours(*lead)
-        }
-        MaintenanceDue::Counter { .. } => now + default,
     }
 }

@@ -22,7 +22,7 @@ pub use storms::{StormSettings, StormsConfig};
 
 use crate::impact::ImpactReason;
 use crate::on_call::OnCallConfig;
-use crate::record::Asset;
+use crate::record::{Asset, DeviceFacts};
 use crate::risk::RiskConfig;
 use contracts::Contract;
 use domain::checked::Problem;
@@ -82,8 +82,10 @@ pub struct TicketsConfig {
     pub on_site_from_risk: RiskLevel,
     /// How long a planned maintenance may take where the plan tells no date.
     pub planned_within_days: u32,
-    /// How long a finished ticket can be reopened before it is archived by itself.
+    /// How long a finished ticket can be reopened before it is archived by itself; from the call-back on, if there was one.
     pub archive_after_hours: u32,
+    /// Planned visits to one machine or site that are at most so many days apart are proposed as one; 0: never.
+    pub bundle_within_days: u32,
 }
 
 impl Default for TicketsConfig {
@@ -94,6 +96,7 @@ impl Default for TicketsConfig {
             planned_within_days: 7,
             // The customer is called back within 24 h of closing; a day more to act on what was said.
             archive_after_hours: 48,
+            bundle_within_days: 7,
         }
     }
 }
@@ -117,6 +120,8 @@ pub struct Policy {
     pub planned_within: Millis,
     /// How long a finished ticket can be reopened.
     pub archive_after: Millis,
+    /// How far apart planned visits may be that are proposed as one.
+    pub bundle_within: Millis,
     site: Terms,
     contracts: Vec<Contract>,
 }
@@ -148,15 +153,9 @@ impl Policy {
     }
 
     /// What a failure of a machine costs, and why.
-    pub fn impact_of(
-        &self,
-        criticality: Impact,
-        is_safety: bool,
-        device: &DeviceKey,
-        profile: &str,
-        asset: &Asset,
-    ) -> (Impact, ImpactReason) {
-        let contract = self.contracts.iter().find(|c| c.holds_for(device, profile, asset));
+    pub fn impact_of(&self, criticality: Impact, is_safety: bool, device: &DeviceFacts) -> (Impact, ImpactReason) {
+        let (key, profile, asset) = (&device.key, &device.profile.id, &device.asset);
+        let contract = self.contracts.iter().find(|c| c.holds_for(key, profile, asset));
         let contract = contract.and_then(|c| Some((c.name.as_str(), c.impact_at_least?)));
         let impact = &self.risk.impact;
         impact.assess(criticality, is_safety, asset.people_served, contract)
@@ -185,6 +184,10 @@ impl AlertingConfig {
                 self.tickets.planned_within_days.saturating_mul(24 * 60),
             ),
             (
+                "tickets.bundle_within_days",
+                self.tickets.bundle_within_days.saturating_mul(24 * 60),
+            ),
+            (
                 "tickets.archive_after_hours",
                 self.tickets.archive_after_hours.saturating_mul(60),
             ),
@@ -206,6 +209,7 @@ impl AlertingConfig {
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),
+            bundle_within: Millis::days(i64::from(self.tickets.bundle_within_days)),
             archive_after: Millis::hours(i64::from(self.tickets.archive_after_hours)),
             site: Terms { calendar, clocks },
             contracts,

@@ -2,14 +2,14 @@
 
 use super::Span;
 use super::month::Month;
-use super::service::{finished_at, outcome};
-use crate::ticket::{Outcome, TicketRecord};
+use super::service::finished_at;
+use crate::ticket::TicketRecord;
 use domain::Millis;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Confirmed faults of one kind of machine.
+/// Faults found of one kind of machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FaultCount {
     /// The profile: the model of machine.
@@ -27,8 +27,8 @@ pub struct FaultCount {
     pub causes: Vec<(String, u64)>,
 }
 
-/// Counts confirmed faults by model and failure mode, the most frequent first. `tickets`: those closed in the year that ends
-/// with the span, in the span, and in the one of the same length before.
+/// Counts the faults that were found by model and failure mode, the most frequent first. `tickets`: those closed in the year
+/// that ends with the span, in the span, and in the one of the same length before.
 pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
     let before = Span {
         from: span.from - span.length(),
@@ -36,7 +36,9 @@ pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
     };
     let mut counts: BTreeMap<(String, String), (FaultCount, BTreeMap<String, u64>)> = BTreeMap::new();
     for ticket in tickets {
-        let (Some(at), Some(Outcome::FaultConfirmed { cause, .. })) = (finished_at(ticket), outcome(ticket)) else {
+        let Some(outcome) = ticket.outcome() else { continue };
+        let mended = outcome.mended(&ticket.failure_mode).zip(outcome.finding());
+        let (Some(at), Some((mode, finding))) = (finished_at(ticket), mended) else {
             continue;
         };
         let year = Span {
@@ -46,7 +48,7 @@ pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
         if !span.contains(at) && !before.contains(at) && !year.contains(at) {
             continue;
         }
-        let key = (ticket.profile.clone(), ticket.failure_mode.to_string());
+        let key = (ticket.profile.clone(), mode.to_string());
         let (count, causes) = counts.entry(key).or_insert_with_key(|(profile, mode)| {
             let count = FaultCount {
                 profile: profile.clone(),
@@ -69,8 +71,9 @@ pub fn fault_counts(tickets: &[TicketRecord], span: Span) -> Vec<FaultCount> {
             continue;
         }
         count.count += 1;
-        if !cause.trim().is_empty() {
-            *causes.entry(cause.trim().to_owned()).or_default() += 1;
+        let cause = finding.cause.trim();
+        if !cause.is_empty() {
+            *causes.entry(cause.to_owned()).or_default() += 1;
         }
     }
     let mut found: Vec<_> = counts

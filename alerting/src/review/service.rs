@@ -4,7 +4,7 @@ use super::{Durations, Share, Span};
 use crate::clock::ClockKind;
 use crate::ledger::{ServiceLevel, service_levels};
 use crate::policy::Policy;
-use crate::ticket::{Actor, Outcome, TicketChange, TicketClass, TicketEnd, TicketRecord, TicketState, WorkStep};
+use crate::ticket::{Actor, TicketChange, TicketClass, TicketRecord, TicketState, WorkStep};
 use domain::{DeviceKey, FailureModeId, Millis, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -20,9 +20,9 @@ pub struct ServiceFigures {
     pub backlog: u64,
     /// From the opening until a person first did something; tickets opened in the span.
     pub first_reaction: Durations,
-    /// From the opening until it was closed with a confirmed fault; tickets closed in the span.
+    /// From the opening until it was closed with a fault found; tickets closed in the span.
     pub repair: Durations,
-    /// Closed with a confirmed fault after one visit and not opened again, of those closed with a confirmed fault.
+    /// Closed with a fault found after one visit and not opened again, of those closed with a fault found.
     pub first_time_fix: Share,
     /// Repairs of a fault that the same machine had been repaired of within the policy's days, of all repairs.
     pub repeat_repair: Share,
@@ -56,18 +56,17 @@ pub fn service_figures(
         let Some(at) = closed_at.filter(|at| span.contains(*at)) else {
             continue;
         };
-        figures.closed += 1;
-        if !is_confirmed(ticket) {
+        // its work is counted with the ticket that it was merged into
+        if ticket.merged_into().is_some() {
             continue;
         }
+        figures.closed += 1;
+        let Some((fault, _)) = ticket.mended() else { continue };
         repairs.push(at - ticket.opened_at);
         figures
             .first_time_fix
             .count(visits(ticket) <= 1 && !was_reopened(ticket));
-        let earlier = repaired
-            .get(&(&ticket.device, &ticket.failure_mode))
-            .into_iter()
-            .flatten();
+        let earlier = repaired.get(&(&ticket.device, fault)).into_iter().flatten();
         let is_repeat = |earlier: &Timestamp| *earlier < at && at - *earlier <= repeat_within;
         figures
             .repeat_repair
@@ -85,8 +84,8 @@ pub fn service_figures(
 
 fn repairs_by_fault(tickets: &[TicketRecord]) -> BTreeMap<(&DeviceKey, &FailureModeId), Vec<Timestamp>> {
     let mut found: BTreeMap<_, Vec<Timestamp>> = BTreeMap::new();
-    for ticket in tickets.iter().filter(|t| is_confirmed(t)) {
-        let key = (&ticket.device, &ticket.failure_mode);
+    for (ticket, (fault, _)) in tickets.iter().filter_map(|t| t.mended().map(|mended| (t, mended))) {
+        let key = (&ticket.device, fault);
         found.entry(key).or_default().extend(finished_at(ticket));
     }
     found
@@ -111,26 +110,15 @@ pub(super) fn finished_at(ticket: &TicketRecord) -> Option<Timestamp> {
         TicketState::Open { .. } | TicketState::OnHold { .. } => None,
         TicketState::Finished { at, .. } => Some(*at),
         TicketState::Archived { .. } => {
-            let ends =
-                |what: &TicketChange| matches!(what, TicketChange::Closed { .. } | TicketChange::Cancelled { .. });
+            let ends = |what: &TicketChange| {
+                matches!(
+                    what,
+                    TicketChange::Closed { .. } | TicketChange::Cancelled { .. } | TicketChange::MergedInto { .. }
+                )
+            };
             ticket.history.iter().rev().find(|e| ends(&e.what)).map(|e| e.at)
         }
     }
-}
-
-/// What the technician found; none while there is work, and where none was done.
-pub(super) fn outcome(ticket: &TicketRecord) -> Option<&Outcome> {
-    match &ticket.state {
-        TicketState::Open { .. } | TicketState::OnHold { .. } => None,
-        TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
-            TicketEnd::Closed { outcome } => Some(outcome),
-            TicketEnd::Cancelled { .. } => None,
-        },
-    }
-}
-
-fn is_confirmed(ticket: &TicketRecord) -> bool {
-    matches!(outcome(ticket), Some(Outcome::FaultConfirmed { .. }))
 }
 
 fn visits(ticket: &TicketRecord) -> usize {

@@ -5,7 +5,7 @@ use crate::book::Book;
 use crate::effect::{AlarmCommand, Command, Effect, Input};
 use crate::policy::{AlertingConfig, Policy};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
-use crate::ticket::{Actor, Outcome, TicketCommand, TicketRecord, WorkStep};
+use crate::ticket::{Actor, Finding, Outcome, TicketCommand, TicketRecord, WorkStep};
 use domain::profile::shipped;
 use domain::{
     AlarmId, ConditionChange, ConditionState, DeviceIndex, DeviceKey, Evidence, EvidenceReason, FailureModeId, Health,
@@ -124,11 +124,12 @@ impl Month {
 }
 
 fn confirmed(cause: &str) -> Outcome {
-    Outcome::FaultConfirmed {
+    Outcome::FaultConfirmed(Finding {
         cause: cause.into(),
         remedy: "replaced".into(),
         parts: Vec::new(),
-    }
+        ..Finding::default()
+    })
 }
 
 fn november() -> Span {
@@ -279,5 +280,40 @@ fn faults_are_counted_by_model_of_machine_with_their_causes_and_the_span_before(
     assert_eq!(
         bearing.causes,
         [("no grease".to_owned(), 2), ("wrong fit".to_owned(), 1)]
+    );
+}
+
+#[test]
+fn a_different_fault_speaks_for_the_warning_of_the_machine_and_against_that_of_the_failure_mode() {
+    let found = |cause: &str| Finding {
+        part: "suction strainer".into(),
+        damage: "clogged".into(),
+        cause: cause.into(),
+        ..Finding::default()
+    };
+    let mut month = Month::new();
+    let failure_mode = FailureModeId::new("cavitation").unwrap();
+    let finding = found("leaves in the basin");
+    month.fault(
+        "pump-1",
+        "bearing_wear",
+        10,
+        Outcome::DifferentFault { failure_mode, finding },
+    );
+    month.fault("pump-2", "bearing_wear", 5, Outcome::Prevented(found("wear")));
+    let (alarms, tickets) = month.rows();
+    let told = FailureModeId::new("device_fault").unwrap();
+    let figures = warning_figures(&tickets, &alarms, &told, november(), Millis::days(14));
+    assert_eq!(figures.precision, Share { part: 2, of: 2 });
+    assert_eq!(figures.by_mode["bearing_wear"], Share { part: 1, of: 2 });
+    assert_eq!(figures.by_rule["bearing_wear_rule"], Share { part: 2, of: 2 });
+    assert_eq!(figures.ahead_of_repair.count, 2);
+    let counts = fault_counts(&tickets, november());
+    let mut modes: Vec<_> = counts.iter().map(|c| c.failure_mode.as_str()).collect();
+    modes.sort_unstable();
+    assert_eq!(
+        modes,
+        ["bearing_wear", "cavitation"],
+        "each is counted under what it was"
     );
 }

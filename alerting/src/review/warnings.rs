@@ -1,7 +1,7 @@
 //! How good the warnings were: what technicians found, by failure mode and by rule, how early they came, and which failures
 //! no warning preceded.
 
-use super::service::{finished_at, outcome};
+use super::service::finished_at;
 use super::{Durations, Share, Span};
 use crate::record::AlarmRecord;
 use crate::ticket::{Outcome, TicketRecord};
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 /// What became of warnings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct WarningFigures {
-    /// Confirmed faults, of tickets from warnings whose outcome says whether there was one.
+    /// Machines found at fault, of tickets from warnings whose outcome says whether they were.
     pub precision: Share,
-    /// The same, by failure mode.
+    /// The same by failure mode: there a different fault speaks against the warning.
     pub by_mode: BTreeMap<String, Share>,
     /// The same, by the rule that spoke first.
     pub by_rule: BTreeMap<String, Share>,
@@ -46,22 +46,22 @@ pub fn warning_figures(
             continue;
         };
         let at = finished_at(ticket).filter(|at| span.contains(*at));
-        let (Some(at), Some(is_confirmed)) = (at, outcome(ticket).and_then(was_there)) else {
+        let (Some(at), Some((is_right, is_right_mode))) = (at, ticket.outcome().and_then(was_there)) else {
             continue;
         };
         if alarm.failure_mode == *told {
             continue; // the machine said so itself; no model warned
         }
         let rule = alarm.evidence.first().map(|e| e.rule.to_string()).unwrap_or_default();
-        figures.precision.count(is_confirmed);
-        for (by, key) in [
-            (&mut figures.by_mode, alarm.failure_mode.to_string()),
-            (&mut figures.by_rule, rule),
-            (&mut figures.by_model, alarm.model.to_string()),
+        figures.precision.count(is_right);
+        for (by, key, is_right) in [
+            (&mut figures.by_mode, alarm.failure_mode.to_string(), is_right_mode),
+            (&mut figures.by_rule, rule, is_right),
+            (&mut figures.by_model, alarm.model.to_string(), is_right),
         ] {
-            by.entry(key).or_default().count(is_confirmed);
+            by.entry(key).or_default().count(is_right);
         }
-        if is_confirmed {
+        if is_right {
             ahead.push(at - alarm.opened_at);
         }
     }
@@ -79,11 +79,12 @@ pub fn warning_figures(
     figures
 }
 
-/// Whether there was a fault; not known of other outcomes.
-fn was_there(outcome: &Outcome) -> Option<bool> {
+/// Whether the machine was at fault, and whether in the way that was warned of; not known of other outcomes.
+fn was_there(outcome: &Outcome) -> Option<(bool, bool)> {
     match outcome {
-        Outcome::FaultConfirmed { .. } => Some(true),
-        Outcome::NoFaultFound => Some(false),
+        Outcome::FaultConfirmed(_) | Outcome::Prevented(_) => Some((true, true)),
+        Outcome::DifferentFault { .. } => Some((true, false)),
+        Outcome::NoFaultFound => Some((false, false)),
         Outcome::Other { .. } => None,
     }
 }

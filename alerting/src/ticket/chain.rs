@@ -152,6 +152,7 @@ impl TicketRecord {
             | TicketChange::Scheduled { .. }
             | TicketChange::Closed { .. }
             | TicketChange::Cancelled { .. }
+            | TicketChange::MergedInto { .. }
             | TicketChange::Answered { .. } => true,
             TicketChange::Assigned { to, .. } => to.is_some(),
             TicketChange::Opened { .. }
@@ -165,6 +166,11 @@ impl TicketRecord {
             | TicketChange::Upgraded { .. }
             | TicketChange::Reclassed { .. }
             | TicketChange::Told { .. }
+            | TicketChange::Absorbed { .. }
+            | TicketChange::SplitOff { .. }
+            | TicketChange::SplitFrom { .. }
+            | TicketChange::Proposed { .. }
+            | TicketChange::Worked { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => false,
         };

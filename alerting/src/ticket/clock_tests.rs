@@ -190,6 +190,7 @@ impl Clerk {
             TicketCommand::Assign { .. }
             | TicketCommand::Schedule { .. }
             | TicketCommand::Comment { .. }
+            | TicketCommand::Work { .. }
             | TicketCommand::Archive => {}
         }
         self.write_down();

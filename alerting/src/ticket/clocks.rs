@@ -188,7 +188,7 @@ impl TicketRecord {
         let is_cancelled = match &self.state {
             TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
                 TicketEnd::Closed { .. } => false,
-                TicketEnd::Cancelled { .. } => true,
+                TicketEnd::Cancelled { .. } | TicketEnd::Merged { .. } => true,
             },
             TicketState::Open { .. } | TicketState::OnHold { .. } => false,
         };

@@ -4,7 +4,11 @@
 
 mod chain;
 mod clocks;
+mod merged;
+mod report;
+mod visit;
 mod words;
+mod work;
 
 #[cfg(test)]
 mod chain_tests;
@@ -12,9 +16,15 @@ mod chain_tests;
 mod clock_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work_tests;
 
 pub use chain::{Chain, ToldBecause};
+pub use merged::*;
+pub use report::*;
+pub use visit::*;
 pub use words::*;
+pub use work::*;
 
 use crate::alarm::PersonName;
 use crate::clock::{Clock, ClockKind};
@@ -100,6 +110,21 @@ pub struct TicketRecord {
     /// The model that gave cause for it.
     #[serde(default)]
     pub model: ModelVersion,
+    /// Tickets that were merged into it, at most [`MAX_ABSORBED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absorbed: Vec<Absorbed>,
+    /// Who reported it by hand, and how; none: an alarm or a plan opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Reported>,
+    /// What it likely comes from; empty if nobody knows.
+    #[serde(default)]
+    pub likely_cause: Text,
+    /// When a visit counts for its plan, and when one is proposed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Visit>,
+    /// What was written down of the work.
+    #[serde(default)]
+    pub work: Work,
     /// Our time of opening.
     pub opened_at: Timestamp,
     /// Our time of the latest change.
@@ -119,23 +144,34 @@ impl TicketRecord {
         }
     }
 
-    /// When it was closed with a confirmed fault; none if it is not over or ended otherwise.
-    pub fn confirmed_at(&self) -> Option<Timestamp> {
-        let is_over = match self.state {
-            TicketState::Finished { .. } | TicketState::Archived { .. } => true,
-            TicketState::Open { .. } | TicketState::OnHold { .. } => false,
-        };
-        let is_confirmed = |entry: &&HistoryEntry| {
-            matches!(
-                entry.what,
-                TicketChange::Closed {
-                    outcome: Outcome::FaultConfirmed { .. },
-                    ..
-                }
-            )
-        };
-        let closed = self.history.iter().rev().find(is_confirmed)?;
-        is_over.then_some(closed.at)
+    /// What the technician found; none while there is work, and where none was done.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            TicketState::Open { .. } | TicketState::OnHold { .. } => None,
+            TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
+                TicketEnd::Closed { outcome } => Some(outcome),
+                TicketEnd::Cancelled { .. } | TicketEnd::Merged { .. } => None,
+            },
+        }
+    }
+
+    /// Into which ticket it was merged.
+    pub fn merged_into(&self) -> Option<TicketId> {
+        match &self.state {
+            TicketState::Open { .. } | TicketState::OnHold { .. } => None,
+            TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
+                TicketEnd::Merged { into, .. } => Some(*into),
+                TicketEnd::Closed { .. } | TicketEnd::Cancelled { .. } => None,
+            },
+        }
+    }
+
+    /// The fault that was there and when the work on it was over; none if it is not over, or ended without a fault.
+    pub fn mended(&self) -> Option<(&FailureModeId, Timestamp)> {
+        let mode = self.outcome()?.mended(&self.failure_mode)?;
+        let is_closing = |entry: &&HistoryEntry| matches!(entry.what, TicketChange::Closed { .. });
+        let closed = self.history.iter().rev().find(is_closing)?;
+        Some((mode, closed.at))
     }
 
     /// Follows a person's command.
@@ -159,18 +195,19 @@ impl TicketRecord {
             | TicketCommand::Schedule { .. }
             | TicketCommand::Comment { .. }
             | TicketCommand::Reclass { .. }
+            | TicketCommand::Work { .. }
             | TicketCommand::Reopen { .. } => false,
         };
         if self.history.len() >= MAX_HISTORY && !ends {
             return Err(TicketRefusal::HistoryFull);
         }
-        let change = self.decide(command)?;
+        let change = self.decide(command, &by, now)?;
         self.apply(change.clone(), by, policy, now);
         Ok(change)
     }
 
     /// What a command means in the present state.
-    fn decide(&self, command: TicketCommand) -> Result<TicketChange, TicketRefusal> {
+    fn decide(&self, command: TicketCommand, by: &Actor, now: Timestamp) -> Result<TicketChange, TicketRefusal> {
         match &self.state {
             TicketState::Open { step } => match command {
                 TicketCommand::Step { to, .. } if to == *step => Err(TicketRefusal::NoChange),
@@ -185,14 +222,15 @@ impl TicketRecord {
                 TicketCommand::Resume => Err(TicketRefusal::NotOnHold),
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
-                TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Comment { text } => Ok(commented(text)),
                 TicketCommand::Reclass {
                     class,
                     priority,
                     reason,
                 } => self.reclass(class, priority, reason),
-                TicketCommand::Close { outcome, note } => Ok(TicketChange::Closed { outcome, note }),
+                TicketCommand::Close { outcome, note } => self.close(outcome, note),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
+                TicketCommand::Work { work } => self.write_down(work, by, now),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
             },
             TicketState::OnHold { .. } => match command {
@@ -201,22 +239,28 @@ impl TicketRecord {
                 TicketCommand::Resume => Ok(TicketChange::Resumed),
                 TicketCommand::Assign { to } => self.assign(to),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
-                TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Comment { text } => Ok(commented(text)),
                 TicketCommand::Reclass {
                     class,
                     priority,
                     reason,
                 } => self.reclass(class, priority, reason),
-                TicketCommand::Close { outcome, note } => Ok(TicketChange::Closed { outcome, note }),
+                TicketCommand::Close { outcome, note } => self.close(outcome, note),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
+                TicketCommand::Work { work } => self.write_down(work, by, now),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
             },
             TicketState::Finished { .. } => match command {
-                TicketCommand::Comment { text } => Ok(TicketChange::Commented { text }),
+                TicketCommand::Comment { text } => Ok(commented(text)),
+                TicketCommand::Reopen { .. } | TicketCommand::Archive if self.merged_into().is_some() => {
+                    let into = self.merged_into().unwrap_or(self.id);
+                    Err(TicketRefusal::IsMerged { into })
+                }
                 TicketCommand::Reopen { reason: text } => Ok(TicketChange::Reopened {
                     reason: ReopenReason::ByPerson { text },
                 }),
                 TicketCommand::Archive => Ok(TicketChange::Archived),
+                TicketCommand::Work { work } => self.write_down(work, by, now),
                 TicketCommand::Step { .. }
                 | TicketCommand::Hold { .. }
                 | TicketCommand::Resume
@@ -235,10 +279,16 @@ impl TicketRecord {
                 | TicketCommand::Schedule { .. }
                 | TicketCommand::Comment { .. }
                 | TicketCommand::Reclass { .. }
+                | TicketCommand::Work { .. }
                 | TicketCommand::Close { .. }
                 | TicketCommand::Cancel { .. } => Err(self.not_open()),
             },
         }
+    }
+
+    fn write_down(&self, work: WorkCommand, by: &Actor, now: Timestamp) -> Result<TicketChange, TicketRefusal> {
+        let work = self.work.decide(self.id, work, by, now)?;
+        Ok(TicketChange::Worked { work })
     }
 
     fn assign(&self, to: Option<PersonName>) -> Result<TicketChange, TicketRefusal> {
@@ -247,6 +297,20 @@ impl TicketRecord {
         }
         let from = self.assignee.clone();
         Ok(TicketChange::Assigned { from, to })
+    }
+
+    fn close(&self, outcome: Outcome, note: String) -> Result<TicketChange, TicketRefusal> {
+        match &outcome {
+            Outcome::DifferentFault { failure_mode, .. } if *failure_mode == self.failure_mode => {
+                let failure_mode = failure_mode.clone();
+                Err(TicketRefusal::SameFault { failure_mode })
+            }
+            Outcome::DifferentFault { .. }
+            | Outcome::FaultConfirmed(_)
+            | Outcome::Prevented(_)
+            | Outcome::NoFaultFound
+            | Outcome::Other { .. } => Ok(TicketChange::Closed { outcome, note }),
+        }
     }
 
     fn reclass(
@@ -281,7 +345,10 @@ impl TicketRecord {
     pub(crate) fn apply(&mut self, change: TicketChange, by: Actor, policy: &Policy, now: Timestamp) {
         // Who took it up earlier may not know that it is open again, or worse.
         let begins = match &change {
-            TicketChange::Opened { .. } | TicketChange::Reopened { .. } | TicketChange::Upgraded { .. } => true,
+            TicketChange::Opened { .. }
+            | TicketChange::Reopened { .. }
+            | TicketChange::SplitFrom { .. }
+            | TicketChange::Upgraded { .. } => true,
             TicketChange::Stepped { .. }
             | TicketChange::Held { .. }
             | TicketChange::Resumed
@@ -297,6 +364,11 @@ impl TicketRecord {
             | TicketChange::Reclassed { .. }
             | TicketChange::Told { .. }
             | TicketChange::Answered { .. }
+            | TicketChange::MergedInto { .. }
+            | TicketChange::Absorbed { .. }
+            | TicketChange::SplitOff { .. }
+            | TicketChange::Proposed { .. }
+            | TicketChange::Worked { .. }
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => false,
         };
@@ -357,6 +429,28 @@ impl TicketRecord {
                     };
                 }
             }
+            TicketChange::MergedInto { ticket } => {
+                if let TicketState::Open { step } | TicketState::OnHold { step, .. } = self.state {
+                    let (into, at) = (*ticket, now);
+                    let end = TicketEnd::Merged { into, step };
+                    self.state = TicketState::Finished { end, at };
+                    self.pause_all(policy, now);
+                }
+            }
+            TicketChange::SplitFrom { .. } => {
+                if let TicketState::Finished {
+                    end: TicketEnd::Merged { step, .. },
+                    ..
+                } = self.state
+                {
+                    self.state = TicketState::Open { step };
+                    self.resume_unmet(now);
+                    self.settle_clocks(step, policy, now);
+                }
+            }
+            TicketChange::Absorbed { absorbed } => self.absorb(absorbed),
+            TicketChange::SplitOff { ticket, alarm } => self.let_go(*ticket, alarm.as_ref()),
+            TicketChange::Proposed { at, because } => self.propose(*at, because, policy, now),
             TicketChange::Assigned { to, .. } => self.assignee = to.clone(),
             TicketChange::Scheduled { at } => self.scheduled_for = Some(*at),
             TicketChange::Merged { alarm } => {
@@ -382,6 +476,7 @@ impl TicketRecord {
                 self.judged = Some(Judged { severity, risk });
                 self.retarget(policy, now);
             }
+            TicketChange::Worked { work } => self.work.apply(work, &by, now),
             TicketChange::Opened { .. }
             | TicketChange::Commented { .. }
             | TicketChange::Told { .. }
@@ -409,6 +504,10 @@ impl TicketRecord {
     }
 }
 
+fn commented(text: String) -> TicketChange {
+    TicketChange::Commented { text, from: None }
+}
+
 fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
     match command {
         TicketCommand::Hold { reason, .. }
@@ -420,27 +519,34 @@ fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
         TicketCommand::Close { outcome, note } => {
             check_length("note", note, MAX_TEXT_BYTES)?;
             match outcome {
-                Outcome::FaultConfirmed { cause, remedy, parts } => {
-                    check_length("cause", cause, MAX_TEXT_BYTES)?;
-                    check_length("remedy", remedy, MAX_TEXT_BYTES)?;
-                    if parts.len() > MAX_PARTS {
-                        let (count, limit) = (parts.len(), MAX_PARTS);
-                        return Err(TicketRefusal::TooManyParts { count, limit });
-                    }
-                    parts
-                        .iter()
-                        .try_for_each(|part| check_text("parts", part, MAX_NAME_BYTES))
-                }
+                Outcome::FaultConfirmed(finding)
+                | Outcome::Prevented(finding)
+                | Outcome::DifferentFault { finding, .. } => check_finding(finding),
                 Outcome::NoFaultFound => Ok(()),
                 Outcome::Other { text } => check_text("text", text, MAX_TEXT_BYTES),
             }
         }
         TicketCommand::Step { note, .. } => check_length("note", note, MAX_TEXT_BYTES),
+        // checked where it is decided
+        TicketCommand::Work { work: _ } => Ok(()),
         TicketCommand::Resume
         | TicketCommand::Assign { to: None }
         | TicketCommand::Schedule { .. }
         | TicketCommand::Archive => Ok(()),
     }
+}
+
+fn check_finding(finding: &Finding) -> Result<(), TicketRefusal> {
+    check_length("part", &finding.part, MAX_NAME_BYTES)?;
+    check_length("damage", &finding.damage, MAX_TEXT_BYTES)?;
+    check_length("cause", &finding.cause, MAX_TEXT_BYTES)?;
+    check_length("remedy", &finding.remedy, MAX_TEXT_BYTES)?;
+    if finding.parts.len() > MAX_PARTS {
+        let (count, limit) = (finding.parts.len(), MAX_PARTS);
+        return Err(TicketRefusal::TooManyParts { count, limit });
+    }
+    let mut parts = finding.parts.iter();
+    parts.try_for_each(|part| check_text("parts", part, MAX_NAME_BYTES))
 }
 
 /// A text of a person: there, and not endless.

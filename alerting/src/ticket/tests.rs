@@ -52,6 +52,11 @@ pub(super) fn ticket(policy: &Policy) -> TicketRecord {
 
         profile: "pump".into(),
         chain: None,
+        work: Work::default(),
+        absorbed: vec![],
+        report: None,
+        likely_cause: Text::default(),
+        visit: None,
         opened_at: Timestamp(0),
         changed_at: Timestamp(0),
         revision: 0,
@@ -93,6 +98,12 @@ fn commands() -> Vec<TicketCommand> {
         TicketCommand::Cancel { reason: text() },
         TicketCommand::Reopen { reason: text() },
         TicketCommand::Archive,
+        TicketCommand::Work {
+            work: WorkCommand::UsePart {
+                part: text(),
+                quantity: 2,
+            },
+        },
     ]
 }
 
@@ -157,7 +168,7 @@ impl Model {
             TicketCommand::Step { to, .. } => self.word == "open" && *to != WorkStep::Reported && *to != self.step,
             TicketCommand::Hold { .. } => self.word == "open",
             TicketCommand::Resume => self.word == "on_hold",
-            TicketCommand::Comment { .. } => self.word != "archived",
+            TicketCommand::Comment { .. } | TicketCommand::Work { .. } => self.word != "archived",
             TicketCommand::Close { .. } | TicketCommand::Cancel { .. } => ["open", "on_hold"].contains(&self.word),
             TicketCommand::Reopen { .. } | TicketCommand::Archive => ["closed", "cancelled"].contains(&self.word),
             TicketCommand::Assign { .. } | TicketCommand::Schedule { .. } => ["open", "on_hold"].contains(&self.word),
@@ -187,6 +198,7 @@ impl Model {
             TicketCommand::Comment { .. }
             | TicketCommand::Assign { .. }
             | TicketCommand::Schedule { .. }
+            | TicketCommand::Work { .. }
             | TicketCommand::Reclass { .. } => {}
         }
     }

@@ -1,10 +1,13 @@
 //! The words of a ticket: who, which kind, how urgent, how far, how it ended, what changed and why not.
 
 use super::chain::ToldBecause;
+use super::merged::Absorbed;
+use super::visit::ProposedBecause;
+use super::work::{WorkChange, WorkCommand};
 use crate::alarm::PersonName;
 use crate::clock::ClockKind;
 use domain::text::Text;
-use domain::{AlarmId, Impact, RiskLevel, Severity, TicketId, Timestamp};
+use domain::{AlarmId, FailureModeId, Impact, RiskLevel, Severity, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Entries of a ticket's history; when it is full, the ticket can only be finished.
@@ -176,17 +179,18 @@ impl WorkStep {
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum Outcome {
     /// The fault was there.
-    FaultConfirmed {
-        /// Why it failed; empty where nobody can tell yet.
-        #[serde(default)]
-        cause: String,
-        /// What was done; empty where nobody has said.
-        #[serde(default)]
-        remedy: String,
-        /// Parts used.
-        #[serde(default)]
-        parts: Vec<String>,
+    FaultConfirmed(Finding),
+    /// The machine was at fault, in another way than the ticket said: a right warning for the machine, a wrong one for the
+    /// failure mode.
+    DifferentFault {
+        /// In which way.
+        failure_mode: FailureModeId,
+        /// What was found and done.
+        #[serde(flatten)]
+        finding: Finding,
     },
+    /// The fault was found and mended before it stopped the machine: what a warning is for.
+    Prevented(Finding),
     /// The technician looked and all was well: feedback, not failure.
     NoFaultFound,
     /// Anything else.
@@ -194,6 +198,76 @@ pub enum Outcome {
         /// In words.
         text: String,
     },
+}
+
+/// What a technician found of a fault and did about it: part, damage, cause, remedy. Each is empty where nobody has said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which part failed, such as `drive-end bearing`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub part: String,
+    /// What was wrong with it, such as `outer race spalled`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub damage: String,
+    /// Why it failed.
+    #[serde(default)]
+    pub cause: String,
+    /// What was done.
+    #[serde(default)]
+    pub remedy: String,
+    /// Parts used.
+    #[serde(default)]
+    pub parts: Vec<String>,
+}
+
+impl Finding {
+    /// In one line, for the audit trail.
+    pub fn line(&self) -> String {
+        let parts = self.parts.join(", ");
+        let said = [
+            ("part", &self.part),
+            ("damage", &self.damage),
+            ("cause", &self.cause),
+            ("remedy", &self.remedy),
+            ("parts used", &parts),
+        ];
+        let told = said.iter().filter(|(_, text)| !text.is_empty());
+        told.map(|(name, text)| format!("{name}: {text}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
+
+impl Outcome {
+    /// The word of the wire.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::FaultConfirmed(_) => "fault_confirmed",
+            Outcome::DifferentFault { .. } => "different_fault",
+            Outcome::Prevented(_) => "prevented",
+            Outcome::NoFaultFound => "no_fault_found",
+            Outcome::Other { .. } => "other",
+        }
+    }
+
+    /// What was found; none where there was no fault, or nobody can tell.
+    pub fn finding(&self) -> Option<&Finding> {
+        match self {
+            Outcome::FaultConfirmed(finding)
+            | Outcome::Prevented(finding)
+            | Outcome::DifferentFault { finding, .. } => Some(finding),
+            Outcome::NoFaultFound | Outcome::Other { .. } => None,
+        }
+    }
+
+    /// The failure mode that was mended, of a ticket that asked for `asked`.
+    pub fn mended<'a>(&'a self, asked: &'a FailureModeId) -> Option<&'a FailureModeId> {
+        match self {
+            Outcome::FaultConfirmed(_) | Outcome::Prevented(_) => Some(asked),
+            Outcome::DifferentFault { failure_mode, .. } => Some(failure_mode),
+            Outcome::NoFaultFound | Outcome::Other { .. } => None,
+        }
+    }
 }
 
 /// How a ticket ended.
@@ -209,6 +283,13 @@ pub enum TicketEnd {
     Cancelled {
         /// Why.
         reason: String,
+    },
+    /// The work is done under another ticket.
+    Merged {
+        /// Which.
+        into: TicketId,
+        /// How far the work was.
+        step: WorkStep,
     },
 }
 
@@ -301,6 +382,7 @@ impl TicketState {
             TicketState::Finished { end, .. } => match end {
                 TicketEnd::Closed { .. } => "closed",
                 TicketEnd::Cancelled { .. } => "cancelled",
+                TicketEnd::Merged { .. } => "merged",
             },
             TicketState::Archived { .. } => "archived",
         }
@@ -382,6 +464,11 @@ pub enum TicketCommand {
     },
     /// It is over for good.
     Archive,
+    /// Something of the work is written down. Allowed until the ticket is archived.
+    Work {
+        /// What.
+        work: WorkCommand,
+    },
 }
 
 /// Why a ticket was opened again.
@@ -463,7 +550,12 @@ pub enum TicketChange {
     /// A visit is agreed.
     Scheduled { at: Timestamp },
     /// A remark.
-    Commented { text: String },
+    Commented {
+        text: String,
+        /// The merged ticket in which it was written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<TicketId>,
+    },
     /// Work is done.
     Closed { outcome: Outcome, note: String },
     /// No work will be done.
@@ -490,6 +582,22 @@ pub enum TicketChange {
     },
     /// Somebody has seen its alarm: the chain ends.
     Answered { alarm: AlarmId },
+    /// It is part of another ticket from now on.
+    MergedInto { ticket: TicketId },
+    /// Another ticket is part of it from now on.
+    Absorbed { absorbed: Absorbed },
+    /// A ticket that was part of it goes on by itself, or an alarm has a ticket of its own.
+    SplitOff {
+        ticket: TicketId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alarm: Option<AlarmId>,
+    },
+    /// It goes on by itself.
+    SplitFrom { ticket: TicketId },
+    /// A visit is proposed, or another time for it.
+    Proposed { at: Timestamp, because: ProposedBecause },
+    /// Something of the work was written down.
+    Worked { work: WorkChange },
     /// Time runs short.
     ClockWarning {
         clock: ClockKind,
@@ -524,6 +632,12 @@ impl TicketChange {
             TicketChange::Reclassed { .. } => "reclassed",
             TicketChange::Told { .. } => "told",
             TicketChange::Answered { .. } => "answered",
+            TicketChange::MergedInto { .. } => "merged_into",
+            TicketChange::Absorbed { .. } => "absorbed",
+            TicketChange::SplitOff { .. } => "split_off",
+            TicketChange::SplitFrom { .. } => "split_from",
+            TicketChange::Proposed { .. } => "proposed",
+            TicketChange::Worked { work } => work.as_str(),
             TicketChange::ClockWarning { .. } => "clock_warning",
             TicketChange::ClockBreached { .. } => "clock_breached",
         }
@@ -558,10 +672,38 @@ pub enum TicketRefusal {
     NoChange,
     #[error("a ticket does not go back to reported; cancel it, or put it on hold")]
     BackToReported,
+    #[error("{failure_mode} is the fault that the ticket is about; then it is a confirmed one")]
+    SameFault { failure_mode: FailureModeId },
     #[error("{field} is missing")]
     TextMissing { field: String },
     #[error("{field} has {bytes} bytes, at most {limit} are taken")]
     TextTooLong { field: String, bytes: usize, limit: usize },
+    #[error("a ticket is not merged with itself")]
+    MergedWithItself,
+    #[error("the tickets are of different sites")]
+    OtherSite,
+    #[error("the ticket was merged into {into}; split it off there")]
+    IsMerged { into: TicketId },
+    #[error("{ticket} was not merged into this ticket")]
+    NotMerged { ticket: TicketId },
+    #[error("the alarm came with {ticket}; split that off")]
+    CameWith { ticket: TicketId },
+    #[error("the alarm {alarm} was not merged into this ticket")]
+    NotItsAlarm { alarm: AlarmId },
+    #[error("there is no entry {entry} in the ticket")]
+    NoEntry { entry: u32 },
+    #[error("{what} is full: at most {limit} entries")]
+    ListFull { what: String, limit: usize },
+    #[error("{field} must be from {from} to {to}")]
+    OutOfRange { field: String, from: u64, to: u64 },
+    #[error("the malfunction ends before it begins")]
+    EndsBeforeItBegins,
+    #[error("a ticket is not linked to itself")]
+    LinkToItself,
+    #[error("the ticket has a parent already")]
+    HasParent,
+    #[error("a ticket is no part of its own part")]
+    LinkInCircle,
     #[error("{count} parts, at most {limit} are taken")]
     TooManyParts { count: usize, limit: usize },
     #[error("the history is full ({MAX_HISTORY} entries); the ticket can only be closed, cancelled or archived")]

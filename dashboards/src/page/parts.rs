@@ -178,6 +178,7 @@ pub(super) fn ticket_state_word(state: TicketState) -> W {
         TicketState::Testing => W::StageTesting,
         TicketState::AwaitingConfirmation => W::StageConfirmation,
         TicketState::Closed => W::StageClosed,
+        TicketState::Merged => W::StateMerged,
         TicketState::Cancelled => W::StageCancelled,
     }
 }
@@ -223,6 +224,8 @@ pub(super) fn hold_word(cause: HoldCause) -> W {
 pub(super) fn outcome_word(outcome: Outcome) -> W {
     match outcome {
         Outcome::FaultConfirmed => W::OutcomeConfirmed,
+        Outcome::DifferentFault => W::OutcomeDifferent,
+        Outcome::Prevented => W::OutcomePrevented,
         Outcome::NoFaultFound => W::OutcomeNoFault,
         Outcome::Other => W::OutcomeOther,
     }

@@ -50,7 +50,7 @@ pub fn review(frame: &Frame, review: &Review, reports: &[MonthlyReport], days: u
 }
 
 /// A review as a file of its own, to read, print and keep. `title`: what it covers, such as `2026-11`.
-pub fn report(review: &Review, title: &str, language: Language) -> Markup {
+pub fn review_report(review: &Review, title: &str, language: Language) -> Markup {
     let frame = Frame::of_report(language, review.until.0);
     html! {
         (DOCTYPE)

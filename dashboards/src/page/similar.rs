@@ -13,6 +13,8 @@ fn verdict_word(verdict: Verdict) -> W {
         Verdict::NoTicket => W::VerdictNoTicket,
         Verdict::Open => W::VerdictOpen,
         Verdict::FaultConfirmed => W::OutcomeConfirmed,
+        Verdict::DifferentFault => W::OutcomeDifferent,
+        Verdict::Prevented => W::OutcomePrevented,
         Verdict::NoFaultFound => W::OutcomeNoFault,
         Verdict::Other => W::OutcomeOther,
         Verdict::Cancelled => W::VerdictCancelled,

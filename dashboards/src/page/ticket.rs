@@ -5,7 +5,7 @@ use super::parts::{
     ticket_state_word, time_left_bar, when,
 };
 use super::similar::similar;
-use super::{Frame, Listens, Place, layout};
+use super::{Frame, Listens, Place, layout, work};
 use crate::view::{Chain, HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep, ToldBecause};
 use crate::words::Word as W;
 use maud::{Markup, html};
@@ -32,6 +32,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         div { dt { (frame.t(W::Kind)) } dd { (frame.t(kind_word(s.kind))) " · " (frame.t(class_word(s.class))) } }
                         div { dt { (frame.t(W::Opened)) } dd { (when(frame, s.opened_at)) } }
                         div { dt { (frame.t(W::Assignee)) } dd { (s.assignee.as_deref().unwrap_or(frame.t(W::NobodyAssigned))) } }
+                        (work::facts(frame, ticket))
                         @if !ticket.part.is_empty() { div { dt { (frame.t(W::Part)) } dd { (ticket.part) } } }
                         @if !ticket.model.is_empty() { div { dt { (frame.t(W::JudgedBy)) } dd { (ticket.model) } } }
                         @if let Some(hold) = &s.on_hold { div { dt { (frame.t(W::HoldWhy)) } dd { (frame.t(hold_word(hold.cause))) " · " (hold.reason) " · " (hold.act.by) } } }
@@ -53,11 +54,13 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         @for alarm in &ticket.alarms { li { (frame.t(W::Alarm)) " " a href=(format!("/alarms/{alarm}")) { (alarm) } } }
                     }
                     (similar(frame, &ticket.similar))
+                    (work::written(frame, ticket))
                     @if let Some(closing) = &ticket.closing {
                         h2 { (frame.t(W::OutcomeLabel)) }
                         dl.panel.pad.facts {
                             div { dt { (frame.t(W::OutcomeLabel)) } dd { (frame.t(outcome_word(closing.outcome))) } }
-                            @for (word, value) in [(W::Cause, &closing.cause), (W::Remedy, &closing.remedy), (W::Note, &closing.note)] {
+                            @if let Some(mode) = &closing.failure_mode { div { dt { (frame.t(W::FaultFound)) } dd { (mode) } } }
+                            @for (word, value) in [(W::PartFailed, &closing.part), (W::Damage, &closing.damage), (W::Cause, &closing.cause), (W::Remedy, &closing.remedy), (W::Note, &closing.note)] {
                                 @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                             }
                             @if !closing.parts.is_empty() { div { dt { (frame.t(W::PartsUsed)) } dd { (closing.parts.join(", ")) } } }
@@ -80,8 +83,9 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                 }
             }
         }
+        (work::forms(frame, ticket))
         @if !s.state.is_final() { (actions(frame, ticket)) }
-        @else if frame.rights.may_work {
+        @else if ticket.merged_into.is_none() && frame.rights.may_work {
             details.panel.pad { summary { (frame.t(W::Reopen)) }
                 form.stack.field method="post" action=(format!("/tickets/{}/reopen", s.id)) data-action data-leave {
                     (form_fields(frame, Some(s.revision)))
@@ -138,7 +142,14 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
         StepKind::Assigned { to: Some(to) } => html! { (frame.t(W::StepAssigned)) " " b { (to) } },
         StepKind::Assigned { to: None } => html! { (frame.t(W::NobodyAssigned)) },
         StepKind::Scheduled { visit_at } => html! { (frame.t(W::StepScheduled)) " " b { (when(frame, *visit_at)) } },
-        StepKind::Commented => html! { (frame.t(W::StepCommented)) },
+        StepKind::Commented { from } => {
+            html! { (frame.t(W::StepCommented)) @if let Some(from) = from { " (" (ticket_link(from)) ")" } }
+        }
+        StepKind::MergedInto { ticket } => html! { (frame.t(W::StepMergedInto)) " " (ticket_link(ticket)) },
+        StepKind::Absorbed { ticket } => html! { (frame.t(W::StepAbsorbed)) " " (ticket_link(ticket)) },
+        StepKind::SplitOff { ticket } => html! { (frame.t(W::StepSplitOff)) " " (ticket_link(ticket)) },
+        StepKind::SplitFrom { ticket } => html! { (frame.t(W::StepSplitFrom)) " " (ticket_link(ticket)) },
+        StepKind::Proposed { visit_at } => html! { (frame.t(W::VisitProposed)) " " b { (when(frame, *visit_at)) } },
         StepKind::Closed { outcome } => html! { (frame.t(W::StepClosed)) ": " b { (frame.t(outcome_word(*outcome))) } },
         StepKind::Cancelled => html! { (frame.t(W::StepCancelled)) },
         StepKind::Reopened => html! { (frame.t(W::StepReopened)) },
@@ -149,10 +160,9 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
         },
         StepKind::Answered { alarm_id } => html! { (frame.t(W::StepAnswered)) " " (alarm(alarm_id)) },
         StepKind::Merged { alarm_id } => html! { (frame.t(W::StepMerged)) " " (alarm(alarm_id)) },
+        StepKind::Worked { wrote } => html! { (frame.t(wrote_word(wrote))) },
         StepKind::DueAgain => html! { (frame.t(W::StepDueAgain)) },
-        StepKind::Linked { ticket } => {
-            html! { (frame.t(W::StepLinked)) " " a href=(format!("/tickets/{ticket}")) { (ticket) } }
-        }
+        StepKind::Linked { ticket } => html! { (frame.t(W::StepLinked)) " " (ticket_link(ticket)) },
         StepKind::Upgraded => html! { (frame.t(W::StepUpgraded)) },
         StepKind::Reclassed { class } => html! { (frame.t(W::StepReclassed)) " " b { (frame.t(class_word(*class))) } },
         StepKind::ClockWarning { clock } => html! { (frame.t(W::StepClockWarning)) ": " (frame.t(clock_word(*clock))) },
@@ -257,16 +267,36 @@ fn close_form(frame: &Frame, path: &str, revision: Option<u64>) -> Markup {
             (form_fields(frame, revision))
             fieldset {
                 legend { (frame.t(W::OutcomeLabel)) }
-                @for (value, outcome) in [("fault_confirmed", Outcome::FaultConfirmed), ("no_fault_found", Outcome::NoFaultFound), ("other", Outcome::Other)] {
-                    label.choice { input type="radio" name="outcome" value=(value) required; span { (frame.t(outcome_word(outcome))) } }
+                @for outcome in Outcome::ALL {
+                    label.choice { input type="radio" name="outcome" value=(word_of(&outcome)) required; span { (frame.t(outcome_word(outcome))) } }
                 }
             }
+            label { span { (frame.t(W::FaultFound)) } input type="text" name="failure_mode" maxlength="64" autocomplete="off"; }
+            label { span { (frame.t(W::PartFailed)) } input type="text" name="part" maxlength="128" autocomplete="off"; }
+            label { span { (frame.t(W::Damage)) } input type="text" name="damage" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::Cause)) } input type="text" name="cause" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::Remedy)) } input type="text" name="remedy" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::PartsUsed)) } input type="text" name="parts" maxlength="1024" autocomplete="off"; }
             label { span { (frame.t(W::Note)) } textarea name="note" rows="2" maxlength="4096" {} }
             button.primary type="submit" { (frame.t(W::CloseTicket)) }
         }
+    }
+}
+
+pub(super) fn ticket_link(ticket: &str) -> Markup {
+    html! { a href=(format!("/tickets/{ticket}")) { (ticket) } }
+}
+
+fn wrote_word(wrote: &str) -> W {
+    match wrote {
+        "labour_logged" => W::WroteLabour,
+        "part_used" => W::WrotePart,
+        "check_added" | "check_ticked" => W::WroteCheck,
+        "file_attached" => W::WroteFile,
+        "linked" | "unlinked" => W::WroteLink,
+        "described" => W::WroteMalfunction,
+        "called_back" => W::WroteCallBack,
+        _ => W::WroteRemoved,
     }
 }
 

@@ -9,10 +9,11 @@ use maud::{Markup, html};
 /// The board. `tickets` in the order in which they shall stand in their columns.
 pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary]) -> Markup {
     let column = |state: TicketState| tickets.iter().filter(move |t| t.state == state);
-    // Cancelled tickets are rare: their column shows only when it has something to show.
+    // Cancelled and merged tickets are rare: their column shows only when it has something to show.
+    let is_rare = |s: &TicketState| matches!(s, TicketState::Cancelled | TicketState::Merged);
     let states = TicketState::ALL
         .into_iter()
-        .filter(|s| *s != TicketState::Cancelled || column(*s).next().is_some());
+        .filter(|s| !is_rare(s) || column(*s).next().is_some());
     let body = html! {
         section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             div.bar {
@@ -32,6 +33,7 @@ pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary]) -
                 }
             }
         }
+        @if frame.rights.may_operate { (super::work::report_form(frame)) }
     };
     layout(frame, Place::Tickets, frame.t(W::Tickets), &Listens::Changes, &body)
 }

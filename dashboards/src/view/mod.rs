@@ -11,6 +11,7 @@ mod similar;
 mod system;
 mod ticket;
 mod window;
+mod work;
 
 pub use alarm::*;
 pub use device::*;
@@ -22,6 +23,7 @@ pub use similar::*;
 pub use system::*;
 pub use ticket::*;
 pub use window::*;
+pub use work::*;
 
 use domain::text::Text;
 use domain::{RemainingLife, Timestamp};

@@ -15,6 +15,10 @@ pub enum Verdict {
     Open,
     /// The fault was there.
     FaultConfirmed,
+    /// The machine was at fault, in another way.
+    DifferentFault,
+    /// The fault was mended before it stopped the machine.
+    Prevented,
     /// The technician looked and all was well.
     NoFaultFound,
     /// It ended in another way.

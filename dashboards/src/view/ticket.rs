@@ -1,6 +1,6 @@
 //! Tickets: work for a technician, with running clocks.
 
-use super::{Act, At, EvidenceView, SimilarEpisode, TimeLeft, schema};
+use super::{Act, At, EvidenceView, Machine, Reported, SimilarEpisode, TimeLeft, Visit, Work, schema};
 use domain::text::Text;
 use domain::{DeviceName, FailureModeId, RiskLevel, Severity, SiteName};
 use serde::{Deserialize, Serialize};
@@ -62,11 +62,13 @@ pub enum TicketState {
     Closed,
     /// Given up, with a reason.
     Cancelled,
+    /// Part of another ticket.
+    Merged,
 }
 
 impl TicketState {
     /// Every state, in the order of life.
-    pub const ALL: [TicketState; 8] = [
+    pub const ALL: [TicketState; 9] = [
         TicketState::Reported,
         TicketState::Diagnosed,
         TicketState::Planned,
@@ -75,12 +77,13 @@ impl TicketState {
         TicketState::AwaitingConfirmation,
         TicketState::Closed,
         TicketState::Cancelled,
+        TicketState::Merged,
     ];
 
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         match self {
-            TicketState::Closed | TicketState::Cancelled => true,
+            TicketState::Closed | TicketState::Cancelled | TicketState::Merged => true,
             TicketState::Reported
             | TicketState::Diagnosed
             | TicketState::Planned
@@ -146,10 +149,25 @@ pub struct Clock {
 pub enum Outcome {
     /// The fault was there.
     FaultConfirmed,
+    /// The machine was at fault, in another way: a right warning for the machine, a wrong one for the failure mode.
+    DifferentFault,
+    /// The fault was found and mended before it stopped the machine.
+    Prevented,
     /// The technician looked and all was well: feedback for the models.
     NoFaultFound,
     /// Something else.
     Other,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 5] = [
+        Outcome::FaultConfirmed,
+        Outcome::Prevented,
+        Outcome::DifferentFault,
+        Outcome::NoFaultFound,
+        Outcome::Other,
+    ];
 }
 
 /// What was found and done, when a ticket was closed.
@@ -157,6 +175,13 @@ pub enum Outcome {
 pub struct Closing {
     /// How it ended.
     pub outcome: Outcome,
+    /// The failure mode that it was, of a different fault.
+    #[schema(value_type = Option<String>)]
+    pub failure_mode: Option<FailureModeId>,
+    /// Which part failed.
+    pub part: String,
+    /// What was wrong with it.
+    pub damage: String,
     /// Why it failed.
     pub cause: String,
     /// What was done.
@@ -297,6 +322,25 @@ pub struct Ticket {
     pub model: String,
     /// Time left when last told.
     pub time_left: Option<TimeLeft>,
+    /// The machine, as the registry knows it.
+    pub machine: Machine,
+    /// Who reported it by hand; none: an alarm or a plan opened it.
+    pub report: Option<Reported>,
+    /// What it likely comes from; empty if nobody knows.
+    #[schema(value_type = schema::Text)]
+    pub likely_cause: Text,
+    /// When a visit was agreed.
+    pub scheduled_for: Option<At>,
+    /// The visit for planned work; none for other work.
+    pub visit: Option<Visit>,
+    /// Other tickets of the same machine that were open at the same time, and planned work that goes along.
+    pub linked: Vec<String>,
+    /// Tickets that were merged into it.
+    pub absorbed: Vec<String>,
+    /// The ticket into which it was merged.
+    pub merged_into: Option<String>,
+    /// What was written down of the work.
+    pub work: Work,
     /// The contract whose clocks and working hours count; none: the site's terms.
     pub contract: Option<String>,
     /// Clocks that were too late.
@@ -381,8 +425,36 @@ pub enum StepKind {
         /// When.
         visit_at: At,
     },
-    /// A remark.
-    Commented,
+    /// A remark; with the merged ticket in which it was written.
+    Commented {
+        /// Which.
+        from: Option<String>,
+    },
+    /// It is part of another ticket from now on.
+    MergedInto {
+        /// Which.
+        ticket: String,
+    },
+    /// Another ticket is part of it from now on.
+    Absorbed {
+        /// Which.
+        ticket: String,
+    },
+    /// What was part of it has a ticket of its own.
+    SplitOff {
+        /// Which.
+        ticket: String,
+    },
+    /// It goes on by itself.
+    SplitFrom {
+        /// Out of which.
+        ticket: String,
+    },
+    /// A visit is proposed.
+    Proposed {
+        /// When.
+        visit_at: At,
+    },
     /// Done.
     Closed {
         /// How.
@@ -426,6 +498,11 @@ pub enum StepKind {
     Reclassed {
         /// Which clocks run from now on.
         class: TicketClass,
+    },
+    /// Something of the work was written down; the note says what.
+    Worked {
+        /// Such as `labour_logged`.
+        wrote: String,
     },
     /// Time runs short.
     ClockWarning {

@@ -2,7 +2,7 @@
 
 use super::{
     AlarmPolicy, BuiltIn, Direction, FailureMode, FaultCode, Level, MAX_MODES, MAX_RULES, MaintenanceDue,
-    MaintenancePlan, MetricSet, MetricSpec, Profile, Role, Rule, RuleKind, Wear,
+    MaintenancePlan, MetricSet, MetricSpec, Profile, Role, Rule, RuleKind, Service, Wear,
 };
 use crate::checked::{Problem, from_tree, locate, tree_of};
 use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severity, text::Text};
@@ -237,6 +237,9 @@ struct FaultCodeFile {
     severity: Severity,
     #[serde(default)]
     text: Text,
+    service: Option<Service>,
+    #[serde(default)]
+    cause: Text,
 }
 
 #[derive(Deserialize)]
@@ -255,7 +258,18 @@ struct MaintenanceFile {
     every_days: Option<f64>,
     #[serde(default)]
     lead_days: f64,
+    #[serde(default)]
+    checklist: Vec<Text>,
+    #[serde(default)]
+    grace_before_days: f64,
+    #[serde(default)]
+    grace_after_days: f64,
 }
+
+/// Most points of a plan's checklist.
+const MAX_CHECKLIST: usize = 50;
+/// Most days that a plan may be done before or after its date.
+const MOST_GRACE_DAYS: f64 = 366.0;
 
 #[derive(Default)]
 struct Checker {
@@ -784,6 +798,8 @@ impl Checker {
                         mode: ModeIndex(place as u16),
                         severity: f.severity,
                         text: f.text.clone(),
+                        service: f.service,
+                        cause: f.cause.clone(),
                     };
                     if codes.insert(f.code.clone(), code).is_some() {
                         self.wrong(format!("fault_code[{i}].code"), format!("{} stands twice", f.code));
@@ -829,12 +845,29 @@ impl Checker {
                     continue;
                 }
             };
+            if m.checklist.len() > MAX_CHECKLIST {
+                self.wrong(format!("{path}.checklist"), format!("at most {MAX_CHECKLIST} points"));
+            }
+            for (key, days) in [
+                ("grace_before_days", m.grace_before_days),
+                ("grace_after_days", m.grace_after_days),
+            ] {
+                if !(0.0..=MOST_GRACE_DAYS).contains(&days) {
+                    self.wrong(
+                        format!("{path}.{key}"),
+                        format!("{days}; 0 to {MOST_GRACE_DAYS} is expected"),
+                    );
+                }
+            }
             plans.push(MaintenancePlan {
                 id: m.id.clone(),
                 title: m.title.clone(),
                 action: m.action.clone(),
                 parts: m.parts.clone(),
                 due,
+                checklist: m.checklist.clone(),
+                grace_before: Millis::from_hours(m.grace_before_days * 24.0),
+                grace_after: Millis::from_hours(m.grace_after_days * 24.0),
             });
         }
         plans

@@ -326,6 +326,22 @@ pub struct FaultCode {
     pub severity: Severity,
     /// For people.
     pub text: Text,
+    /// The service that it calls for at least, whatever the severity; none: as for any alarm.
+    pub service: Option<Service>,
+    /// What it likely comes from; empty if nobody knows.
+    pub cause: Text,
+}
+
+/// Which service something calls for, the mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// Work at the next opportunity.
+    MaintenanceReminder,
+    /// Somebody has to go and look.
+    OnSiteInspection,
+    /// People may be harmed.
+    Emergency,
 }
 
 /// Maintenance due by use or by time.
@@ -341,6 +357,13 @@ pub struct MaintenancePlan {
     pub parts: Vec<String>,
     /// When.
     pub due: MaintenanceDue,
+    /// What is to be done and looked at, point by point.
+    pub checklist: Vec<Text>,
+    /// How long before its date it may be done and still counts: to go along with another visit, or ahead of a failure that is
+    /// foretold.
+    pub grace_before: Millis,
+    /// How long after its date it may be done and is in time.
+    pub grace_after: Millis,
 }
 
 /// When maintenance is due.

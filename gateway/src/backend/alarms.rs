@@ -98,6 +98,18 @@ pub fn refused(refusal: &Refusal) -> BackendError {
                 detail: why.to_string(),
             })
         }
+        TicketRefusal::OutOfRange { field, .. } => Some(BackendError::Invalid {
+            pointer: format!("/{field}"),
+            detail: why.to_string(),
+        }),
+        TicketRefusal::SameFault { .. } => Some(BackendError::Invalid {
+            pointer: "/failure_mode".to_owned(),
+            detail: why.to_string(),
+        }),
+        TicketRefusal::EndsBeforeItBegins => Some(BackendError::Invalid {
+            pointer: "/ended_at".to_owned(),
+            detail: why.to_string(),
+        }),
         TicketRefusal::TooManyParts { .. } => Some(BackendError::Invalid {
             pointer: "/parts".to_owned(),
             detail: why.to_string(),
@@ -109,6 +121,17 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         | TicketRefusal::NoChange
         | TicketRefusal::BackToReported
         | TicketRefusal::HistoryFull
+        | TicketRefusal::NoEntry { .. }
+        | TicketRefusal::MergedWithItself
+        | TicketRefusal::OtherSite
+        | TicketRefusal::IsMerged { .. }
+        | TicketRefusal::NotMerged { .. }
+        | TicketRefusal::CameWith { .. }
+        | TicketRefusal::NotItsAlarm { .. }
+        | TicketRefusal::ListFull { .. }
+        | TicketRefusal::LinkToItself
+        | TicketRefusal::HasParent
+        | TicketRefusal::LinkInCircle
         | TicketRefusal::AlarmStands { .. }
         | TicketRefusal::OtherOpen { .. } => None,
     };
@@ -116,6 +139,7 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         // the row was there a moment ago: it is over by now
         Refusal::UnknownAlarm { .. }
         | Refusal::UnknownTicket { .. }
+        | Refusal::AlreadyOpen { .. }
         | Refusal::NeedsPerson
         | Refusal::TooManyWindows { .. } => BackendError::Conflict { detail },
         Refusal::UnknownWindow { window } => BackendError::NotFound {

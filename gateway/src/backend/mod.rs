@@ -2,6 +2,7 @@
 //! recorded ones from history, counters from memory. Commands go to the commit thread and are answered from disk.
 
 mod alarms;
+mod desk;
 mod fleet;
 mod incidents;
 mod metrics;
@@ -14,6 +15,7 @@ mod similar;
 mod standing;
 mod stream;
 mod system;
+mod ticket_work;
 mod tickets;
 mod windows;
 
@@ -27,12 +29,12 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, Model, ModelDetail,
-    MonthlyReport, Page, QuarantinedPacket, Receiver, Replayed, Review, SiteStorms, SystemHealth, Ticket,
-    TicketSummary, Tried, Window,
+    MonthlyReport, Page, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth,
+    Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
@@ -223,6 +225,22 @@ impl Backend for LiveBackend {
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
         self.change_ticket(order, id, command).await
+    }
+
+    async fn report_fault(&self, order: Order, device: DeviceKey, report: Report) -> Answer<Ticket> {
+        self.open_by_hand(order, device, report).await
+    }
+
+    async fn attach(&self, order: Order, id: TicketId, file: NewFile) -> Answer<Ticket> {
+        self.keep_file(order, id, file).await
+    }
+
+    async fn file(&self, id: TicketId, entry: u32) -> Answer<NewFile> {
+        self.read_file(id, entry).await
+    }
+
+    async fn service_report(&self, id: TicketId) -> Answer<ServiceReport> {
+        self.make_service_report(id).await
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {

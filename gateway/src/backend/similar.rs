@@ -10,6 +10,8 @@ fn verdict_view(verdict: Verdict) -> view::Verdict {
         Verdict::NoTicket => view::Verdict::NoTicket,
         Verdict::Open => view::Verdict::Open,
         Verdict::FaultConfirmed => view::Verdict::FaultConfirmed,
+        Verdict::DifferentFault => view::Verdict::DifferentFault,
+        Verdict::Prevented => view::Verdict::Prevented,
         Verdict::NoFaultFound => view::Verdict::NoFaultFound,
         Verdict::Other => view::Verdict::Other,
         Verdict::Cancelled => view::Verdict::Cancelled,
@@ -41,7 +43,17 @@ pub(super) fn similar_now(
         if let Some(ticket) = episode.ticket
             && let Some(row) = reader.ticket(ticket.0)?
         {
-            episode.verdict = Verdict::of(&tickets::record_of(&row)?.state);
+            let mut record = tickets::record_of(&row)?;
+            // the ticket into which it was merged tells
+            if let Some(row) = record
+                .merged_into()
+                .map(|id| reader.ticket(id.0))
+                .transpose()?
+                .flatten()
+            {
+                record = tickets::record_of(&row)?;
+            }
+            episode.verdict = Verdict::of(&record.state);
         }
     }
     Ok(similar_views(&episodes))

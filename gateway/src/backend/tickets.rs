@@ -3,8 +3,9 @@
 use super::alarms::{record_of as alarm_record_of, refused};
 use super::readers::unavailable;
 use super::similar::{similar_now, similar_views};
+use super::ticket_work::{machine_view, reported_view, visit_view, work_view};
 use super::{LiveBackend, actor_of, revision_fits};
-use crate::pipeline::commit::{NotDone, ToCommit};
+use crate::pipeline::commit::{Done, Made, NotDone, ToCommit};
 use crate::store::rows::TicketRow;
 use crate::store::{OpenTicketPlace, Reader, StoreError, TicketList};
 use crate::web::backend::{Answer, BackendError, Order, TicketCommand, TicketQuery};
@@ -14,7 +15,6 @@ use alerting::ledger::{Breach, BreachEnd};
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::ticket::{self, HistoryEntry, ReopenReason, TicketChange, TicketEnd, TicketRecord, WorkStep};
-use alerting::window::WindowId;
 use dashboards::view::{
     self, Act, Chain, Clock, ClockState, Closing, Hold, Page, StepKind, Ticket, TicketStep, TicketSummary, ToldBecause,
 };
@@ -44,6 +44,7 @@ fn of_end(end: &TicketEnd) -> view::TicketState {
     match end {
         TicketEnd::Closed { .. } => view::TicketState::Closed,
         TicketEnd::Cancelled { .. } => view::TicketState::Cancelled,
+        TicketEnd::Merged { .. } => view::TicketState::Merged,
     }
 }
 
@@ -63,7 +64,7 @@ fn step_of(state: view::TicketState) -> Option<WorkStep> {
         view::TicketState::InProgress => Some(WorkStep::InProgress),
         view::TicketState::Testing => Some(WorkStep::Testing),
         view::TicketState::AwaitingConfirmation => Some(WorkStep::AwaitingConfirmation),
-        view::TicketState::Closed | view::TicketState::Cancelled => None,
+        view::TicketState::Closed | view::TicketState::Cancelled | view::TicketState::Merged => None,
     }
 }
 
@@ -71,6 +72,7 @@ fn state_word(state: view::TicketState) -> &'static str {
     match (step_of(state), state) {
         (Some(step), _) => step.as_str(),
         (None, view::TicketState::Cancelled) => "cancelled",
+        (None, view::TicketState::Merged) => "merged",
         (None, _) => "closed",
     }
 }
@@ -163,7 +165,9 @@ fn clock_kind_view(kind: ClockKind) -> view::ClockKind {
 
 fn outcome_view(outcome: &ticket::Outcome) -> view::Outcome {
     match outcome {
-        ticket::Outcome::FaultConfirmed { .. } => view::Outcome::FaultConfirmed,
+        ticket::Outcome::FaultConfirmed(_) => view::Outcome::FaultConfirmed,
+        ticket::Outcome::DifferentFault { .. } => view::Outcome::DifferentFault,
+        ticket::Outcome::Prevented(_) => view::Outcome::Prevented,
         ticket::Outcome::NoFaultFound => view::Outcome::NoFaultFound,
         ticket::Outcome::Other { .. } => view::Outcome::Other,
     }
@@ -200,7 +204,7 @@ pub fn clocks_of(record: &TicketRecord, policy: &Policy, now: Timestamp) -> Vec<
         .collect()
 }
 
-fn summary(record: &TicketRecord, policy: &Policy, now: Timestamp) -> TicketSummary {
+pub(super) fn summary(record: &TicketRecord, policy: &Policy, now: Timestamp) -> TicketSummary {
     let on_hold = match &record.state {
         ticket::TicketState::OnHold {
             cause, reason, since, ..
@@ -279,7 +283,31 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
         TicketChange::Resumed => (StepKind::Resumed, silent()),
         TicketChange::Assigned { to, .. } => (StepKind::Assigned { to: to.clone() }, silent()),
         TicketChange::Scheduled { at } => (StepKind::Scheduled { visit_at: (*at).into() }, silent()),
-        TicketChange::Commented { text } => (StepKind::Commented, text.clone()),
+        TicketChange::Commented { text, from } => {
+            let from = from.map(|id| id.to_string());
+            (StepKind::Commented { from }, text.clone())
+        }
+        TicketChange::MergedInto { ticket } => {
+            let ticket = ticket.to_string();
+            (StepKind::MergedInto { ticket }, silent())
+        }
+        TicketChange::Absorbed { absorbed } => {
+            let ticket = absorbed.ticket.to_string();
+            (StepKind::Absorbed { ticket }, silent())
+        }
+        TicketChange::SplitOff { ticket, alarm } => {
+            let ticket = ticket.to_string();
+            let alarm = alarm.as_ref().map(ToString::to_string);
+            (StepKind::SplitOff { ticket }, alarm.unwrap_or_default())
+        }
+        TicketChange::SplitFrom { ticket } => {
+            let ticket = ticket.to_string();
+            (StepKind::SplitFrom { ticket }, silent())
+        }
+        TicketChange::Proposed { at, because } => {
+            let visit_at = (*at).into();
+            (StepKind::Proposed { visit_at }, because.to_string())
+        }
         TicketChange::Closed { outcome, note } => (
             StepKind::Closed {
                 outcome: outcome_view(outcome),
@@ -328,6 +356,12 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
             },
             silent(),
         ),
+        TicketChange::Worked { work } => (
+            StepKind::Worked {
+                wrote: work.as_str().to_owned(),
+            },
+            work.line(),
+        ),
         TicketChange::ClockWarning { clock, .. } => (
             StepKind::ClockWarning {
                 clock: clock_kind_view(*clock),
@@ -351,7 +385,7 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
     }
 }
 
-fn closing_of(record: &TicketRecord) -> Option<Closing> {
+pub(super) fn closing_of(record: &TicketRecord) -> Option<Closing> {
     let end = match &record.state {
         ticket::TicketState::Finished { end, .. } | ticket::TicketState::Archived { end, .. } => end,
         ticket::TicketState::Open { .. } | ticket::TicketState::OnHold { .. } => return None,
@@ -366,17 +400,27 @@ fn closing_of(record: &TicketRecord) -> Option<Closing> {
     let note = said.unwrap_or_default();
     let plain = Closing {
         outcome: outcome_view(outcome),
+        failure_mode: None,
+        part: String::new(),
+        damage: String::new(),
         cause: String::new(),
         remedy: String::new(),
         parts: Vec::new(),
         note,
     };
+    let found = |finding: &ticket::Finding, plain| Closing {
+        part: finding.part.clone(),
+        damage: finding.damage.clone(),
+        cause: finding.cause.clone(),
+        remedy: finding.remedy.clone(),
+        parts: finding.parts.clone(),
+        ..plain
+    };
     Some(match outcome {
-        ticket::Outcome::FaultConfirmed { cause, remedy, parts } => Closing {
-            cause: cause.clone(),
-            remedy: remedy.clone(),
-            parts: parts.clone(),
-            ..plain
+        ticket::Outcome::FaultConfirmed(finding) | ticket::Outcome::Prevented(finding) => found(finding, plain),
+        ticket::Outcome::DifferentFault { failure_mode, finding } => Closing {
+            failure_mode: Some(failure_mode.clone()),
+            ..found(finding, plain)
         },
         ticket::Outcome::NoFaultFound => plain,
         ticket::Outcome::Other { text } if plain.note.is_empty() => Closing {
@@ -391,8 +435,25 @@ fn closing_of(record: &TicketRecord) -> Option<Closing> {
 }
 
 /// What a person asked for, in the words of the book.
-fn command_of(command: TicketCommand) -> Result<ticket::TicketCommand, BackendError> {
+fn command_of(id: TicketId, command: TicketCommand) -> Result<Command, BackendError> {
+    let command = match command {
+        TicketCommand::Merge { into } => return Ok(Command::Merge { ticket: id, into }),
+        TicketCommand::Split(off) => return Ok(Command::Split { ticket: id, off }),
+        other => own_command(other)?,
+    };
+    Ok(Command::Ticket { ticket: id, command })
+}
+
+/// The same, of what is about one ticket alone.
+fn own_command(command: TicketCommand) -> Result<ticket::TicketCommand, BackendError> {
     Ok(match command {
+        TicketCommand::Archive => ticket::TicketCommand::Archive,
+        TicketCommand::Schedule { at } => ticket::TicketCommand::Schedule { at },
+        TicketCommand::Work(work) => ticket::TicketCommand::Work { work },
+        TicketCommand::Merge { .. } | TicketCommand::Split(_) => {
+            let detail = "two tickets are concerned".to_owned();
+            return Err(BackendError::Conflict { detail });
+        }
         TicketCommand::Step { to, note } => match step_of(to) {
             Some(to) => ticket::TicketCommand::Step { to, note },
             None => {
@@ -417,22 +478,40 @@ fn command_of(command: TicketCommand) -> Result<ticket::TicketCommand, BackendEr
         TicketCommand::Comment { text } => ticket::TicketCommand::Comment { text },
         TicketCommand::Close {
             outcome,
+            failure_mode,
+            part,
+            damage,
             cause,
             remedy,
             parts,
             note,
         } => {
+            let finding = ticket::Finding {
+                part,
+                damage,
+                cause,
+                remedy,
+                parts,
+            };
             let outcome = match outcome {
-                view::Outcome::FaultConfirmed => ticket::Outcome::FaultConfirmed { cause, remedy, parts },
+                view::Outcome::FaultConfirmed => ticket::Outcome::FaultConfirmed(finding),
+                view::Outcome::Prevented => ticket::Outcome::Prevented(finding),
+                view::Outcome::DifferentFault => {
+                    let Some(failure_mode) = failure_mode else {
+                        let (pointer, detail) = ("/failure_mode".to_owned(), "say which fault it was".to_owned());
+                        return Err(BackendError::Invalid { pointer, detail });
+                    };
+                    ticket::Outcome::DifferentFault { failure_mode, finding }
+                }
                 view::Outcome::NoFaultFound => {
-                    let note = in_one([note, cause, remedy, parts.join(", ")]);
+                    let note = in_one([vec![note], texts_of(finding)].concat());
                     return Ok(ticket::TicketCommand::Close {
                         outcome: ticket::Outcome::NoFaultFound,
                         note,
                     });
                 }
                 view::Outcome::Other => {
-                    let text = in_one([cause, remedy, parts.join(", ")]);
+                    let text = in_one(texts_of(finding));
                     let (text, note) = if text.is_empty() {
                         (note, String::new())
                     } else {
@@ -458,8 +537,13 @@ fn command_of(command: TicketCommand) -> Result<ticket::TicketCommand, BackendEr
     })
 }
 
+fn texts_of(finding: ticket::Finding) -> Vec<String> {
+    let parts = finding.parts.join(", ");
+    vec![finding.cause, finding.remedy, finding.part, finding.damage, parts]
+}
+
 /// What was said, wherever it was written: these outcomes have one text only.
-fn in_one<const N: usize>(texts: [String; N]) -> String {
+fn in_one(texts: Vec<String>) -> String {
     let said: Vec<String> = texts.into_iter().filter(|t| !t.is_empty()).collect();
     said.join("\n")
 }
@@ -561,6 +645,15 @@ impl LiveBackend {
                 Prognosis::NotYetKnown => None,
                 Prognosis::Known(life) => Some(life.into()),
             },
+            machine: machine_view(record),
+            report: record.report.as_ref().map(reported_view),
+            likely_cause: record.likely_cause.clone(),
+            scheduled_for: record.scheduled_for.map(Into::into),
+            visit: record.visit.as_ref().map(visit_view),
+            linked: record.linked.iter().map(ToString::to_string).collect(),
+            absorbed: record.absorbed.iter().map(|a| a.ticket.to_string()).collect(),
+            merged_into: record.merged_into().map(|id| id.to_string()),
+            work: work_view(&record.work),
             contract: record.contract.clone(),
             breaches: record.breaches.iter().map(breach_view).collect(),
             chain: record.chain.as_ref().map(chain_view),
@@ -626,27 +719,36 @@ impl LiveBackend {
     }
 
     pub(super) async fn change_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
-        let command = command_of(command)?;
+        let command = command_of(id, command)?;
         let known = self.readers.ask(move |reader| reader.ticket(id.0));
         let row = known.await?.ok_or_else(|| not_found(id))?;
         revision_fits(&order, row.revision)?;
-        self.command(&order, Command::Ticket { ticket: id, command }).await?;
+        self.command(&order, command).await?;
         self.read_ticket(id).await
     }
 
     /// Lets the book decide; answered when it is on disk.
-    pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<Option<WindowId>> {
+    pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<Made> {
         let (reply, answer) = oneshot::channel();
-        let order = ToCommit::Command {
+        let message = ToCommit::Command {
             actor: actor_of(&order.actor),
             command,
             if_revision: order.if_revision,
             reply,
         };
+        self.send_order(message, answer).await
+    }
+
+    /// Hands the order to the commit thread; answered when it is on disk.
+    pub(super) async fn send_order(&self, message: ToCommit, answer: oneshot::Receiver<Done>) -> Answer<Made> {
         let gone = || unavailable("the gateway stops");
-        self.running.commit.send(order).await.map_err(|_| gone())?;
+        self.running.commit.send(message).await.map_err(|_| gone())?;
         match answer.await {
-            Ok(Ok(window)) => Ok(window),
+            Ok(Ok(made)) => Ok(made),
+            Ok(Err(NotDone::UnknownDevice)) => Err(BackendError::Invalid {
+                pointer: "/device".to_owned(),
+                detail: "there is no such machine".to_owned(),
+            }),
             Ok(Err(NotDone::Refused(refusal))) => Err(refused(&refusal)),
             Ok(Err(NotDone::Changed { revision })) => Err(BackendError::Changed { revision }),
             Err(_) => Err(gone()),
@@ -683,6 +785,7 @@ mod tests {
             "awaiting_confirmation",
             "closed",
             "cancelled",
+            "merged",
         ];
         assert_eq!(words, expected);
     }
@@ -690,8 +793,11 @@ mod tests {
     #[test]
     fn what_was_said_on_closing_is_kept_whatever_the_outcome() {
         let close = |outcome, cause: &str, note: &str| {
-            command_of(TicketCommand::Close {
+            own_command(TicketCommand::Close {
                 outcome,
+                failure_mode: None,
+                part: String::new(),
+                damage: String::new(),
                 cause: cause.into(),
                 remedy: String::new(),
                 parts: vec![],

@@ -171,7 +171,7 @@ impl LiveBackend {
             reason: plan.reason,
         };
         let made = self.command(&order, Command::Window { command }).await?;
-        self.read_window(made.map_or(0, |id| id.0)).await
+        self.read_window(made.window.map_or(0, |id| id.0)).await
     }
 
     /// Ends one before its time.

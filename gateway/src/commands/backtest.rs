@@ -253,13 +253,13 @@ fn confirmed(data: &Path) -> anyhow::Result<Vec<(DeviceKey, KnownEvent)>> {
         for row in &page {
             let ticket: alerting::ticket::TicketRecord =
                 serde_json::from_str(&row.record).with_context(|| format!("ticket {}", row.id))?;
-            if let Some(closed_at) = ticket.confirmed_at() {
+            if let Some((fault, closed_at)) = ticket.mended() {
                 let event = KnownEvent {
-                    failure_mode: Some(ticket.failure_mode.clone()),
+                    failure_mode: Some(fault.clone()),
                     from: ticket.opened_at,
                     to: closed_at,
                 };
-                events.push((ticket.device, event));
+                events.push((ticket.device.clone(), event));
             }
         }
     }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 const HISTORY: &str = "history.db";
 /// Files beside the databases that belong to a backup.
-const FOLDERS: [&str; 1] = ["influxdb"];
+const FOLDERS: [&str; 2] = ["influxdb", crate::attachments::FOLDER];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct BackupArguments {

@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let reader = Reader::open_at_one_moment(&arguments.folder.data.join(FILE_NAME))?;
     let review = review(&reader, &checked.policy, span, now)?;
     let text = match arguments.format {
-        Format::Html => dashboards::page::report(&review, &title, arguments.language).into_string(),
+        Format::Html => dashboards::page::review_report(&review, &title, arguments.language).into_string(),
         Format::Csv => review_csv::rows(&review),
         Format::Json => serde_json::to_string_pretty(&review)? + "\n",
     };

@@ -27,9 +27,9 @@ use crate::store::{Checkpoint, Repair, ReportRow, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
-use alerting::ticket::{Actor, Outcome, TicketChange, TicketRecord};
+use alerting::ticket::{Actor, Report, TicketChange, TicketRecord};
 use alerting::window::WindowId;
-use domain::{DeviceIndex, FailureModeId, ModelVersion, Names, Timestamp};
+use domain::{DeviceIndex, DeviceKey, FailureModeId, ModelVersion, Names, TicketId, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -91,6 +91,17 @@ pub enum ToCommit {
         /// Answered after it is on disk.
         reply: oneshot::Sender<Done>,
     },
+    /// A person reports a fault.
+    Report {
+        /// Who writes it down.
+        actor: Actor,
+        /// On which machine.
+        device: DeviceKey,
+        /// What.
+        report: Report,
+        /// Answered after it is on disk.
+        reply: oneshot::Sender<Done>,
+    },
     /// How a delivery ended; answered after it is on disk.
     Delivered(Delivered, oneshot::Sender<()>),
     /// Packets leave quarantine, for a line in the audit trail.
@@ -120,7 +131,7 @@ pub enum ToCommit {
         reply: oneshot::Sender<()>,
     },
     /// The review of a past month; answered after it is on disk.
-    Report {
+    MonthlyReview {
         /// It.
         row: Box<ReportRow>,
         /// Whom to answer.
@@ -156,8 +167,17 @@ pub struct CheckpointSlice {
     pub is_last: bool,
 }
 
-/// What a command came to: the maintenance window that it changed, if it was about one.
-pub type Done = Result<Option<WindowId>, NotDone>;
+/// What a command came to.
+pub type Done = Result<Made, NotDone>;
+
+/// What a command made or changed, as far as whoever gave it cannot know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Made {
+    /// The maintenance window.
+    pub window: Option<WindowId>,
+    /// The ticket that it opened.
+    pub ticket: Option<TicketId>,
+}
 
 /// An answer to a person, and whom to give it after the commit.
 type Reply = (oneshot::Sender<Done>, Done);
@@ -169,6 +189,8 @@ type ModelReply = (oneshot::Sender<Result<(), ReleaseRefusal>>, Result<(), Relea
 pub enum NotDone {
     /// The book says why.
     Refused(Refusal),
+    /// There is no such machine.
+    UnknownDevice,
     /// What was to be changed is no longer what was looked at.
     Changed {
         /// Its revision now.
@@ -347,15 +369,21 @@ impl Committer {
             } => {
                 let answer = match if_revision.zip(self.revision_of(&command)) {
                     Some((seen, revision)) if seen != revision => Err(NotDone::Changed { revision }),
-                    Some(_) | None => {
-                        let now = self.setup.clock.now();
-                        let answer = self.setup.book.step(Input::Command { actor, command }, now);
-                        let answer = answer.map(|effects| {
-                            let window = effects.iter().find_map(changed_window);
-                            group.effects.extend(effects);
-                            window
-                        });
-                        answer.map_err(NotDone::Refused)
+                    Some(_) | None => self.ask(Input::Command { actor, command }, group),
+                };
+                group.replies.push((reply, answer));
+            }
+            ToCommit::Report {
+                actor,
+                device,
+                report,
+                reply,
+            } => {
+                let answer = match self.setup.directory.find(&device) {
+                    None => Err(NotDone::UnknownDevice),
+                    Some(index) => {
+                        let device = self.facts(index, &ModelVersion::default());
+                        self.ask(Input::Reported { actor, device, report }, group)
                     }
                 };
                 group.replies.push((reply, answer));
@@ -405,7 +433,7 @@ impl Committer {
                 });
                 group.done.push(reply);
             }
-            ToCommit::Report { row, reply } => {
+            ToCommit::MonthlyReview { row, reply } => {
                 group.reports.push(*row);
                 group.done.push(reply);
             }
@@ -422,12 +450,26 @@ impl Committer {
         }
     }
 
+    /// What the book makes of a person's wish.
+    fn ask(&mut self, input: Input, group: &mut Group) -> Done {
+        let now = self.setup.clock.now();
+        let effects = self.setup.book.step(input, now).map_err(NotDone::Refused)?;
+        let made = Made {
+            window: effects.iter().find_map(changed_window),
+            ticket: effects.iter().find_map(opened_ticket),
+        };
+        group.effects.extend(effects);
+        Ok(made)
+    }
+
     /// The revision of what a command is about; none if the book does not know it, and will say so.
     fn revision_of(&self, command: &Command) -> Option<u64> {
         let book = &self.setup.book;
         match command {
             Command::Alarm { alarm, .. } => book.alarms().find(|a| a.id == *alarm).map(|a| u64::from(a.transitions)),
-            Command::Ticket { ticket, .. } => book.ticket(*ticket).map(|t| u64::from(t.revision)),
+            Command::Ticket { ticket, .. } | Command::Merge { ticket, .. } | Command::Split { ticket, .. } => {
+                book.ticket(*ticket).map(|t| u64::from(t.revision))
+            }
             Command::Window { .. } => None,
         }
     }
@@ -487,6 +529,7 @@ impl Committer {
             location: e.location.clone(),
             customer: e.customer.clone(),
             people_served: e.people_served,
+            warranty_until: e.warranty_until.clone(),
         });
         // what judged may be no longer in force
         let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
@@ -722,6 +765,23 @@ impl Committer {
     }
 }
 
+fn opened_ticket(effect: &Effect) -> Option<TicketId> {
+    match effect {
+        Effect::TicketChanged {
+            record,
+            change: TicketChange::Opened { .. },
+        } => Some(record.id),
+        Effect::TicketChanged { .. }
+        | Effect::WindowChanged { .. }
+        | Effect::AlarmChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => None,
+    }
+}
+
 fn changed_window(effect: &Effect) -> Option<WindowId> {
     match effect {
         Effect::WindowChanged { record } => Some(record.id),
@@ -746,18 +806,15 @@ fn report_made(report: &ReportRow) -> AuditRow {
     }
 }
 
-/// After a confirmed repair the machine is another one: what was learned of it is void.
+/// After a repair the machine is another one: what was learned of it is void.
 fn repair_of(record: &TicketRecord, change: &TicketChange, directory: &Directory, at: Timestamp) -> Option<Repair> {
-    let TicketChange::Closed {
-        outcome: Outcome::FaultConfirmed { .. },
-        ..
-    } = change
-    else {
+    let TicketChange::Closed { outcome, .. } = change else {
         return None;
     };
+    let fault = outcome.mended(&record.failure_mode)?;
     Some(Repair {
         device: directory.find(&record.device)?,
-        failure_mode: record.failure_mode.as_str().to_owned(),
+        failure_mode: fault.as_str().to_owned(),
         at,
     })
 }

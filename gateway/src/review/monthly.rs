@@ -53,7 +53,7 @@ pub fn make(
     Ok(ReportRow {
         month: title.clone(),
         made_at: now,
-        html: dashboards::page::report(&review, &title, language).into_string(),
+        html: dashboards::page::review_report(&review, &title, language).into_string(),
         csv: review_csv::rows(&review),
     })
 }
@@ -105,7 +105,7 @@ impl Monthly {
         let (reply, done) = oneshot::channel();
         let asked = self
             .commit
-            .send(ToCommit::Report {
+            .send(ToCommit::MonthlyReview {
                 row: Box::new(row),
                 reply,
             })

@@ -1,13 +1,17 @@
 //! What the web door asks of the rest of the gateway. Implemented over pipeline and store; by a fake in tests.
 
 use super::StreamEvent;
+pub use alerting::effect::SplitOff;
+pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
     Incident, Model, ModelDetail, MonthlyReport, Outcome, Page, QuarantinedPacket, Receiver, Replayed, Review,
-    SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window, WindowCovers,
-    WindowPurpose, WindowSchedule,
+    ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window,
+    WindowCovers, WindowPurpose, WindowSchedule,
 };
-use domain::{AlarmId, DeviceKey, DeviceName, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp};
+use domain::{
+    AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use tokio::sync::broadcast;
@@ -271,6 +275,12 @@ pub enum TicketCommand {
     Close {
         /// How it ended.
         outcome: Outcome,
+        /// The failure mode that it was; for a different fault only.
+        failure_mode: Option<FailureModeId>,
+        /// Which part failed; may be empty.
+        part: String,
+        /// What was wrong with it; may be empty.
+        damage: String,
         /// Why it failed; may be empty.
         cause: String,
         /// What was done; may be empty.
@@ -290,6 +300,33 @@ pub enum TicketCommand {
         /// Why; not empty.
         reason: String,
     },
+    /// It is over for good.
+    Archive,
+    /// A visit is agreed.
+    Schedule {
+        /// When.
+        at: Timestamp,
+    },
+    /// Something of the work is written down.
+    Work(WorkCommand),
+    /// It ends as part of another ticket.
+    Merge {
+        /// Which.
+        into: TicketId,
+    },
+    /// What was merged into it goes on by itself.
+    Split(SplitOff),
+}
+
+/// A file for a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// What it is called; not empty.
+    pub name: String,
+    /// What it is, such as `image/jpeg`.
+    pub content_type: String,
+    /// Its content.
+    pub content: Vec<u8>,
 }
 
 /// What a person wants of a model version.
@@ -369,6 +406,20 @@ pub trait Backend: Clone + Send + Sync + 'static {
         id: TicketId,
         command: TicketCommand,
     ) -> impl Future<Output = Answer<Ticket>> + Send;
+
+    /// Opens a ticket for a fault that a person reports.
+    fn report_fault(
+        &self,
+        order: Order,
+        device: DeviceKey,
+        report: Report,
+    ) -> impl Future<Output = Answer<Ticket>> + Send;
+    /// Keeps a file for a ticket.
+    fn attach(&self, order: Order, id: TicketId, file: NewFile) -> impl Future<Output = Answer<Ticket>> + Send;
+    /// A file of a ticket, with its content.
+    fn file(&self, id: TicketId, entry: u32) -> impl Future<Output = Answer<NewFile>> + Send;
+    /// The report of a ticket's service.
+    fn service_report(&self, id: TicketId) -> impl Future<Output = Answer<ServiceReport>> + Send;
 
     /// What a span came to.
     fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;

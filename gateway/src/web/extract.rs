@@ -117,6 +117,29 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
     }
 }
 
+/// A body of any kind of content, and not empty.
+pub struct NotEmptyBody {
+    pub content_type: String,
+    pub content: Vec<u8>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for NotEmptyBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).cloned();
+        let named = content_type.as_ref().and_then(|v| v.to_str().ok());
+        let kind = named.and_then(|t| t.split(';').next()).map(str::trim);
+        let kind = kind.filter(|t| !t.is_empty()).unwrap_or("application/octet-stream");
+        let content_type = kind.to_ascii_lowercase();
+        let content = bytes(request, state).await?.to_vec();
+        if content.is_empty() {
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the body is empty"));
+        }
+        Ok(NotEmptyBody { content_type, content })
+    }
+}
+
 /// A form body.
 pub struct Form<T>(pub T);
 

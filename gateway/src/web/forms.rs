@@ -2,7 +2,9 @@
 
 use super::App;
 use super::api::alarms::{AlarmPath, LONGEST_REASON, ShelveBody, shelving};
+use super::api::desk::{self, ReportBody, SplitBody};
 use super::api::tickets::{CloseBody, StepBody, checked};
+use super::api::work::{self, MalfunctionBody, WorkBody};
 use super::auth::Who;
 use super::backend::{AlarmCommand, Backend, Order, Role, TicketCommand};
 use super::extract::{Form, InPath, needed, text, ticket_id};
@@ -10,8 +12,10 @@ use super::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Redirect;
-use dashboards::view::{HoldCause, Outcome, TicketClass, TicketState};
+use dashboards::view::{HoldCause, LinkKind, Outcome, TicketClass, TicketState};
+use domain::{DeviceName, FailureModeId, SiteName, Timestamp};
 use serde::Deserialize;
+use std::str::FromStr;
 
 /// A path on this site, never another one's.
 pub fn local(back: &str) -> String {
@@ -102,9 +106,180 @@ pub struct TicketForm {
     #[serde(default)]
     cause: String,
     #[serde(default)]
+    at: String,
+    #[serde(default)]
+    into: String,
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    failure_mode: String,
+    #[serde(default)]
+    part: String,
+    #[serde(default)]
+    damage: String,
+    #[serde(default)]
     remedy: String,
     #[serde(default)]
     parts: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WorkForm {
+    #[serde(default)]
+    back: String,
+    write: String,
+    #[serde(default)]
+    who: String,
+    #[serde(default)]
+    minutes: String,
+    #[serde(default)]
+    rate_cents_per_hour: String,
+    #[serde(default)]
+    part: String,
+    #[serde(default)]
+    quantity: String,
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    entry: String,
+    #[serde(default)]
+    is_done: String,
+    #[serde(default)]
+    ticket: String,
+    kind: Option<LinkKind>,
+    #[serde(default)]
+    symptom: String,
+    #[serde(default)]
+    fault_code: String,
+    #[serde(default)]
+    is_breakdown: String,
+    #[serde(default)]
+    rating: String,
+}
+
+/// A field that may be left empty.
+fn optional<T: FromStr>(pointer: &str, text: &str) -> Result<Option<T>, Problem> {
+    let wrong = |_| {
+        Problem::field(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            pointer,
+            "is not what is expected here",
+        )
+    };
+    match text.trim() {
+        "" => Ok(None),
+        given => given.parse().map(Some).map_err(wrong),
+    }
+}
+
+fn number<T: FromStr>(pointer: &str, text: &str) -> Result<T, Problem> {
+    let missing = || Problem::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, "is missing");
+    optional(pointer, text)?.ok_or_else(missing)
+}
+
+/// Something of the work is written down.
+pub async fn work<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    Form(form): Form<WorkForm>,
+) -> Result<Redirect, Problem> {
+    let body = match form.write.as_str() {
+        "labour" => WorkBody::Labour {
+            who: form.who,
+            start: None,
+            seconds: number::<u32>("/minutes", &form.minutes)?.saturating_mul(60),
+            rate_cents_per_hour: optional("/rate_cents_per_hour", &form.rate_cents_per_hour)?,
+        },
+        "part" => WorkBody::Part {
+            part: form.part,
+            quantity: number("/quantity", &form.quantity)?,
+        },
+        "check" => WorkBody::Check { text: form.text },
+        "tick" => WorkBody::Tick {
+            entry: number("/entry", &form.entry)?,
+            is_done: number("/is_done", &form.is_done)?,
+        },
+        "link" => WorkBody::Link {
+            ticket: form.ticket,
+            kind: form.kind.unwrap_or(LinkKind::Relates),
+        },
+        "malfunction" => {
+            // the form does not show the times, so they stay
+            let known = app.backend.ticket(ticket_id(&id)?).await?.work.malfunction;
+            WorkBody::Malfunction(MalfunctionBody {
+                symptom: form.symptom,
+                fault_code: form.fault_code,
+                is_breakdown: optional("/is_breakdown", &form.is_breakdown)?,
+                began_at: known.began_at,
+                ended_at: known.ended_at,
+            })
+        }
+        "call_back" => WorkBody::CallBack {
+            rating: optional("/rating", &form.rating)?,
+            text: form.text,
+        },
+        other => return Err(no_action(other)),
+    };
+    let actor = who.needs(body.needs())?;
+    let work = work::command(body, &actor.name, app.backend.now())?;
+    let if_revision = None;
+    let order = Order { actor, if_revision };
+    let work = TicketCommand::Work(work);
+    app.backend.command_ticket(order, ticket_id(&id)?, work).await?;
+    Ok(Redirect::to(&local(&form.back)))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ReportForm {
+    site: SiteName,
+    device: DeviceName,
+    title: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    reporter: String,
+    class: Option<TicketClass>,
+}
+
+/// A fault is reported on the board of tickets.
+pub async fn report<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    Form(form): Form<ReportForm>,
+) -> Result<Redirect, Problem> {
+    let order = Order {
+        actor: who.needs(Role::Operator)?,
+        if_revision: None,
+    };
+    let (device, report) = desk::report_of(&ReportBody {
+        site: form.site,
+        device: form.device,
+        failure_mode: None,
+        title: form.title,
+        kind: None,
+        class: form.class,
+        description: form.description,
+        reporter: form.reporter,
+        malfunction: MalfunctionBody::default(),
+    })?;
+    let opened = app.backend.report_fault(order, device, report).await?;
+    Ok(Redirect::to(&format!("/tickets/{}", opened.summary.id)))
+}
+
+/// The name of a failure mode in a field that may be empty.
+fn optional_mode(text: &str) -> Result<Option<FailureModeId>, Problem> {
+    let wrong = |_| {
+        Problem::field(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "/failure_mode",
+            "is no name of a failure mode",
+        )
+    };
+    match text.trim() {
+        "" => Ok(None),
+        name => FailureModeId::new(name).map(Some).map_err(wrong),
+    }
 }
 
 pub async fn ticket<B: Backend>(
@@ -137,6 +312,9 @@ pub async fn ticket<B: Backend>(
                 .filter(|p| !p.is_empty());
             let body = CloseBody {
                 outcome: form.outcome.ok_or_else(|| missing("/outcome"))?,
+                failure_mode: optional_mode(&form.failure_mode)?,
+                part: form.part,
+                damage: form.damage,
                 cause: form.cause,
                 remedy: form.remedy,
                 parts: parts.map(str::to_owned).collect(),
@@ -144,6 +322,19 @@ pub async fn ticket<B: Backend>(
             };
             (Role::Technician, checked::close(&body)?)
         }
+        "schedule" => {
+            let at = Timestamp::parse_rfc3339(&form.at).ok_or_else(|| {
+                let detail = "is no time such as 2026-12-05T09:00:00Z";
+                Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "/at", detail)
+            })?;
+            (Role::Operator, TicketCommand::Schedule { at })
+        }
+        "merge" => (Role::Operator, desk::checked::merge(&form.into)?),
+        "split" => {
+            let (ticket, alarm) = (Some(form.ticket), None);
+            (Role::Operator, desk::checked::split(&SplitBody { ticket, alarm })?)
+        }
+        "archive" => (Role::Technician, TicketCommand::Archive),
         other => return Err(no_action(other)),
     };
     let order = Order {

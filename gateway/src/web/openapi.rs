@@ -1,6 +1,8 @@
 //! The OpenAPI document.
 
-use super::api::{alarms, devices, incidents, models, outbound, quarantine, review, system, tickets, windows};
+use super::api::{
+    alarms, desk, devices, incidents, models, outbound, quarantine, review, system, tickets, windows, work,
+};
 use super::auth::Who;
 use super::backend::Role;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -42,7 +44,8 @@ impl IntoResponses for Problems {
         windows::list, windows::plan, windows::end,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,
-        tickets::close, tickets::cancel, tickets::reopen,
+        tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,
+        desk::report, work::write, work::attach, work::file,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
         outbound::receivers, outbound::test, outbound::dead, outbound::resend, outbound::inbound,

@@ -45,8 +45,10 @@ pub(super) fn routes<B: Backend>() -> Router<App<B>> {
             "/alarms/{site}/{device}/{mode}/{episode}/{action}",
             post(forms::alarm::<B>),
         )
-        .route("/tickets", get(tickets::<B>))
+        .route("/tickets", get(tickets::<B>).post(forms::report::<B>))
         .route("/tickets/{ticket}", get(ticket::<B>))
+        .route("/tickets/{ticket}/report", get(report::<B>))
+        .route("/tickets/{ticket}/work", post(forms::work::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
         .route("/review", get(review::<B>))
         .route("/quarantine", get(quarantine::<B>))
@@ -371,6 +373,15 @@ async fn ticket<B: Backend>(
 ) -> Result<Page, Problem> {
     let ticket = app.backend.ticket(ticket_id(&id)?).await?;
     Ok(visit.show(page::ticket(&visit.frame, &ticket)))
+}
+
+async fn report<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    InPath(id): InPath<String>,
+) -> Result<Page, Problem> {
+    let report = app.backend.service_report(ticket_id(&id)?).await?;
+    Ok(visit.show(page::report(&visit.frame, &report)))
 }
 
 #[derive(Debug, Deserialize)]

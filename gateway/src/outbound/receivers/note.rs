@@ -270,7 +270,11 @@ fn phase_and_news(change: &TicketChange) -> (Phase, String) {
         TicketChange::Closed { outcome, note } => {
             use alerting::ticket::Outcome;
             let found = match outcome {
-                Outcome::FaultConfirmed { cause, remedy, .. } => joined(cause, remedy),
+                Outcome::FaultConfirmed(finding) => joined(&finding.cause, &finding.remedy),
+                Outcome::DifferentFault { failure_mode, finding } => {
+                    joined(failure_mode.as_str(), &joined(&finding.cause, &finding.remedy))
+                }
+                Outcome::Prevented(finding) => joined("failure prevented", &joined(&finding.cause, &finding.remedy)),
                 Outcome::NoFaultFound => "no fault found".to_owned(),
                 Outcome::Other { text } => text.clone(),
             };
@@ -279,13 +283,20 @@ fn phase_and_news(change: &TicketChange) -> (Phase, String) {
         TicketChange::Cancelled { reason } => (Phase::Over, reason.clone()),
         TicketChange::Archived => (Phase::Over, String::new()),
         TicketChange::Held { reason, .. } => (Phase::Changed, reason.clone()),
-        TicketChange::Commented { text } => (Phase::Changed, text.clone()),
+        TicketChange::Commented { text, .. } => (Phase::Changed, text.clone()),
+        // its thread there ends; the other ticket's goes on
+        TicketChange::MergedInto { ticket } => (Phase::Over, format!("merged into {ticket}")),
+        TicketChange::SplitFrom { ticket } => (Phase::Reopened, format!("split from {ticket}")),
+        TicketChange::Absorbed { absorbed } => (Phase::Changed, absorbed.ticket.to_string()),
+        TicketChange::SplitOff { ticket, .. } => (Phase::Changed, ticket.to_string()),
+        TicketChange::Proposed { at, because } => (Phase::Changed, joined(&at.to_string(), &because.to_string())),
         TicketChange::Reclassed { reason, .. } => (Phase::Changed, reason.clone()),
         TicketChange::Told { people, .. } => (Phase::Changed, people.join(", ")),
         TicketChange::ClockWarning { due_at, .. } | TicketChange::ClockBreached { due_at, .. } => {
             (Phase::Changed, due_at.map(|at| at.to_string()).unwrap_or_default())
         }
         TicketChange::Merged { alarm } => (Phase::Changed, alarm.to_string()),
+        TicketChange::Worked { work } => (Phase::Changed, work.line()),
         TicketChange::Linked { ticket } => (Phase::Changed, ticket.to_string()),
         TicketChange::Resumed | TicketChange::DueAgain { .. } | TicketChange::Upgraded { .. } => {
             (Phase::Changed, String::new())

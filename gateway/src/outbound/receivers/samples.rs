@@ -41,6 +41,7 @@ pub fn background() -> Background {
             location: "Hall 3".into(),
             customer: "Waterworks".into(),
             people_served: None,
+            warranty_until: String::new(),
         },
         title: text("Bearing wear", "轴承磨损"),
         reason: text(

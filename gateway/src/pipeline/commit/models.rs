@@ -7,7 +7,6 @@ use crate::pipeline::catalogue::put_in_force;
 use crate::pipeline::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal};
 use crate::store::rows::{AuditRow, ComparedRow, ModelState};
 use crate::store::{Commit, StoreError};
-use alerting::record::{DeviceFacts, ModeFacts};
 use alerting::ticket::Actor;
 use domain::{ConditionState, ModelVersion};
 
@@ -84,17 +83,8 @@ impl Committer {
             if !runs {
                 continue;
             }
-            let DeviceFacts {
-                key, profile, asset, ..
-            } = self.facts(change.device, &change.model);
-            let mode = profile.modes.iter().find(|m| m.id == change.failure_mode);
-            let mut facts = mode.map_or_else(
-                || ModeFacts::unknown(&change.failure_mode, profile.impact),
-                ModeFacts::from,
-            );
-            let policy = self.setup.book.policy();
-            (facts.impact, facts.impact_reason) =
-                policy.impact_of(facts.impact, facts.is_safety, &key, &profile.id, &asset);
+            let device = self.facts(change.device, &change.model);
+            let facts = self.setup.book.mode_facts(&change.failure_mode, &device);
             let would_open_ticket = match change.state {
                 ConditionState::Clear => false,
                 ConditionState::Active { severity } => {
@@ -107,7 +97,7 @@ impl Committer {
             group.compared.push(ComparedRow {
                 shadow: shadow.clone(),
                 side: *side,
-                device: key,
+                device: device.key,
                 failure_mode: change.failure_mode.clone(),
                 state: change.state,
                 measured_at: change.measured_at,

@@ -1,6 +1,7 @@
 //! REST under `/api/v1`. Every route is registered here and stands in the OpenAPI document; a test compares both.
 
 pub mod alarms;
+pub mod desk;
 pub mod devices;
 pub mod incidents;
 pub mod models;
@@ -10,6 +11,7 @@ pub mod review;
 pub mod system;
 pub mod tickets;
 pub mod windows;
+pub mod work;
 
 use super::backend::Backend;
 use super::{App, openapi, stream};
@@ -86,7 +88,16 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/windows", windows::plan::<B>)
         .post("/api/v1/windows/{window}/end", windows::end::<B>)
         .get("/api/v1/tickets", tickets::list::<B>)
+        .post("/api/v1/tickets", desk::open::<B>)
         .get("/api/v1/tickets/{ticket}", tickets::one::<B>)
+        .get("/api/v1/tickets/{ticket}/report", desk::report::<B>)
+        .post("/api/v1/tickets/{ticket}/schedule", desk::schedule::<B>)
+        .post("/api/v1/tickets/{ticket}/merge", desk::merge::<B>)
+        .post("/api/v1/tickets/{ticket}/split", desk::split::<B>)
+        .post("/api/v1/tickets/{ticket}/archive", desk::archive::<B>)
+        .post("/api/v1/tickets/{ticket}/work", work::write::<B>)
+        .post("/api/v1/tickets/{ticket}/files", work::attach::<B>)
+        .get("/api/v1/tickets/{ticket}/files/{entry}", work::file::<B>)
         .post("/api/v1/tickets/{ticket}/step", tickets::step::<B>)
         .post("/api/v1/tickets/{ticket}/assign", tickets::assign::<B>)
         .post("/api/v1/tickets/{ticket}/hold", tickets::hold::<B>)

@@ -10,14 +10,14 @@ use crate::web::problem::Problem;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode};
 use dashboards::view::{HoldCause, Outcome, Page, Ticket, TicketClass, TicketState, TicketSummary};
-use domain::{DeviceName, SiteName};
+use domain::{DeviceName, FailureModeId, SiteName};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 /// Longest note of a technician, in characters.
 pub const LONGEST_NOTE: usize = 4096;
 /// Longest name of a person or a part, in characters.
-const LONGEST_NAME: usize = 128;
+pub const LONGEST_NAME: usize = 128;
 const MOST_PARTS: usize = 100;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -41,9 +41,9 @@ pub struct TicketsQuery {
 }
 
 /// A ticket with its revision as ETag.
-type Tagged = ([(HeaderName, String); 1], axum::Json<Ticket>);
+pub type Tagged = ([(HeaderName, String); 1], axum::Json<Ticket>);
 
-fn tagged(ticket: Ticket) -> Tagged {
+pub fn tagged(ticket: Ticket) -> Tagged {
     (etag(ticket.summary.revision), axum::Json(ticket))
 }
 
@@ -135,6 +135,16 @@ pub struct CommentBody {
 pub struct CloseBody {
     /// How it ended.
     pub outcome: Outcome,
+    /// The failure mode that it was; needed for a different fault, and for that only.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub failure_mode: Option<FailureModeId>,
+    /// Which part failed, at most 128 characters.
+    #[serde(default)]
+    pub part: String,
+    /// What was wrong with it.
+    #[serde(default)]
+    pub damage: String,
     /// Why it failed.
     #[serde(default)]
     pub cause: String,
@@ -151,7 +161,9 @@ pub struct CloseBody {
 
 /// Checked commands from requests, shared by API and pages.
 pub mod checked {
-    use super::{CloseBody, HoldCause, LONGEST_NAME, LONGEST_NOTE, LONGEST_REASON, MOST_PARTS, StepBody, TicketClass};
+    use super::{
+        CloseBody, HoldCause, LONGEST_NAME, LONGEST_NOTE, LONGEST_REASON, MOST_PARTS, Outcome, StepBody, TicketClass,
+    };
     use super::{Problem, StatusCode, TicketCommand, needed, text};
 
     pub fn step(body: &StepBody) -> Result<TicketCommand, Problem> {
@@ -205,8 +217,20 @@ pub mod checked {
             .iter()
             .enumerate()
             .map(|(i, p)| needed(&format!("/parts/{i}"), p, LONGEST_NAME));
+        let wrong = |detail: &str| Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "/failure_mode", detail);
+        match (body.outcome, &body.failure_mode) {
+            (Outcome::DifferentFault, None) => return Err(wrong("say which fault it was")),
+            (Outcome::DifferentFault, Some(_)) => {}
+            (Outcome::FaultConfirmed | Outcome::Prevented | Outcome::NoFaultFound | Outcome::Other, Some(_)) => {
+                return Err(wrong("is for a different fault only"));
+            }
+            (Outcome::FaultConfirmed | Outcome::Prevented | Outcome::NoFaultFound | Outcome::Other, None) => {}
+        }
         Ok(TicketCommand::Close {
             outcome: body.outcome,
+            failure_mode: body.failure_mode.clone(),
+            part: text("/part", &body.part, LONGEST_NAME)?,
+            damage: text("/damage", &body.damage, LONGEST_NOTE)?,
             cause: text("/cause", &body.cause, LONGEST_NOTE)?,
             remedy: text("/remedy", &body.remedy, LONGEST_NOTE)?,
             parts: parts.collect::<Result<_, _>>()?,
@@ -215,7 +239,7 @@ pub mod checked {
     }
 }
 
-async fn command<B: Backend>(
+pub async fn command<B: Backend>(
     app: &App<B>,
     who: Who,
     needs: Role,

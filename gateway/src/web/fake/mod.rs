@@ -1,5 +1,6 @@
 //! A backend with believable content, for tests and for looking at the pages. Keeps everything in memory; commands work.
 
+mod desk;
 mod devices;
 mod models;
 mod outbound;
@@ -567,6 +568,34 @@ impl Backend for Fake {
             .ok_or_else(|| not_found(format!("ticket {id}")))
     }
 
+    async fn report_fault(
+        &self,
+        order: Order,
+        device: DeviceKey,
+        report: crate::web::backend::Report,
+    ) -> Answer<Ticket> {
+        self.open(&order, &device, report)
+    }
+
+    async fn attach(&self, order: Order, id: TicketId, file: crate::web::backend::NewFile) -> Answer<Ticket> {
+        self.add_file(order, id, file).await
+    }
+
+    async fn file(&self, id: TicketId, entry: u32) -> Answer<crate::web::backend::NewFile> {
+        let ticket = self.ticket(id).await?;
+        let file = ticket.work.files.into_iter().find(|f| f.entry == entry);
+        let file = file.ok_or_else(|| not_found(format!("file {entry}")))?;
+        Ok(crate::web::backend::NewFile {
+            name: file.name,
+            content_type: file.content_type,
+            content: b"content".to_vec(),
+        })
+    }
+
+    async fn service_report(&self, id: TicketId) -> Answer<ServiceReport> {
+        Ok(self.sheet(self.ticket(id).await?))
+    }
+
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
         let _open = self.gate.lock().await;
         let (name, now) = (id.to_string(), self.now());
@@ -588,6 +617,8 @@ impl Backend for Fake {
                     ticket.next_states = next(TicketState::Diagnosed);
                     (StepKind::Reopened, reason)
                 }
+                TicketCommand::Archive if is_final => (StepKind::Archived, String::new()),
+                TicketCommand::Work(work) if is_final => desk::write(&mut ticket.work, work, &act)?,
                 TicketCommand::Reopen { .. } => return Err(conflict("the ticket is open")),
                 _ if is_final => return Err(conflict("the ticket is closed; it must be open for that")),
                 TicketCommand::Step { to, note } => {
@@ -625,9 +656,29 @@ impl Backend for Fake {
                     ticket.summary.class = class;
                     (StepKind::Reclassed { class }, reason)
                 }
-                TicketCommand::Comment { text } => (StepKind::Commented, text),
+                TicketCommand::Comment { text } => (StepKind::Commented { from: None }, text),
+                TicketCommand::Schedule { at } => {
+                    ticket.scheduled_for = Some(at.into());
+                    (StepKind::Scheduled { visit_at: at.into() }, String::new())
+                }
+                TicketCommand::Merge { into } => {
+                    ticket.summary.state = TicketState::Merged;
+                    ticket.next_states.clear();
+                    ticket.merged_into = Some(into.to_string());
+                    let ticket = into.to_string();
+                    (StepKind::MergedInto { ticket }, String::new())
+                }
+                TicketCommand::Split(off) => {
+                    let ticket = desk::split_note(&off);
+                    (StepKind::SplitOff { ticket }, String::new())
+                }
+                TicketCommand::Archive => return Err(conflict("the ticket is open")),
+                TicketCommand::Work(work) => desk::write(&mut ticket.work, work, &act)?,
                 TicketCommand::Close {
                     outcome,
+                    failure_mode,
+                    part,
+                    damage,
                     cause,
                     remedy,
                     parts,
@@ -637,6 +688,9 @@ impl Backend for Fake {
                     ticket.next_states.clear();
                     ticket.closing = Some(Closing {
                         outcome,
+                        failure_mode,
+                        part,
+                        damage,
                         cause,
                         remedy,
                         parts,

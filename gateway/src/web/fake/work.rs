@@ -378,6 +378,24 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             alarms: vec![from.id.to_string()],
             model: from.model.clone(),
             time_left: None,
+            machine: Machine {
+                serial_number: "SN-2231".into(),
+                location: "Hall 3".into(),
+                customer: "Waterworks North".into(),
+                profile: "pump".into(),
+                warranty: Some(Warranty {
+                    until: "2027-03-31".into(),
+                    covers: true,
+                }),
+            },
+            report: None,
+            likely_cause: Text::default(),
+            scheduled_for: None,
+            visit: None,
+            linked: Vec::new(),
+            absorbed: Vec::new(),
+            merged_into: None,
+            work: Work::default(),
             contract: None,
             breaches: Vec::new(),
             chain: None,
@@ -500,7 +518,7 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
         step(
             "Chen Yu",
             9,
-            StepKind::Commented,
+            StepKind::Commented { from: None },
             "Customer can stop the pump between 08:00 and 10:00.",
         ),
     ]);
@@ -523,8 +541,12 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
     {
         (clock.state, clock.due_at) = (ClockState::Paused, None);
     }
+    all[1].work = super::desk::some_work(now);
     all[5].closing = Some(Closing {
         outcome: Outcome::FaultConfirmed,
+        failure_mode: None,
+        part: "suction strainer".into(),
+        damage: "clogged".into(),
         cause: "suction strainer blocked".into(),
         remedy: "strainer cleaned, impeller inspected".into(),
         parts: vec!["strainer gasket".into()],
@@ -554,6 +576,12 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
         clocks: vec![clock(Resolution, now, 9_200, None)],
         ..plan.summary
     };
+    plan.visit = Some(Visit {
+        from: ago(0),
+        due: (now + Millis::days(6)).into(),
+        until: (now + Millis::days(9)).into(),
+        proposed: Some((now + Millis::days(4)).into()),
+    });
     plan.next_states = next(TicketState::Planned);
     all.push(plan);
     all
