@@ -463,7 +463,7 @@ impl Committer {
 
     /// What the book makes of a piece.
     fn decide(&mut self, piece: &Processed, group: &mut Group) {
-        if piece.changes.is_empty() && piece.reminders.is_empty() {
+        if piece.changes.is_empty() && piece.reminders.is_empty() && piece.codes.is_empty() {
             return;
         }
         let now = self.setup.clock.now();
@@ -477,6 +477,11 @@ impl Committer {
                 now,
                 group,
             );
+        }
+        for said in &piece.codes {
+            let device = self.facts(said.device, &said.model);
+            let (code, text) = (said.code.clone(), said.text.clone());
+            self.step(Input::FaultCode { device, code, text }, now, group);
         }
         for reminder in &piece.reminders {
             if let Some(input) = self.maintenance(reminder) {
