@@ -47,6 +47,15 @@ pub enum Input {
         /// Device time.
         measured_at: Timestamp,
     },
+    /// A machine raised a fault code of its own; whether its condition changed by that is told apart, and before.
+    FaultCode {
+        /// Which machine.
+        device: DeviceFacts,
+        /// The code.
+        code: String,
+        /// The maker's words; may be empty.
+        text: String,
+    },
     /// A person reports a fault.
     Reported {
         /// Who wrote it down.

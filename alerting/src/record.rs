@@ -106,18 +106,21 @@ pub struct CodeFacts {
 }
 
 impl CodeFacts {
+    /// A code and the maker's words, with what the profile says about it.
+    pub fn said(code: &str, text: &str, profile: &Profile) -> CodeFacts {
+        let known = profile.fault_codes.get(code);
+        CodeFacts {
+            code: code.to_owned(),
+            text: text.to_owned(),
+            service: known.and_then(|k| k.service),
+            cause: known.map(|k| k.cause.clone()).unwrap_or_default(),
+        }
+    }
+
     /// The first fault code among what speaks for a condition.
     pub fn of(evidence: &[Evidence], profile: &Profile) -> Option<CodeFacts> {
         evidence.iter().find_map(|e| match &e.reason {
-            EvidenceReason::FaultCode { code, text } => {
-                let known = profile.fault_codes.get(code);
-                Some(CodeFacts {
-                    code: code.clone(),
-                    text: text.clone(),
-                    service: known.and_then(|k| k.service),
-                    cause: known.map(|k| k.cause.clone()).unwrap_or_default(),
-                })
-            }
+            EvidenceReason::FaultCode { code, text } => Some(CodeFacts::said(code, text, profile)),
             EvidenceReason::AboveLimit { .. }
             | EvidenceReason::BelowLimit { .. }
             | EvidenceReason::TooFast { .. }

@@ -398,6 +398,7 @@ impl AlarmLife {
             | AlarmReason::FoundChattering { .. }
             | AlarmReason::FoundFleeting { .. }
             | AlarmReason::TicketMoved { .. }
+            | AlarmReason::DeviceSaid { .. }
             | AlarmReason::JoinedIncident { .. } => vec![],
             AlarmReason::Unshelved { .. }
             | AlarmReason::ShelvingExpired

@@ -301,6 +301,11 @@ pub enum AlarmReason {
         /// Which incident.
         incident: IncidentId,
     },
+    /// The machine itself says so too, by a fault code.
+    DeviceSaid {
+        /// Which.
+        code: String,
+    },
     /// A person merged or split tickets: another one serves it.
     TicketMoved {
         /// Which.
@@ -336,6 +341,7 @@ impl AlarmReason {
             AlarmReason::Reset { .. } => "reset",
             AlarmReason::JoinedIncident { .. } => "joined_incident",
             AlarmReason::LeftIncident { .. } => "left_incident",
+            AlarmReason::DeviceSaid { .. } => "device_said",
             AlarmReason::TicketMoved { .. } => "ticket_moved",
         }
     }

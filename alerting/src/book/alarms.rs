@@ -101,6 +101,7 @@ impl Book {
             | AlarmReason::JoinedIncident { .. }
             | AlarmReason::LeftIncident { .. }
             | AlarmReason::TicketMoved { .. }
+            | AlarmReason::DeviceSaid { .. }
             | AlarmReason::Reset { .. } => alarm.is_stage_alone,
         };
         let was_chattering = alarm.habit.is_chattering;
@@ -134,6 +135,7 @@ impl Book {
             | AlarmReason::JoinedIncident { .. }
             | AlarmReason::LeftIncident { .. }
             | AlarmReason::TicketMoved { .. }
+            | AlarmReason::DeviceSaid { .. }
             | AlarmReason::Reset { .. } => None,
         };
         // A chattering alarm was announced, and found chattering; until it is quiet nobody is told of each raise.

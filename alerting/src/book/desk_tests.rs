@@ -519,3 +519,29 @@ fn the_archive_waits_for_as_long_after_the_call_back_as_after_the_closing() {
     };
     assert_eq!(desk.person(split), Err(Refusal::UnknownTicket { ticket: id }));
 }
+
+#[test]
+fn a_code_that_changes_no_severity_still_finds_its_way_into_the_alarm_and_its_ticket() {
+    let said = |desk: &mut Desk| {
+        let device = desk.device("pump-1");
+        let (code, text) = ("E40".to_owned(), "lubrication".to_owned());
+        desk.step(Input::FaultCode { device, code, text }).unwrap()
+    };
+    let mut desk = Desk::with(with_codes());
+    assert!(said(&mut desk).is_empty(), "the condition tells when its delay is over");
+    let id = desk.raise("pump-1", "bearing_wear");
+    said(&mut desk);
+    let malfunction = &desk.record(id).work.malfunction;
+    assert_eq!(
+        (malfunction.fault_code.as_str(), malfunction.symptom.as_str()),
+        ("E40", "lubrication")
+    );
+    assert!(said(&mut desk).is_empty(), "once is enough");
+    // an advisory that had no ticket gets one: the profile calls for a service
+    let mut desk = Desk::with(with_codes());
+    desk.change("pump-1", "bearing_wear", Some(Severity::Advisory), |_| {});
+    assert_eq!(desk.alarm("pump-1", "bearing_wear").ticket, None);
+    said(&mut desk);
+    let id = desk.alarm("pump-1", "bearing_wear").ticket.expect("opened");
+    assert_eq!(desk.record(id).grade.kind, TicketKind::OnSiteInspection);
+}

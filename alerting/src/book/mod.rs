@@ -238,6 +238,7 @@ impl Book {
                 at_value,
                 measured_at,
             } => self.take_maintenance(&device, &plan, occurrence, at_value, measured_at, now, &mut out),
+            Input::FaultCode { device, code, text } => self.take_code(&device, &code, &text, now, &mut out),
             Input::Reported { actor, device, report } => self.take_report(&device, report, actor, now, &mut out)?,
             Input::Command { actor, command } => match command {
                 Command::Alarm { alarm, command } => self.command_alarm(alarm, command, actor, now, &mut out)?,

@@ -1,9 +1,11 @@
-//! Tickets that a person opens.
+//! Faults that people and machines report by themselves.
 
 use super::Book;
+use super::alarms::Telling;
 use super::tickets::{NewTicket, title};
+use crate::alarm::{AlarmEffect, AlarmReason, AlarmTransition};
 use crate::effect::{Effect, Refusal};
-use crate::record::DeviceFacts;
+use crate::record::{CodeFacts, DeviceFacts};
 use crate::ticket::{
     Actor, BY_HAND, Grade, Priority, REPORTED, Report, Reported, TicketChange, TicketClass, TicketKind, Work,
 };
@@ -11,6 +13,44 @@ use domain::text::Text;
 use domain::{FailureModeId, Probability, Severity, TicketId, Timestamp};
 
 impl Book {
+    /// A machine raised a fault code. Where its alarm stands already, it is written into it and its ticket is thought about
+    /// once more; where only a ticket is open, into that. Where nothing stands, the condition tells when its delay is over.
+    pub(super) fn take_code(
+        &mut self,
+        device: &DeviceFacts,
+        code: &str,
+        text: &str,
+        now: Timestamp,
+        out: &mut Vec<Effect>,
+    ) {
+        let known = device.profile.fault_codes.get(code);
+        let Some(mode) = known.and_then(|known| device.profile.mode(known.mode)) else {
+            return;
+        };
+        let said = CodeFacts::said(code, text, &device.profile);
+        let key = (device.key.clone(), mode.id.clone());
+        let standing = self.alarms.get(&key).filter(|alarm| alarm.life.state.is_active());
+        let Some(mut alarm) = standing.cloned() else {
+            if let Some(ticket) = self.open_ticket_of(&key.0, &key.1) {
+                self.note_code(ticket, &said, now, out);
+            }
+            return;
+        };
+        if alarm.facts.code.is_none() {
+            alarm.facts.code = Some(said);
+            let reason = AlarmReason::DeviceSaid { code: code.to_owned() };
+            let effects = match alarm.life.is_hidden() {
+                true => vec![],
+                false => vec![AlarmEffect::Publish, AlarmEffect::AssessTicket],
+            };
+            let telling = Telling {
+                actor: Actor::System,
+                is_muted: false,
+            };
+            self.write_down(alarm, AlarmTransition { reason, effects }, telling, now, out);
+        }
+    }
+
     /// Opens a ticket for a fault that a person reports, unless one is about it already. An alarm of the same failure mode
     /// that stands without a ticket is served by it.
     pub(super) fn take_report(

@@ -80,6 +80,7 @@ pub(super) fn audit(
         | AlarmReason::ReturnedToService { .. }
         | AlarmReason::Reset { .. } => format!("now {}", alarm.life.state.as_str()),
         AlarmReason::JoinedIncident { incident } => format!("has one cause with others: {incident}"),
+        AlarmReason::DeviceSaid { code } => format!("fault code {code}"),
         AlarmReason::TicketMoved { to } => format!("served by {to}"),
         AlarmReason::LeftIncident { incident } => format!("{incident} is over, and this stands"),
     };

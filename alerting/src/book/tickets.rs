@@ -5,7 +5,7 @@ use super::telling::{tell, tell_service};
 use super::{Book, Subject};
 use crate::alarm::{AlarmReason, IsaState};
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
-use crate::record::{AlarmRecord, Asset, ModeFacts};
+use crate::record::{AlarmRecord, Asset, CodeFacts, ModeFacts};
 use crate::ticket::{
     Actor, Grade, Malfunction, Priority, ReopenReason, Reported, TicketChange, TicketClass, TicketCommand, TicketEnd,
     TicketKind, TicketRecord, TicketRefusal, TicketState, Visit, Work, WorkChange, WorkStep,
@@ -61,7 +61,9 @@ impl Book {
                 };
                 self.change_ticket(ticket, change, Actor::System, now, out);
             }
-            self.note_code(ticket, alarm, now, out);
+            if let Some(code) = &alarm.facts.code {
+                self.note_code(ticket, code, now, out);
+            }
             let is_upgraded = self.upgrade(ticket, grade, alarm, now, out);
             return if is_upgraded {
                 TicketDecision::Upgraded { ticket }
@@ -231,9 +233,10 @@ impl Book {
             | TicketChange::ClockBreached { .. } => {}
             TicketChange::Worked { work } => self.mirror_link(&ticket, work, &actor, now, out)?,
         }
-        let agreed = match &change {
-            TicketChange::Scheduled { at } => Some(*at),
-            _ => None,
+        let agreed = if let TicketChange::Scheduled { at } = change {
+            Some(at)
+        } else {
+            None
         };
         tell(&ticket, change, actor, now, out);
         self.judge_episodes(&ticket, out);
@@ -311,12 +314,15 @@ impl Book {
     }
 
     /// The device's own code is written into the ticket that serves for it, if none is there yet.
-    fn note_code(&mut self, id: TicketId, alarm: &AlarmRecord, now: Timestamp, out: &mut Vec<Effect>) {
-        let (Some(code), Some(ticket)) = (&alarm.facts.code, self.tickets.get(&id)) else {
-            return;
-        };
+    pub(super) fn note_code(&mut self, id: TicketId, code: &CodeFacts, now: Timestamp, out: &mut Vec<Effect>) {
+        let Some(ticket) = self.tickets.get(&id) else { return };
         if ticket.work.malfunction.fault_code.is_empty() {
+            let symptom = match ticket.work.malfunction.symptom.is_empty() {
+                true => code.text.clone(),
+                false => ticket.work.malfunction.symptom.clone(),
+            };
             let malfunction = Malfunction {
+                symptom,
                 fault_code: code.code.clone(),
                 ..ticket.work.malfunction.clone()
             };
@@ -473,6 +479,7 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::FoundFleeting { .. }
         | AlarmReason::JoinedIncident { .. }
         | AlarmReason::TicketMoved { .. }
+        | AlarmReason::DeviceSaid { .. }
         | AlarmReason::Reset { .. } => None,
         AlarmReason::LeftIncident { .. } => match end {
             TicketEnd::Cancelled { .. } => Some(ReopenReason::LeftIncident),

@@ -102,6 +102,19 @@ pub struct WaveformItem {
     pub payload: Vec<u8>,
 }
 
+/// A device raised a fault code that its profile knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeSaid {
+    /// Who.
+    pub device: DeviceIndex,
+    /// What judges the device.
+    pub model: ModelVersion,
+    /// The code.
+    pub code: String,
+    /// The maker's words; may be empty.
+    pub text: String,
+}
+
 /// What a shard made of batches, to be committed together.
 #[derive(Debug, Default)]
 pub struct Processed {
@@ -119,6 +132,8 @@ pub struct Processed {
     pub drifts: Vec<(DeviceIndex, ModelDrift)>,
     /// Maintenance that has come due.
     pub reminders: Vec<Reminder>,
+    /// Fault codes that the profiles know.
+    pub codes: Vec<CodeSaid>,
     /// Repairs after which devices have forgotten the old machine.
     pub repairs: Vec<Repair>,
     /// Packets not understood.
@@ -139,6 +154,7 @@ impl Processed {
             && self.shadow.is_empty()
             && self.drifts.is_empty()
             && self.reminders.is_empty()
+            && self.codes.is_empty()
             && self.repairs.is_empty()
             && self.outcomes.messages() == 0
     }

@@ -476,7 +476,8 @@ impl Committer {
 
     /// What the book makes of a piece.
     fn decide(&mut self, piece: &Processed, group: &mut Group) {
-        if piece.changes.is_empty() && piece.outlooks.is_empty() && piece.reminders.is_empty() {
+        let is_quiet = piece.changes.is_empty() && piece.outlooks.is_empty() && piece.codes.is_empty();
+        if is_quiet && piece.reminders.is_empty() {
             return;
         }
         let now = self.setup.clock.now();
@@ -494,6 +495,11 @@ impl Committer {
         for (device, outlook) in &piece.outlooks {
             let (device, outlook) = (self.setup.directory.device(*device), outlook.clone());
             self.step(Input::Outlook { device, outlook }, now, group);
+        }
+        for said in &piece.codes {
+            let device = self.facts(said.device, &said.model);
+            let (code, text) = (said.code.clone(), said.text.clone());
+            self.step(Input::FaultCode { device, code, text }, now, group);
         }
         for reminder in &piece.reminders {
             if let Some(input) = self.maintenance(reminder) {

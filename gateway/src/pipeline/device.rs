@@ -8,7 +8,7 @@ mod swap;
 
 pub use swap::ShadowMemory;
 
-use super::batch::{Processed, Reminder, ShadowChange, Side};
+use super::batch::{CodeSaid, Processed, Reminder, ShadowChange, Side};
 use super::repeats::{Admission, Repeats};
 use crate::store::codec::{BlockWriter, Telemetry};
 use alerting::{ConditionTracker, Edge};
@@ -366,6 +366,15 @@ impl Device {
             .writer
             .event(self.index, at, event.state, &event.code, &event.text);
         scratch.out.outcomes.stored += 1;
+        let is_known = self.engine.profile().fault_codes.contains_key(&event.code);
+        if is_known && event.state == EventState::Raised {
+            scratch.out.codes.push(CodeSaid {
+                device: self.index,
+                model: self.engine.version().clone(),
+                code: event.code.clone(),
+                text: event.text.clone(),
+            });
+        }
         self.conclude(at, around, scratch);
     }
 

@@ -4,7 +4,7 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -17,6 +17,7 @@ const PAGES: [&str; 15] = [
     "/tickets",
     "/tickets/T-000042",
     "/tickets/T-000038",
+    "/tickets/T-000042/report",
     "/quarantine",
     "/system",
     "/api",
@@ -222,6 +223,21 @@ async fn forms_work_without_script() {
         (format!("{ticket}/comment"), "back=/x&text=%E5%A5%BD"),
         (format!("{ticket}/hold"), "back=/x&reason=waits"),
         (format!("{ticket}/resume"), "back=/x"),
+        (
+            format!("{ticket}/work"),
+            "back=/x&write=labour&minutes=45&who=&rate_cents_per_hour=",
+        ),
+        (format!("{ticket}/work"), "back=/x&write=part&part=grease&quantity=2"),
+        (format!("{ticket}/work"), "back=/x&write=tick&entry=4&is_done=true"),
+        (
+            format!("{ticket}/work"),
+            "back=/x&write=malfunction&symptom=hums&is_breakdown=",
+        ),
+        (
+            format!("{ticket}/work"),
+            "back=/x&write=link&ticket=T-000041&kind=relates",
+        ),
+        (format!("{ticket}/schedule"), "back=/x&at=2026-12-05T09:00:00Z"),
         (format!("{ticket}/close"), "back=/x&outcome=no_fault_found&parts=a,+b"),
         (format!("{ticket}/reopen"), "back=/x&reason=again"),
         (format!("{ticket}/cancel"), "back=/x&reason=gone"),

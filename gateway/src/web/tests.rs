@@ -13,6 +13,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+#[path = "desk_tests.rs"]
+mod desk_tests;
 #[path = "outbound_tests.rs"]
 mod outbound_tests;
 #[path = "page_tests.rs"]
