@@ -1,6 +1,7 @@
 //! The wiring of a gateway, in the order things happen: store → names → history → shards → book → commit → ways in → ways
 //! out → pages. [`Gateway::start`] opens everything, [`Gateway::stop`] closes it in the order in which nothing is lost.
 
+use crate::access::{AccessOrder, Accounts, new_secret};
 use crate::backend::{Follower, LiveBackend};
 use crate::broker::{self, BrokerCounters, BrokerHandle, PublishError};
 use crate::clock::Clock;
@@ -22,6 +23,7 @@ use crate::pipeline::fleet::Fleet;
 use crate::pipeline::positions::Positions;
 use crate::pipeline::recovery::{Recovered, restore_book, restore_comparisons, restore_models, restore_shards};
 use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
+use crate::secret::Secret;
 use crate::store::Store;
 use crate::web::{self, WebConfig};
 use anyhow::Context;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 /// Batches that may wait for a shard.
 const SHARD_QUEUE: usize = 256;
@@ -55,6 +57,8 @@ pub struct Running {
     pub catalogue: Arc<Catalogue>,
     /// The commit thread's inbox.
     pub commit: mpsc::Sender<ToCommit>,
+    /// Users and tokens.
+    pub access: watch::Receiver<Arc<Accounts>>,
     /// How far everybody is.
     pub positions: Arc<Positions>,
     /// How often what models hold for normal has moved.
@@ -102,6 +106,7 @@ pub struct Gateway {
     history: JoinHandle<()>,
     stop_history: Arc<AtomicBool>,
     pages: Pages,
+    set_up: Option<Secret>,
 }
 
 /// The server of pages and API.
@@ -199,12 +204,22 @@ impl Gateway {
         let (outbox_reader, history_reader) = (store.reader()?, store.reader()?);
         let influx_reader = influx_port.is_some().then(|| store.reader()).transpose()?;
         let storms = StormCounts::of(&book);
+        let configured = config.web.tokens.iter().map(|t| (t.name.clone(), t.role));
+        let accounts = Accounts::restore(
+            reader.accounts()?,
+            reader.access_tokens()?,
+            reader.set_up_link()?,
+            configured,
+        );
+        let (tell_access, access) = watch::channel(Arc::new(accounts.clone()));
         let committer = Committer::new(CommitSetup {
             store,
             book,
             directory: directory.clone(),
             catalogue: catalogue.clone(),
             releases,
+            accounts,
+            access: tell_access,
             ledger: ledger.clone(),
             drifts: drifts.clone(),
             clock,
@@ -278,6 +293,7 @@ impl Gateway {
             ingest,
             catalogue,
             commit: commit.clone(),
+            access,
             positions,
             drifts,
             history: recorded,
@@ -330,6 +346,7 @@ impl Gateway {
             senders,
         };
         ways_out.push(tokio::spawn(deliverer.run(ways_out_stop)));
+        let set_up = offer_set_up(&running, &config.web).await?;
         let pages = serve_pages(running.clone(), &config.web).await?;
         Ok(Gateway {
             running,
@@ -343,7 +360,14 @@ impl Gateway {
             history,
             stop_history,
             pages,
+            set_up,
         })
+    }
+
+    /// The link by which the first administrator comes in, where nobody can yet; shown once and kept nowhere.
+    pub fn set_up_link(&self) -> Option<String> {
+        let secret = self.set_up.as_ref()?;
+        Some(format!("http://{}/setup?key={}", self.pages.address, secret.expose()))
     }
 
     /// Where the pages are.
@@ -370,6 +394,7 @@ impl Gateway {
             history,
             stop_history,
             pages,
+            set_up: _,
         } = self;
         pages.stop().await;
         stop_ways_in.send_replace(true);
@@ -404,6 +429,30 @@ impl Gateway {
     }
 }
 
+/// Where others can connect and nobody can come in: a link for the first administrator. An earlier one is void.
+async fn offer_set_up(running: &Running, config: &WebConfig) -> anyhow::Result<Option<Secret>> {
+    if config.is_loopback() || !running.access.borrow().is_empty() {
+        return Ok(None);
+    }
+    let secret = new_secret();
+    let (reply, answer) = oneshot::channel();
+    let order = AccessOrder::OfferSetUp {
+        hash: crate::access::hex(&crate::access::sha256(secret.as_bytes())),
+    };
+    let message = ToCommit::Access {
+        order: Box::new(order),
+        actor: "forewarn".to_owned(),
+        reply,
+    };
+    running
+        .commit
+        .send(message)
+        .await
+        .context("cannot offer a set-up link")?;
+    answer.await.context("cannot offer a set-up link")??;
+    Ok(Some(Secret::new(secret)))
+}
+
 /// Binds, and serves from then on.
 async fn serve_pages(running: Running, config: &WebConfig) -> anyhow::Result<Pages> {
     let address = config
@@ -421,7 +470,10 @@ async fn serve_pages(running: Running, config: &WebConfig) -> anyhow::Result<Pag
             // the sender being gone means the same
             stopped.wait_for(|is_stopped| *is_stopped).await.ok();
         };
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(until_stopped).await {
+        if let Err(error) = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(until_stopped)
+            .await
+        {
             tracing::error!(%error, "pages are no longer served");
         }
     });

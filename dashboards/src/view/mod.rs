@@ -1,6 +1,7 @@
 //! What pages show and the API answers: plain values, filled by the gateway. Instants are RFC 3339 UTC, spans have their
 //! unit in the name, words are the ones of `domain`.
 
+mod access;
 mod alarm;
 mod device;
 mod incident;
@@ -12,6 +13,7 @@ mod system;
 mod ticket;
 mod window;
 
+pub use access::*;
 pub use alarm::*;
 pub use device::*;
 pub use incident::*;

@@ -248,7 +248,7 @@ impl LiveBackend {
             since: acknowledged.as_ref().map_or(record.measured_at.into(), |act| act.at),
             acknowledged,
             evidence: self.evidence_views(&record.device, &record.evidence),
-            similar: similar_views(&record.similar),
+            similar: similar_views(&record.similar, &self.sight),
             ticket: record.ticket.map(|t| t.to_string()),
             incident: record.incident.map(|i| i.to_string()),
             model: record.model.to_string(),
@@ -278,7 +278,7 @@ impl LiveBackend {
             let Some(row) = reader.alarm(&wanted)? else {
                 return Ok(None);
             };
-            let similar = similar_now(reader, &record_of(&row)?.similar)?;
+            let similar = similar_now(reader, &record_of(&row)?.similar, &backend.sight)?;
             let alarm = backend.alarm_view(&row)?;
             Ok(Some(Alarm { similar, ..alarm }))
         };

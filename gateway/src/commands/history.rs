@@ -64,7 +64,7 @@ pub(super) struct ExportArguments {
     output: Option<PathBuf>,
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).ok_or_else(|| format!("{text:?} is not a time like 2026-01-31T12:00:00Z"))
 }
 

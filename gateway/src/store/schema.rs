@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// One step for each version; a step is never changed once released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -14,6 +14,8 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    "",
+    include_str!("schema_9.sql"),
 ];
 
 /// Opens for writing; migrates if needed.
@@ -35,6 +37,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         .attempt("set up the database")?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&connection, path)?;
+    super::audit::chain_older_lines(&connection)?;
     Ok(connection)
 }
 
@@ -121,7 +124,8 @@ mod tests {
             old.execute("INSERT INTO device VALUES (0, 'plant', 'pump-1', 'pump', 0)", [])
                 .unwrap();
             old.execute(
-                "INSERT INTO alarm VALUES ('plant/pump-1/no_data/1', 'plant', 'pump-1', 'no_data', 1, 1, 'unacknowledged', \
+                "INSERT INTO alarm (id, site, device, failure_mode, episode, is_open, state, severity, risk, raised_at, changed_at, \
+                 revision, record) VALUES ('plant/pump-1/no_data/1', 'plant', 'pump-1', 'no_data', 1, 1, 'unacknowledged', \
                  'warning', 'low', 0, 0, 1, '{}')",
                 [],
             )
