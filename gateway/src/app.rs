@@ -107,6 +107,8 @@ pub struct Gateway {
     stop_history: Arc<AtomicBool>,
     pages: Pages,
     set_up: Option<Secret>,
+    /// The name by which others reach the pages, if it is configured.
+    host: Option<String>,
 }
 
 /// The server of pages and API.
@@ -361,13 +363,20 @@ impl Gateway {
             stop_history,
             pages,
             set_up,
+            host: config.web.allowed_hosts.first().cloned(),
         })
     }
 
     /// The link by which the first administrator comes in, where nobody can yet; shown once and kept nowhere.
     pub fn set_up_link(&self) -> Option<String> {
         let secret = self.set_up.as_ref()?;
-        Some(format!("http://{}/setup?key={}", self.pages.address, secret.expose()))
+        // an address that stands for all is none to open
+        let host = match (self.host.as_deref(), self.pages.address.ip().is_unspecified()) {
+            (Some(host), _) => host.to_owned(),
+            (None, true) => format!("localhost:{}", self.pages.address.port()),
+            (None, false) => self.pages.address.to_string(),
+        };
+        Some(format!("http://{host}/setup?key={}", secret.expose()))
     }
 
     /// Where the pages are.
@@ -395,6 +404,7 @@ impl Gateway {
             stop_history,
             pages,
             set_up: _,
+            host: _,
         } = self;
         pages.stop().await;
         stop_ways_in.send_replace(true);

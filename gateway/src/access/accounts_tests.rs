@@ -172,7 +172,11 @@ fn any_order() -> impl Strategy<Value = AccessOrder> {
             any::<bool>()
         )
             .prop_map(move |(name, role, is_disabled, is_limited)| {
-                let sites = is_limited.then(|| BTreeSet::from([site()])).unwrap_or_default();
+                let sites = if is_limited {
+                    BTreeSet::from([site()])
+                } else {
+                    BTreeSet::new()
+                };
                 let limits = Limits {
                     sites,
                     customers: BTreeSet::new(),

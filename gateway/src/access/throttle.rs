@@ -83,10 +83,14 @@ impl Throttle {
         }
     }
 
-    /// It was right: the name starts anew. The address does not: one that knows a single password could guess others without end.
+    /// It was right after all, though counted as wrong: the name starts anew. The address only gets this one back, since one that knows
+    /// a single password could else guess others without end.
     pub fn succeeded(&mut self, name: &str, address: &str) {
-        let [(name, _), _] = keys(name, address);
+        let [(name, _), (address, _)] = keys(name, address);
         self.failures.remove(&name);
+        if let Some(failures) = self.failures.get_mut(&address) {
+            failures.count = failures.count.saturating_sub(1);
+        }
     }
 }
 
@@ -127,6 +131,17 @@ mod tests {
         }
         assert!(throttle.wait("new", "10.0.0.1", Timestamp(0)).is_some());
         assert_eq!(throttle.wait("new", "10.0.0.2", Timestamp(0)), None);
+    }
+
+    #[test]
+    fn people_who_know_their_passwords_are_not_held_up_by_an_address_that_they_share() {
+        let mut throttle = Throttle::default();
+        for n in 0..100 {
+            let name = format!("user-{n}");
+            assert_eq!(throttle.wait(&name, "10.0.0.1", Timestamp(n)), None);
+            throttle.failed(&name, "10.0.0.1", Timestamp(n));
+            throttle.succeeded(&name, "10.0.0.1");
+        }
     }
 
     #[test]

@@ -67,12 +67,9 @@ impl WebConfig {
     /// What is wrong, each with its path below the section.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        match self.address() {
-            None => problems.push(Problem::at(
-                "bind",
-                format!("{:?} is not an address with a port, such as 127.0.0.1:8080", self.bind),
-            )),
-            Some(_) => {}
+        if self.address().is_none() {
+            let detail = format!("{:?} is not an address with a port, such as 127.0.0.1:8080", self.bind);
+            problems.push(Problem::at("bind", detail));
         }
         if self.tokens.len() > MOST_TOKENS {
             problems.push(Problem::at("tokens", format!("at most {MOST_TOKENS} tokens")));
