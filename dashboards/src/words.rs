@@ -59,7 +59,7 @@ catalogue! {
     UserLanguage: "Language", "语言";
     LanguageOfBrowser: "as the browser asks for", "跟随浏览器";
     English: "English", "英文";
-    Chinese: "中文", "中文";
+    Chinese: "Chinese", "中文";
     Save: "Save", "保存";
     Tokens: "Tokens", "令牌";
     NoTokens: "No tokens.", "没有令牌。";

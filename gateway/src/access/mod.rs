@@ -5,12 +5,14 @@
 
 pub mod accounts;
 pub mod notes;
+pub mod orders;
 pub mod passwords;
 pub mod rights;
 pub mod sight;
 pub mod throttle;
 
-pub use accounts::{AccessEffect, AccessOrder, AccessRefusal, AccessToken, Account, Accounts};
+pub use accounts::{AccessToken, Account, Accounts};
+pub use orders::{AccessEffect, AccessOrder, AccessRefusal};
 pub use rights::{Right, Role};
 pub use sight::{Limits, Sight};
 

@@ -10,6 +10,8 @@ use crate::web::backend::{Answer, BackendError, Order};
 use alerting::WindowCommand;
 use alerting::effect::Command;
 use alerting::ticket::TicketRecord;
+use dashboards::view::{StepKind, Ticket};
+use domain::DeviceKey;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::oneshot;
 
@@ -94,6 +96,27 @@ impl LiveBackend {
             // a commit thread that is gone takes nothing more from anybody
             self.running.commit.send(ToCommit::Note(waiting)).await.ok();
         }
+    }
+
+    /// A ticket without alarms of machines that are not seen, and without tickets of theirs: several may serve one cause.
+    pub(super) fn without_others(&self, mut ticket: Ticket) -> Ticket {
+        if self.sight.is_all() {
+            return ticket;
+        }
+        let is_seen = |alarm: &str| {
+            let mut parts = alarm.splitn(3, '/');
+            let key = parts
+                .next()
+                .zip(parts.next())
+                .map(|(site, device)| DeviceKey::new(site, device));
+            key.is_some_and(|key| key.is_ok_and(|key| self.sight.sees(&key)))
+        };
+        ticket.alarms.retain(|alarm| is_seen(alarm));
+        ticket.history.retain(|step| match &step.what {
+            StepKind::Answered { alarm_id } | StepKind::Merged { alarm_id, .. } => is_seen(alarm_id),
+            _ => true,
+        });
+        ticket
     }
 
     /// What every command passes: it is about something that its actor sees, and a technician changes only their own tickets

@@ -244,11 +244,12 @@ impl Backend for LiveBackend {
     }
 
     async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
-        self.read_ticket(id).await
+        self.read_ticket(id).await.map(|ticket| self.without_others(ticket))
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
-        self.change_ticket(order, id, command).await
+        let changed = self.change_ticket(order, id, command).await;
+        changed.map(|ticket| self.without_others(ticket))
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {

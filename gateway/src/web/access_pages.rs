@@ -1,10 +1,8 @@
 //! Pages of users, of one's own account, of the audit trail, and of set-up.
 
 use super::App;
-use super::api::access::{
-    NewUserBody, PasswordBody, TokenBody, UserBody, add_token, by_password, change, change_password, create, own,
-    revoke, set_up, users,
-};
+use super::api::access::{NewUserBody, TokenBody, UserBody, add_token, change, create, own, revoke, users};
+use super::api::account::{PasswordBody, by_password, change_password, set_up};
 use super::auth::{Address, Who};
 use super::backend::{Backend, Right, Role};
 use super::extract::{Form, InPath, State};

@@ -1,6 +1,8 @@
 //! The OpenAPI document.
 
-use super::api::{access, alarms, devices, incidents, models, outbound, quarantine, review, system, tickets, windows};
+use super::api::{
+    access, account, alarms, devices, incidents, models, outbound, quarantine, review, system, tickets, windows,
+};
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
 use super::stream;
@@ -47,7 +49,7 @@ impl IntoResponses for Problems {
         outbound::receivers, outbound::test, outbound::dead, outbound::resend, outbound::inbound,
         system::health, system::audit, system::healthz, system::readyz, system::metrics,
         access::roles, access::list, access::add, access::one, access::edit, access::token, access::revoke_token,
-        access::account, access::password, access::own_token, access::revoke_own, access::login, access::setup,
+        account::account, account::password, account::own_token, account::revoke_own, account::login, account::setup,
         stream::stream, serve,
     ),
     components(schemas(ProblemDocument, FieldError)),

@@ -1,6 +1,6 @@
 //! The pages: asks the backend, hands views to `dashboards`.
 
-use super::api::access::enter;
+use super::api::account::enter;
 use super::api::alarms::AlarmPath;
 use super::auth::Address;
 use super::auth::{Via, Who};

@@ -192,7 +192,7 @@ impl<B: Backend> Listener<B> {
         }
     }
 
-    /// Without earlier episodes of machines that are not seen.
+    /// Without names of machines that are not seen.
     fn seen_of(&self, alarm: Arc<Alarm>) -> Arc<Alarm> {
         let sees = |e: &dashboards::view::SimilarEpisode| {
             self.sight.sees(&DeviceKey {
@@ -200,11 +200,16 @@ impl<B: Backend> Listener<B> {
                 device: e.device.clone(),
             })
         };
-        if self.sight.is_all() || alarm.similar.iter().all(sees) {
+        if self.sight.is_all() {
             return alarm;
         }
         let mut seen = (*alarm).clone();
         seen.similar.retain(sees);
+        // which other machine it hangs on, its own page tells who may know
+        seen.suppressed = seen.suppressed.map(|_| domain::text::Text {
+            en: "suppressed by design".to_owned(),
+            zh: "按设计抑制".to_owned(),
+        });
         Arc::new(seen)
     }
 }

@@ -1,6 +1,7 @@
 //! REST under `/api/v1`. Every route is registered here and stands in the OpenAPI document; a test compares both.
 
 pub mod access;
+pub mod account;
 pub mod alarms;
 pub mod devices;
 pub mod incidents;
@@ -121,12 +122,12 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/users/{name}", access::edit::<B>)
         .post("/api/v1/users/{name}/tokens", access::token::<B>)
         .post("/api/v1/users/{name}/tokens/{id}/revoke", access::revoke_token::<B>)
-        .get("/api/v1/account", access::account::<B>)
-        .post("/api/v1/account/password", access::password::<B>)
-        .post("/api/v1/account/tokens", access::own_token::<B>)
-        .post("/api/v1/account/tokens/{id}/revoke", access::revoke_own::<B>)
-        .post("/api/v1/login", access::login::<B>)
-        .post("/api/v1/setup", access::setup::<B>)
+        .get("/api/v1/account", account::account::<B>)
+        .post("/api/v1/account/password", account::password::<B>)
+        .post("/api/v1/account/tokens", account::own_token::<B>)
+        .post("/api/v1/account/tokens/{id}/revoke", account::revoke_own::<B>)
+        .post("/api/v1/login", account::login::<B>)
+        .post("/api/v1/setup", account::setup::<B>)
         .get("/api/v1/stream", stream::stream::<B>)
         .get("/api/v1/openapi.json", openapi::serve)
         .get("/healthz", system::healthz)
