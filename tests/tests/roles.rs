@@ -345,6 +345,15 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
     assert_eq!(rita.get(&format!("/api/v1/tickets/{north}")).await.status, 404);
     assert_eq!(rita.get(&format!("/api/v1/tickets/{south}")).await.status, 200);
     assert_eq!(rita.get("/api/v1/devices/north/pump-1").await.status, 404);
+    let theirs = of("southgate", "press-9", &south);
+    let theirs: Vec<(&str, &str)> = theirs.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    for (path, _) in questions(&rita, &theirs).await {
+        let got = rita.get(&path).await;
+        assert!(matches!(got.status, 200 | 403 | 404), "{path}: {} {}", got.status, got.text);
+        for word in ["north", "pump-1\"", "lotus"] {
+            assert!(!got.text.contains(word), "{path} shows {word}: {}", got.text);
+        }
+    }
     gateway.stop();
 }
 

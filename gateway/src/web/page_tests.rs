@@ -4,7 +4,7 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 17] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -19,6 +19,8 @@ const PAGES: [&str; 15] = [
     "/tickets/T-000038",
     "/quarantine",
     "/system",
+    "/users",
+    "/audit",
     "/api",
 ];
 

@@ -13,6 +13,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+#[path = "access_tests.rs"]
+mod access_tests;
 #[path = "outbound_tests.rs"]
 mod outbound_tests;
 #[path = "page_tests.rs"]
