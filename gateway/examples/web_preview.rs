@@ -1,6 +1,6 @@
 //! Serves the pages with made-up content, to look at them: `cargo run -p gateway --example web_preview [ADDR]`.
 
-use gateway::web;
+use gateway::{access, web};
 
 #[path = "../src/web/fake/mod.rs"]
 #[allow(dead_code)] // what only tests use

@@ -1,6 +1,7 @@
 //! The wiring of a gateway, in the order things happen: store → names → history → shards → book → commit → ways in → ways
 //! out → pages. [`Gateway::start`] opens everything, [`Gateway::stop`] closes it in the order in which nothing is lost.
 
+use crate::access::{AccessOrder, Accounts, new_secret};
 use crate::attachments::Attachments;
 use crate::backend::{Follower, LiveBackend};
 use crate::broker::{self, BrokerCounters, BrokerHandle, PublishError};
@@ -24,6 +25,7 @@ use crate::pipeline::positions::Positions;
 use crate::pipeline::recovery::{Recovered, restore_book, restore_comparisons, restore_models, restore_shards};
 use crate::pipeline::shard::{LiveReading, Shard, ShardSetup, ToShard};
 use crate::review::monthly::Monthly;
+use crate::secret::Secret;
 use crate::store::Store;
 use crate::web::{self, WebConfig};
 use anyhow::Context;
@@ -35,7 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 /// Batches that may wait for a shard.
 const SHARD_QUEUE: usize = 256;
@@ -57,6 +59,8 @@ pub struct Running {
     pub catalogue: Arc<Catalogue>,
     /// The commit thread's inbox.
     pub commit: mpsc::Sender<ToCommit>,
+    /// Users and tokens.
+    pub access: watch::Receiver<Arc<Accounts>>,
     /// How far everybody is.
     pub positions: Arc<Positions>,
     /// How often what models hold for normal has moved.
@@ -106,6 +110,9 @@ pub struct Gateway {
     history: JoinHandle<()>,
     stop_history: Arc<AtomicBool>,
     pages: Pages,
+    set_up: Option<Secret>,
+    /// The name by which others reach the pages, if it is configured.
+    host: Option<String>,
 }
 
 /// The server of pages and API.
@@ -203,12 +210,22 @@ impl Gateway {
         let (outbox_reader, history_reader) = (store.reader()?, store.reader()?);
         let influx_reader = influx_port.is_some().then(|| store.reader()).transpose()?;
         let storms = StormCounts::of(&book);
+        let configured = config.web.tokens.iter().map(|t| (t.name.clone(), t.role));
+        let accounts = Accounts::restore(
+            reader.accounts()?,
+            reader.access_tokens()?,
+            reader.set_up_link()?,
+            configured,
+        );
+        let (tell_access, access) = watch::channel(Arc::new(accounts.clone()));
         let committer = Committer::new(CommitSetup {
             store,
             book,
             directory: directory.clone(),
             catalogue: catalogue.clone(),
             releases,
+            accounts,
+            access: tell_access,
             ledger: ledger.clone(),
             drifts: drifts.clone(),
             clock,
@@ -292,6 +309,7 @@ impl Gateway {
             ingest,
             catalogue,
             commit: commit.clone(),
+            access,
             positions,
             drifts,
             history: recorded,
@@ -345,6 +363,7 @@ impl Gateway {
             senders,
         };
         ways_out.push(tokio::spawn(deliverer.run(ways_out_stop)));
+        let set_up = offer_set_up(&running, &config.web).await?;
         let pages = serve_pages(running.clone(), &config.web).await?;
         Ok(Gateway {
             running,
@@ -358,7 +377,21 @@ impl Gateway {
             history,
             stop_history,
             pages,
+            set_up,
+            host: config.web.allowed_hosts.first().cloned(),
         })
+    }
+
+    /// The link by which the first administrator comes in, where nobody can yet; shown once and kept nowhere.
+    pub fn set_up_link(&self) -> Option<String> {
+        let secret = self.set_up.as_ref()?;
+        // an address that stands for all is none to open
+        let host = match (self.host.as_deref(), self.pages.address.ip().is_unspecified()) {
+            (Some(host), _) => host.to_owned(),
+            (None, true) => format!("localhost:{}", self.pages.address.port()),
+            (None, false) => self.pages.address.to_string(),
+        };
+        Some(format!("http://{host}/setup?key={}", secret.expose()))
     }
 
     /// Where the pages are.
@@ -385,6 +418,8 @@ impl Gateway {
             history,
             stop_history,
             pages,
+            set_up: _,
+            host: _,
         } = self;
         pages.stop().await;
         stop_ways_in.send_replace(true);
@@ -419,6 +454,30 @@ impl Gateway {
     }
 }
 
+/// Where others can connect and nobody can come in: a link for the first administrator. An earlier one is void.
+async fn offer_set_up(running: &Running, config: &WebConfig) -> anyhow::Result<Option<Secret>> {
+    if config.is_loopback() || !running.access.borrow().is_empty() {
+        return Ok(None);
+    }
+    let secret = new_secret();
+    let (reply, answer) = oneshot::channel();
+    let order = AccessOrder::OfferSetUp {
+        hash: crate::access::hex(&crate::access::sha256(secret.as_bytes())),
+    };
+    let message = ToCommit::Access {
+        order: Box::new(order),
+        actor: "forewarn".to_owned(),
+        reply,
+    };
+    running
+        .commit
+        .send(message)
+        .await
+        .context("cannot offer a set-up link")?;
+    answer.await.context("cannot offer a set-up link")??;
+    Ok(Some(Secret::new(secret)))
+}
+
 /// Binds, and serves from then on.
 async fn serve_pages(running: Running, config: &WebConfig) -> anyhow::Result<Pages> {
     let address = config
@@ -436,7 +495,10 @@ async fn serve_pages(running: Running, config: &WebConfig) -> anyhow::Result<Pag
             // the sender being gone means the same
             stopped.wait_for(|is_stopped| *is_stopped).await.ok();
         };
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(until_stopped).await {
+        if let Err(error) = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(until_stopped)
+            .await
+        {
             tracing::error!(%error, "pages are no longer served");
         }
     });

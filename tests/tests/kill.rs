@@ -216,6 +216,8 @@ fn kill_at_random_moments(setup: &mut GatewaySetup, way: &Way, shards: impl Fn(u
     figures.took = began.elapsed();
     eprintln!("{figures:?}, {} readings", reference.load.readings.len());
     Outcome::read(setup).check_against(&reference.load.readings, &reference.outcome);
+    // the audit trail is a chain without a gap
+    setup.output(&["audit", "verify"]);
 }
 
 /// Lives that end by themselves: the first when it comes by the failpoint once, the second at the second time, and so on.
@@ -261,6 +263,8 @@ fn kill_at_failpoint(
     figures.took = began.elapsed();
     eprintln!("{failpoint}: {figures:?}, {} readings", reference.load.readings.len());
     Outcome::read(setup).check_against(&reference.load.readings, &reference.outcome);
+    // the audit trail is a chain without a gap
+    setup.output(&["audit", "verify"]);
 }
 
 fn with_broker() -> Option<(GatewaySetup, Way)> {

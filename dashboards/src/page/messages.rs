@@ -11,7 +11,10 @@ pub fn login(frame: &Frame, back: &str, was_wrong: bool) -> Markup {
             h1 { (frame.t(W::LogIn)) }
             @if was_wrong { p.note role="alert" { (frame.t(W::TokenWrong)) } }
             input type="hidden" name="back" value=(back);
-            label { span { (frame.t(W::Token)) } input type="password" name="token" required autocomplete="current-password" maxlength="512" autofocus; }
+            label { span { (frame.t(W::UserName)) } input name="name" autocomplete="username" maxlength="64" autofocus; }
+            label { span { (frame.t(W::Password)) } input type="password" name="password" autocomplete="current-password" maxlength="256"; }
+            p.mute.small { (frame.t(W::OrToken)) }
+            label { span { (frame.t(W::Token)) } input type="password" name="token" autocomplete="off" maxlength="512"; }
             p.mute.small { (frame.t(W::TokenHelp)) }
             button.primary type="submit" { (frame.t(W::LogIn)) }
         }

@@ -3,6 +3,7 @@
 //! Everything works without script: forms post and lists are links. `app.js` adds live updates, plots and countdowns.
 //! Nothing is inline (script, style, handler), so that the content security policy can forbid it.
 
+mod access;
 mod alarms;
 mod api;
 mod device;
@@ -20,6 +21,7 @@ mod ticket;
 mod tickets;
 mod work;
 
+pub use access::{AccessWords, account, audit, set_up, users};
 pub use alarms::{AlarmFilter, AlarmShow, alarm, alarms};
 pub use api::{Endpoint, api};
 pub use device::{PlotRange, device};
@@ -45,8 +47,14 @@ pub struct Rights {
     pub may_operate: bool,
     /// Move tickets on, close them.
     pub may_work: bool,
-    /// Replay and discard quarantined packets, see the audit trail.
+    /// Replay and discard quarantined packets, test receivers.
     pub may_tune: bool,
+    /// See what is about the gateway as a whole.
+    pub may_see_system: bool,
+    /// See the audit trail.
+    pub may_read_audit: bool,
+    /// Create and change users.
+    pub may_manage_users: bool,
 }
 
 /// What every page needs to know.
@@ -90,6 +98,16 @@ impl Frame {
         text.get(self.language)
     }
 
+    /// Whether the way to a part is shown; what somebody may not see is not offered.
+    fn shows(&self, place: Place) -> bool {
+        match place {
+            Place::Quarantine | Place::System => self.rights.may_see_system,
+            Place::Users => self.rights.may_manage_users,
+            Place::Audit => self.rights.may_read_audit,
+            Place::Fleet | Place::Alarms | Place::Tickets | Place::Review | Place::Api | Place::Nowhere => true,
+        }
+    }
+
     /// This page in the other language.
     fn other_language(&self) -> String {
         let lang = match self.language {
@@ -115,6 +133,8 @@ enum Place {
     Review,
     Quarantine,
     System,
+    Users,
+    Audit,
     Api,
     Nowhere,
 }
@@ -179,7 +199,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                 header.top {
                     a.brand href="/" { (PreEscaped(LOGO)) span { "Forewarn" } }
                     nav aria-label=(frame.t(W::MainNavigation)) {
-                        @for (at, href, word, icon) in nav {
+                        @for (at, href, word, icon) in nav.into_iter().filter(|(at, ..)| frame.shows(*at)) {
                             a href=(href) aria-current=[(at == place).then_some("page")] {
                                 (PreEscaped(icon)) span { (frame.t(word)) }
                             }
@@ -194,7 +214,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                         }
                         @match &frame.user {
                             Some(user) => form method="post" action="/logout" {
-                                span.who { (user) }
+                                a.who href="/account" { (user) }
                                 button.quiet type="submit" { (frame.t(W::LogOut)) }
                             },
                             None => span.who { (frame.t(W::LocalOperator)) },
@@ -204,6 +224,8 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                 main #content tabindex="-1" { (body) }
                 footer {
                     a href="/api" { (frame.t(W::Api)) }
+                    @if frame.rights.may_manage_users { " · " a href="/users" { (frame.t(W::Users)) } }
+                    @if frame.rights.may_read_audit { " · " a href="/audit" { (frame.t(W::AuditTrail)) } }
                     @if place == Place::Api { " · " a href="/api/v1/openapi.json" { (frame.t(W::ApiDocument)) } }
                 }
                 dialog #dialog aria-label=(frame.t(W::Actions)) {

@@ -1,6 +1,7 @@
 //! What pages show and the API answers: plain values, filled by the gateway. Instants are RFC 3339 UTC, spans have their
 //! unit in the name, words are the ones of `domain`.
 
+mod access;
 mod alarm;
 mod device;
 mod incident;
@@ -13,6 +14,7 @@ mod ticket;
 mod window;
 mod work;
 
+pub use access::*;
 pub use alarm::*;
 pub use device::*;
 pub use incident::*;

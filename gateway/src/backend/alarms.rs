@@ -3,6 +3,7 @@
 use super::readers::unavailable;
 use super::similar::{similar_now, similar_views};
 use super::{LiveBackend, revision_fits};
+use crate::access::Sight;
 use crate::store::rows::AlarmRow;
 use crate::store::{AlarmList, StoreError};
 use crate::web::backend::{AlarmCommand, AlarmQuery, Answer, BackendError, Order};
@@ -179,8 +180,12 @@ pub fn refused(refusal: &Refusal) -> BackendError {
 }
 
 /// Why logic hides an alarm, for people.
-fn suppressed_because(cause: &SuppressionCause) -> Text {
+/// Names only what is seen.
+fn suppressed_because(cause: &SuppressionCause, sight: &Sight) -> Text {
     let (en, zh) = match cause {
+        SuppressionCause::ParentDown { parent } if !sight.sees(parent) => {
+            ("what it hangs on is down".to_owned(), "上级设备不可用".to_owned())
+        }
         SuppressionCause::ParentDown { parent } => (
             format!("{parent} is down, and this hangs on it"),
             format!("上级设备 {parent} 不可用"),
@@ -253,7 +258,11 @@ impl LiveBackend {
             state: state_view(&record.life.state),
             is_active: record.life.state.is_active(),
             shelved,
-            suppressed: record.life.suppression.as_ref().map(|s| suppressed_because(&s.cause)),
+            suppressed: record
+                .life
+                .suppression
+                .as_ref()
+                .map(|s| suppressed_because(&s.cause, &self.sight)),
             out_of_service: record.life.out_of_service.as_ref().map(|out| OutOfService {
                 by: out.by.clone(),
                 reason: out.reason.clone(),
@@ -278,7 +287,7 @@ impl LiveBackend {
             since: acknowledged.as_ref().map_or(record.measured_at.into(), |act| act.at),
             acknowledged,
             evidence: self.evidence_views(&record.device, &record.evidence),
-            similar: similar_views(&record.similar),
+            similar: similar_views(&record.similar, &self.sight),
             ticket: record.ticket.map(|t| t.to_string()),
             incident: record.incident.map(|i| i.to_string()),
             model: record.model.to_string(),
@@ -308,7 +317,7 @@ impl LiveBackend {
             let Some(row) = reader.alarm(&wanted)? else {
                 return Ok(None);
             };
-            let similar = similar_now(reader, &record_of(&row)?.similar)?;
+            let similar = similar_now(reader, &record_of(&row)?.similar, &backend.sight)?;
             let alarm = backend.alarm_view(&row)?;
             Ok(Some(Alarm { similar, ..alarm }))
         };

@@ -27,6 +27,12 @@ const REPEATED_WITHIN: Millis = Millis(365 * 86_400_000);
 impl LiveBackend {
     /// Opens a ticket for what a person reports; answered when it is on disk.
     pub(super) async fn open_by_hand(&self, order: Order, device: DeviceKey, report: Report) -> Answer<Ticket> {
+        if !self.sight.sees(&device) {
+            return Err(BackendError::Invalid {
+                pointer: "/device".to_owned(),
+                detail: "there is no such machine".to_owned(),
+            });
+        }
         let (reply, answer) = oneshot::channel();
         let message = ToCommit::Report {
             actor: actor_of(&order.actor),
@@ -101,7 +107,7 @@ impl LiveBackend {
             let alarm = row.as_ref().map(alarm_record_of).transpose()?;
             let shown = row.as_ref().map(|row| backend.alarm_view(row)).transpose()?;
             let similar = match &alarm {
-                Some(alarm) => similar_now(reader, &alarm.similar)?,
+                Some(alarm) => similar_now(reader, &alarm.similar, &backend.sight)?,
                 None => Vec::new(),
             };
             let of_machine = tickets_of(reader, &record)?;

@@ -206,17 +206,33 @@ impl LiveBackend {
     }
 
     pub(super) async fn fleet_counts(&self) -> Answer<FleetCounts> {
-        let fleet = self.fleet().await?;
-        Ok(fleet_counts(
-            fleet.devices.len(),
-            fleet.online(),
-            self.standing.counts(self.clock().now()),
-        ))
+        let (fleet, now) = (self.fleet().await?, self.clock().now());
+        if self.sight.is_all() {
+            return Ok(fleet_counts(
+                fleet.devices.len(),
+                fleet.online(),
+                self.standing.counts(now),
+            ));
+        }
+        let seen: Vec<&DeviceSummary> = fleet.devices.iter().filter(|d| self.sees(d)).collect();
+        let online = seen.iter().filter(|d| d.connectivity == Connectivity::Online).count();
+        let standing = self.standing.counts_of(now, |device| self.sight.sees(device));
+        Ok(fleet_counts(seen.len(), online, standing))
+    }
+
+    fn sees(&self, device: &DeviceSummary) -> bool {
+        // not everybody's names are cloned for those who see everything
+        self.sight.is_all()
+            || self.sight.sees(&DeviceKey {
+                site: device.site.clone(),
+                device: device.device.clone(),
+            })
     }
 
     pub(super) fn list_sites(&self) -> Vec<SiteName> {
         let (stored, _) = self.directory().since(0, 0);
-        let sites: BTreeSet<SiteName> = stored.into_iter().map(|s| s.key.site).collect();
+        let seen = stored.into_iter().filter(|s| self.sight.sees(&s.key));
+        let sites: BTreeSet<SiteName> = seen.map(|s| s.key.site).collect();
         sites.into_iter().collect()
     }
 
@@ -225,7 +241,8 @@ impl LiveBackend {
         let wanted = query.text.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&wanted);
         let fits = |d: &&DeviceSummary| {
-            query.site.as_ref().is_none_or(|site| *site == d.site)
+            self.sees(d)
+                && query.site.as_ref().is_none_or(|site| *site == d.site)
                 && (wanted.is_empty()
                     || has(&format!("{}/{}", d.site, d.device))
                     || has(&d.profile)
@@ -371,7 +388,7 @@ impl LiveBackend {
     pub(super) fn devices_by_profile(&self) -> HashMap<String, u32> {
         let (stored, _) = self.directory().since(0, 0);
         let mut counts = HashMap::new();
-        for device in stored {
+        for device in stored.into_iter().filter(|d| self.sight.sees(&d.key)) {
             *counts.entry(device.profile).or_default() += 1;
         }
         counts

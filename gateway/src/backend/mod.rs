@@ -1,6 +1,7 @@
 //! What pages and API ask, answered over the running gateway: lists from the state store, live values from the shards,
 //! recorded ones from history, counters from memory. Commands go to the commit thread and are answered from disk.
 
+mod access;
 mod alarms;
 mod desk;
 mod fleet;
@@ -22,6 +23,8 @@ mod windows;
 pub(crate) use alarms::record_of as alarm_of;
 pub(crate) use tickets::record_of as ticket_of;
 
+use crate::access::notes::{Note, Notes};
+use crate::access::{AccessOrder, Accounts, Limits, Sight};
 use crate::app::Running;
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
@@ -41,7 +44,7 @@ use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
 use readers::Readers;
 use standing::Standing;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, watch};
 
 /// Events that a slow page may be behind.
@@ -52,6 +55,11 @@ const EVENTS: usize = 4_096;
 pub struct LiveBackend {
     running: Arc<Running>,
     readers: Readers,
+    /// What of it is seen; the readers see the same.
+    sight: Sight,
+    /// Whose each device of the registry is.
+    customers: Arc<BTreeMap<DeviceKey, String>>,
+    notes: Arc<Mutex<Notes>>,
     standing: Standing,
     last_look: Arc<fleet::LastLook>,
     titles: Arc<BTreeMap<String, Text>>,
@@ -90,7 +98,19 @@ impl LiveBackend {
             .map(|release| release.profile())
             .map(|p| (p.id.clone(), p.title.clone()))
             .collect();
+        let registry = running.ingest.directory.registry();
+        let owned = registry.device.iter().filter(|d| !d.customer.is_empty());
+        let customers = owned.map(|d| {
+            let key = DeviceKey {
+                site: d.site.clone(),
+                device: d.device.clone(),
+            };
+            (key, d.customer.clone())
+        });
         let backend = LiveBackend {
+            customers: Arc::new(customers.collect()),
+            sight: Sight::all(),
+            notes: Arc::default(),
             started_at: running.ingest.clock.now(),
             running: Arc::new(running),
             readers,
@@ -136,6 +156,16 @@ impl LiveBackend {
             .collect()
     }
 
+    /// What is not seen is not there.
+    fn check(&self, key: &DeviceKey) -> Answer<()> {
+        match self.sight.sees(key) {
+            true => Ok(()),
+            false => Err(BackendError::NotFound {
+                what: format!("device {key}"),
+            }),
+        }
+    }
+
     fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }
@@ -145,6 +175,7 @@ impl Follower {
     /// Ends open streams; from now on the gateway is not ready.
     pub async fn stop(self) {
         self.backend.stopping.send_replace(true);
+        self.backend.flush_notes().await;
         self.backend.tell(StreamEvent::Closing);
         // a task that broke has stopped as well
         self.task.await.ok();
@@ -196,10 +227,12 @@ impl Backend for LiveBackend {
     }
 
     async fn device(&self, key: DeviceKey) -> Answer<Device> {
+        self.check(&key)?;
         self.read_device(key).await
     }
 
     async fn history(&self, query: HistoryQuery) -> Answer<History> {
+        self.check(&query.device)?;
         self.read_history(query).await
     }
 
@@ -220,11 +253,12 @@ impl Backend for LiveBackend {
     }
 
     async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
-        self.read_ticket(id).await
+        self.read_ticket(id).await.map(|ticket| self.without_others(ticket))
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
-        self.change_ticket(order, id, command).await
+        let changed = self.change_ticket(order, id, command).await;
+        changed.map(|ticket| self.without_others(ticket))
     }
 
     async fn report_fault(&self, order: Order, device: DeviceKey, report: Report) -> Answer<Ticket> {
@@ -364,6 +398,26 @@ impl Backend for LiveBackend {
 
     fn subscribe(&self) -> broadcast::Receiver<StreamEvent> {
         self.events.subscribe()
+    }
+
+    fn accounts(&self) -> Arc<Accounts> {
+        self.known_accounts()
+    }
+
+    async fn change_access(&self, actor: String, order: AccessOrder) -> Answer<Option<u64>> {
+        self.order_access(actor, order).await
+    }
+
+    fn note(&self, note: Note) {
+        self.add_note(note);
+    }
+
+    fn sight_of(&self, limits: &Limits) -> Sight {
+        self.sight_within(limits)
+    }
+
+    fn seen_by(&self, sight: Sight) -> Self {
+        self.limited_to(sight)
     }
 
     fn watch(&self, device: &DeviceKey) -> WatchGuard {

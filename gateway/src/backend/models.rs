@@ -137,6 +137,7 @@ fn refused(refusal: ReleaseRefusal) -> BackendError {
         | ReleaseRefusal::State { .. }
         | ReleaseRefusal::OtherShadow { .. }
         | ReleaseRefusal::Full => BackendError::Conflict { detail },
+        ReleaseRefusal::OwnModel { .. } => BackendError::Forbidden { detail },
         ReleaseRefusal::SamePerson { .. } => BackendError::Invalid {
             pointer: "/approved_by".to_owned(),
             detail,

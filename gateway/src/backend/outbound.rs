@@ -10,7 +10,7 @@ use crate::outbound::webhook::Webhook;
 use crate::pipeline::commit::ToCommit;
 use crate::store::OutboxCount;
 use crate::store::rows::OutboxRow;
-use crate::web::backend::{Actor, Answer, BackendError, Order, Role, Slice};
+use crate::web::backend::{Actor, Answer, BackendError, Order, Slice};
 use crate::web::is_same;
 use alerting::effect::Command;
 use alerting::ticket::{self, TicketCommand};
@@ -225,10 +225,7 @@ impl LiveBackend {
             return Ok(heard("nothing"));
         }
         let order = Order {
-            actor: Actor {
-                name: config.name.clone(),
-                role: Role::Technician,
-            },
+            actor: Actor::program(config.name.clone()),
             if_revision: None,
         };
         let command = Command::Ticket {

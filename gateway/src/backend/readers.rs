@@ -1,5 +1,6 @@
 //! A few read-only connections to the state store, lent to one question at a time on threads that may wait for a disk.
 
+use crate::access::Sight;
 use crate::store::{Reader, StoreError};
 use crate::web::backend::{Answer, BackendError};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Reader>>>,
+    /// Those that were limited once, and never see everything again.
+    limited: Arc<Mutex<Vec<Reader>>>,
+    sight: Sight,
     free: Arc<Semaphore>,
 }
 
@@ -27,8 +31,15 @@ impl Readers {
         Readers {
             path: path.to_owned(),
             idle,
+            limited: Arc::default(),
+            sight: Sight::all(),
             free: Arc::new(Semaphore::new(READERS)),
         }
+    }
+
+    /// The same readers, of which only this is seen, whatever is asked.
+    pub fn seen_by(&self, sight: Sight) -> Readers {
+        Readers { sight, ..self.clone() }
     }
 
     /// Asks the store.
@@ -42,10 +53,13 @@ impl Readers {
         let readers = self.clone();
         let asking = tokio::task::spawn_blocking(move || {
             let _until_answered = permit;
-            let reader = match readers.take() {
+            let mut reader = match readers.take() {
                 Some(reader) => reader,
                 None => Reader::open(&readers.path)?,
             };
+            if !readers.sight.is_all() {
+                reader.limit_to(&readers.sight)?;
+            }
             let answer = question(&reader);
             readers.give_back(reader);
             answer
@@ -56,12 +70,22 @@ impl Readers {
             .map_err(|error| of_store(&error))
     }
 
+    fn pool(&self) -> &Mutex<Vec<Reader>> {
+        match self.sight.is_all() {
+            true => &self.idle,
+            false => &self.limited,
+        }
+    }
+
     fn take(&self) -> Option<Reader> {
-        self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop()
+        self.pool()
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .pop()
     }
 
     fn give_back(&self, reader: Reader) {
-        self.idle
+        self.pool()
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .push(reader);

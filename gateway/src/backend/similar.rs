@@ -1,6 +1,7 @@
 //! Earlier episodes like an alarm, for people: what became of them is looked up when somebody looks.
 
 use super::tickets;
+use crate::access::Sight;
 use crate::store::{Reader, StoreError};
 use alerting::episode::{SimilarEpisode, Verdict};
 use dashboards::view;
@@ -18,8 +19,8 @@ fn verdict_view(verdict: Verdict) -> view::Verdict {
     }
 }
 
-/// As they were known when the alarm was written.
-pub(super) fn similar_views(episodes: &[SimilarEpisode]) -> Vec<view::SimilarEpisode> {
+/// As they were known when the alarm was written; of machines that are seen.
+pub(super) fn similar_views(episodes: &[SimilarEpisode], sight: &Sight) -> Vec<view::SimilarEpisode> {
     let view = |e: &SimilarEpisode| view::SimilarEpisode {
         alarm: e.alarm.clone(),
         site: e.device.site.clone(),
@@ -30,13 +31,14 @@ pub(super) fn similar_views(episodes: &[SimilarEpisode]) -> Vec<view::SimilarEpi
         ticket: e.ticket.map(|t| t.to_string()),
         verdict: verdict_view(e.verdict),
     };
-    episodes.iter().map(view).collect()
+    episodes.iter().filter(|e| sight.sees(&e.device)).map(view).collect()
 }
 
 /// As they are known now: a ticket that was open then may be closed.
 pub(super) fn similar_now(
     reader: &Reader,
     episodes: &[SimilarEpisode],
+    sight: &Sight,
 ) -> Result<Vec<view::SimilarEpisode>, StoreError> {
     let mut episodes = episodes.to_vec();
     for episode in &mut episodes {
@@ -56,5 +58,5 @@ pub(super) fn similar_now(
             episode.verdict = Verdict::of(&record.state);
         }
     }
-    Ok(similar_views(&episodes))
+    Ok(similar_views(&episodes, sight))
 }

@@ -171,14 +171,19 @@ impl Standing {
 
     /// What stands, in numbers.
     pub fn counts(&self, now: Timestamp) -> StandingCounts {
+        self.counts_of(now, |_| true)
+    }
+
+    /// The same of some devices.
+    pub fn counts_of(&self, now: Timestamp, is_meant: impl Fn(&DeviceKey) -> bool) -> StandingCounts {
         let state = self.state();
         let mut counts = StandingCounts::default();
-        for alarm in state.alarms.values() {
+        for alarm in state.alarms.values().filter(|a| is_meant(&a.device)) {
             counts.active += u64::from(alarm.is_active);
             counts.unacknowledged += u64::from(alarm.needs_acknowledgement);
             counts.alarms[alarm.severity as usize] += u64::from(alarm.stands);
         }
-        for ticket in state.tickets.values() {
+        for ticket in state.tickets.values().filter(|t| is_meant(&t.device)) {
             counts.tickets[ticket.kind as usize] += 1;
             counts.breached_clocks += ticket.breaches.iter().filter(|at| **at <= now).count() as u64;
         }

@@ -40,7 +40,8 @@ impl LiveBackend {
     /// Asks for the readings of a device while the guard lives. The shard is told the end after the beginning, however
     /// busy it is.
     pub(super) fn watch_device(&self, key: &DeviceKey) -> WatchGuard {
-        let Some(device) = self.directory().find(key) else {
+        let seen = self.sight.sees(key).then(|| self.directory().find(key)).flatten();
+        let Some(device) = seen else {
             return Box::new(());
         };
         let shards = &self.running.ingest.shards;
@@ -89,6 +90,7 @@ impl LiveBackend {
                 },
                 _ = beat.tick() => {
                     self.look_at_what_waits().await;
+                    self.flush_notes().await;
                     if self.events.receiver_count() > 0 || beats.is_multiple_of(FLEET_BEATS) {
                         told = self.tell_counts(told).await;
                     }

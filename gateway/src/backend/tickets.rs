@@ -638,7 +638,9 @@ impl LiveBackend {
             evidence: alarm
                 .map(|a| self.evidence_views(&a.device, &a.evidence))
                 .unwrap_or_default(),
-            similar: alarm.map(|a| similar_views(&a.similar)).unwrap_or_default(),
+            similar: alarm
+                .map(|a| similar_views(&a.similar, &self.sight))
+                .unwrap_or_default(),
             alarms,
             model: record.model.to_string(),
             time_left: match prognosis {
@@ -709,7 +711,9 @@ impl LiveBackend {
                 .flatten();
             let alarm = alarm.as_ref().map(alarm_record_of).transpose()?;
             let ticket = backend.ticket_view(&record, alarm.as_ref());
-            let similar = alarm.map(|a| similar_now(reader, &a.similar)).transpose()?;
+            let similar = alarm
+                .map(|a| similar_now(reader, &a.similar, &backend.sight))
+                .transpose()?;
             Ok(Some(Ticket {
                 similar: similar.unwrap_or_default(),
                 ..ticket
@@ -729,6 +733,7 @@ impl LiveBackend {
 
     /// Lets the book decide; answered when it is on disk.
     pub(super) async fn command(&self, order: &Order, command: Command) -> Answer<Made> {
+        let order = self.permit(order, &command).await?;
         let (reply, answer) = oneshot::channel();
         let message = ToCommit::Command {
             actor: actor_of(&order.actor),

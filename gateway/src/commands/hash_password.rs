@@ -1,7 +1,6 @@
 //! `forewarn hash-password`.
 
 use anyhow::Context;
-use argon2::password_hash::{PasswordHasher, SaltString, rand_core::OsRng};
 use std::process::ExitCode;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
@@ -14,10 +13,7 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
         !password.is_empty(),
         "give the password on standard input: printf secret | forewarn hash-password"
     );
-    let salt = SaltString::generate(&mut OsRng);
-    let hash = argon2::Argon2::default()
-        .hash_password(password.as_bytes(), &salt)
-        .map_err(|error| anyhow::anyhow!("cannot hash the password: {error}"))?;
+    let hash = crate::access::passwords::hash(password).map_err(anyhow::Error::msg)?;
     println!("{hash}");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each. What they print on standard output is their result; progress and logs go to standard error.
 
 mod ages;
+mod audit;
 mod backtest;
 mod backup;
 mod check;
@@ -36,6 +37,7 @@ Examples:
   forewarn report --month 2026-11 --output review.html
                                                  how good warnings and service were
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
+  forewarn audit verify --data forewarn-data     whether the audit trail is as it was written
   forewarn score --input DIR --output SCORED     what the engine says of recorded data
   forewarn backtest --input DIR --labels EVENTS  how often it would have fired, how early, and what it would have missed
   forewarn score --waveform snapshots.npy --sample-rate 25600 --output scores.csv
@@ -89,6 +91,9 @@ enum Command {
     Model(model::Command),
     /// Copies a data folder, consistent, also while the gateway runs.
     Backup(backup::BackupArguments),
+    /// The audit trail: whether it is as it was written, and an export.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Puts a backup into an empty data folder.
     Restore(backup::RestoreArguments),
     /// Names the fault in a recorded vibration, with what the verdict rests on.
@@ -110,6 +115,7 @@ pub fn set_up_logging(line: &CommandLine) {
             | Command::Report(_)
             | Command::Backup(_)
             | Command::Restore(_)
+            | Command::Audit(_)
             | Command::Diagnose(_)
             | Command::HashPassword => "info",
         })
@@ -138,6 +144,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Report(arguments) => report::run(&arguments),
         Command::Model(command) => on_runtime(model::run(command)),
         Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Audit(command) => audit::run(command),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::HashPassword => hash_password::run(),

@@ -57,6 +57,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         println!("dashboard: http://{address}");
     }
     println!("ready");
+    if let Some(link) = gateway.set_up_link() {
+        println!("set-up: {link}");
+        eprintln!(
+            "nobody can come in yet: open the link above within 24 hours and set the name and password of the first administrator"
+        );
+    }
     until_told_to_stop().await?;
     gateway.stop().await?;
     Ok(ExitCode::SUCCESS)

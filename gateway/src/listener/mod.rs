@@ -15,7 +15,7 @@ pub mod hub;
 mod inbox;
 mod outbox;
 mod packets;
-mod passwords;
+pub(crate) mod passwords;
 mod session;
 #[cfg(test)]
 pub(crate) mod testing;

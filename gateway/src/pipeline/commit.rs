@@ -3,9 +3,11 @@
 //!
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
+mod access;
 mod models;
 mod storms;
 
+pub use access::AccessDone;
 pub use storms::{StormCounts, StormFigures};
 
 use super::batch::{BatchReceipt, Processed, Reminder};
@@ -15,6 +17,8 @@ use super::records::{alarm_row, episode_row, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::rounds::Rounds;
 use super::shard::{ToShard, shard_of};
+use crate::access::notes::Note;
+use crate::access::{AccessEffect, AccessOrder, Accounts};
 use crate::clock::Clock;
 use crate::ingest::directory::Directory;
 use crate::ledger::{Ledger, Outcomes};
@@ -34,7 +38,7 @@ use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 /// Bytes of journal after which a commit is closed even if more is waiting.
 const MOST_BYTES: usize = 4 << 20;
@@ -148,6 +152,17 @@ pub enum ToCommit {
         /// Answered after it is on disk and in force: whatever a shard takes from then on is judged by it.
         reply: oneshot::Sender<Result<(), ReleaseRefusal>>,
     },
+    /// What somebody wants of users and tokens.
+    Access {
+        /// What.
+        order: Box<AccessOrder>,
+        /// Who.
+        actor: String,
+        /// Answered after it is on disk.
+        reply: oneshot::Sender<AccessDone>,
+    },
+    /// Lines for the audit trail that go with no change: reads, log-ins, refusals.
+    Note(Vec<Note>),
     /// Time passes.
     Tick,
     /// A shard has handed over all it had.
@@ -221,6 +236,10 @@ pub struct CommitSetup {
     pub catalogue: Arc<Catalogue>,
     /// Model versions that were added.
     pub releases: Releases,
+    /// Users and tokens.
+    pub accounts: Accounts,
+    /// The copy of them that everybody else looks at.
+    pub access: watch::Sender<Arc<Accounts>>,
     /// What became of each message.
     pub ledger: Arc<Ledger>,
     /// How often normal has moved.
@@ -271,9 +290,11 @@ struct Group {
     again: Vec<u64>,
     audits: Vec<AuditRow>,
     reports: Vec<ReportRow>,
+    access: Vec<AccessEffect>,
     releases: Vec<ReleaseEffect>,
     compared: Vec<ComparedRow>,
     replies: Vec<Reply>,
+    access_replies: Vec<access::AccessReply>,
     model_replies: Vec<ModelReply>,
     done: Vec<oneshot::Sender<()>>,
     bytes: usize,
@@ -290,6 +311,7 @@ impl Group {
             && self.again.is_empty()
             && self.audits.is_empty()
             && self.reports.is_empty()
+            && self.access.is_empty()
             && self.releases.is_empty()
     }
 
@@ -446,6 +468,11 @@ impl Committer {
                 let answer = self.release(version, order, &actor, group);
                 group.model_replies.push((reply, answer));
             }
+            ToCommit::Access { order, actor, reply } => {
+                let done = self.change_access(*order, &actor, group);
+                group.access_replies.push((reply, done));
+            }
+            ToCommit::Note(notes) => group.audits.extend(notes.into_iter().map(access::line)),
             ToCommit::Tick | ToCommit::ShardStopped => {}
         }
     }
@@ -674,6 +701,9 @@ impl Committer {
                 commit.audit(&report_made(report))?;
             }
         }
+        for effect in &group.access {
+            commit.access(effect)?;
+        }
         models::write(&commit, &group.releases, &group.compared)?;
         for delivered in &group.delivered {
             match &delivered.error {
@@ -739,6 +769,7 @@ impl Committer {
             BatchReceipt::part_is_durable(receipt);
         }
         self.swap(&group.releases);
+        self.tell_access(&group.access);
         if written.has_orders {
             self.setup.outbox_wake.notify_one();
         }
@@ -838,6 +869,9 @@ struct Written {
 /// Whoever asked may have gone; that is no error.
 fn answer(group: Group) {
     for (reply, answer) in group.replies {
+        reply.send(answer).ok();
+    }
+    for (reply, answer) in group.access_replies {
         reply.send(answer).ok();
     }
     for (reply, answer) in group.model_replies {

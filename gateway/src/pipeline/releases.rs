@@ -89,6 +89,12 @@ pub enum ReleaseRefusal {
         /// Who.
         name: String,
     },
+    /// Who added a model or let it run in shadow lets it judge.
+    #[error("{name} added this model or let it run in shadow; another person has to promote it")]
+    OwnModel {
+        /// Who.
+        name: String,
+    },
     /// Too many versions, none of which can make room.
     #[error("{MOST_MODELS} models are kept and none of them can make room; discard one that is not needed")]
     Full,
@@ -131,6 +137,18 @@ impl Releases {
         self.of(profile, ModelState::Shadow)
     }
 
+    /// Whether somebody neither added a version nor let it run in shadow.
+    ///
+    /// # Errors
+    /// That they did.
+    pub fn is_of_another(&self, version: &ModelVersion, actor: &str) -> Result<(), ReleaseRefusal> {
+        let own = |row: &ModelRow| is_same_person(actor, &row.added_by) || is_same_person(actor, &row.shadow_by);
+        match self.models.get(version) {
+            Some(row) if own(row) => Err(ReleaseRefusal::OwnModel { name: actor.to_owned() }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Follows an order about a version, or says why not.
     ///
     /// # Errors
@@ -151,7 +169,7 @@ impl Releases {
                 Some(_) => Ok(Vec::new()),
                 None => self.add(*candidate, actor, now),
             },
-            ModelOrder::Shadow => self.shadow_begins(known.ok_or_else(unknown)?, now),
+            ModelOrder::Shadow => self.shadow_begins(known.ok_or_else(unknown)?, actor, now),
             ModelOrder::Promote {
                 approved_by,
                 reason,
@@ -192,6 +210,7 @@ impl Releases {
             added_at: now,
             added_by: actor.to_owned(),
             shadow_since: None,
+            shadow_by: String::new(),
             promoted: None,
             replaces: None,
             ended_at: None,
@@ -219,7 +238,12 @@ impl Releases {
         oldest.map(|m| m.version.clone())
     }
 
-    fn shadow_begins(&mut self, row: ModelRow, now: Timestamp) -> Result<Vec<ReleaseEffect>, ReleaseRefusal> {
+    fn shadow_begins(
+        &mut self,
+        row: ModelRow,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Vec<ReleaseEffect>, ReleaseRefusal> {
         match row.state {
             ModelState::Candidate | ModelState::Retired => {}
             ModelState::Shadow => return Ok(Vec::new()),
@@ -239,6 +263,7 @@ impl Releases {
         let row = ModelRow {
             state: ModelState::Shadow,
             shadow_since: Some(now),
+            shadow_by: actor.to_owned(),
             ended_at: None,
             ..row
         };

@@ -1,20 +1,28 @@
 //! One commit: everything that one step of the pipeline changed, on disk together or not at all.
 
-use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow, WaveformRow, WindowRow};
+use super::audit::Link;
+use super::rows::{AlarmRow, OutboxRow, QuarantineRow, TicketRow, WaveformRow, WindowRow};
 use super::{Attempt, Checkpoint, Repair, StoreError, StoredDevice};
 use crate::failpoint::{self, Failpoint};
 use domain::{DeviceIndex, MetricIndex, MetricName, Timestamp};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use std::cell::Cell;
 
 /// A transaction that is being filled.
 pub struct Commit<'a> {
     transaction: Transaction<'a>,
     position: u64,
+    /// The last line of the audit trail, once it is known.
+    pub(super) audit_head: Cell<Option<Link>>,
 }
 
 impl<'a> Commit<'a> {
     pub(super) fn new(transaction: Transaction<'a>, position: u64) -> Self {
-        Commit { transaction, position }
+        Commit {
+            transaction,
+            position,
+            audit_head: Cell::new(None),
+        }
     }
 
     /// The number of the row written last.
@@ -37,6 +45,16 @@ impl<'a> Commit<'a> {
             .prepare_cached(sql)
             .and_then(|mut s| s.execute(values))
             .attempt(what)
+    }
+
+    pub(super) fn query_one<T>(
+        &self,
+        sql: &str,
+        what: &'static str,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.transaction.prepare_cached(sql).attempt(what)?;
+        statement.query_row([], read).optional().attempt(what)
     }
 
     /// The journal entry of this commit.
@@ -143,17 +161,6 @@ impl<'a> Commit<'a> {
                    is_open = excluded.is_open, record = excluded.record";
         let values = params![row.id as i64, row.is_open, row.record];
         self.execute(sql, values, "store a maintenance window").map(drop)
-    }
-
-    /// A line of the audit trail.
-    pub fn audit(&self, row: &AuditRow) -> Result<(), StoreError> {
-        let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)";
-        self.execute(
-            sql,
-            params![row.at.0, row.actor, row.action, row.subject, row.detail],
-            "write the audit trail",
-        )
-        .map(drop)
     }
 
     /// An order that must leave; an order that is there already stays as it is. Returns its number if it is new.

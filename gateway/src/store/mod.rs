@@ -3,6 +3,8 @@
 //! One thread writes, in transactions that are on disk when they return (WAL, `synchronous=FULL`). Readers open the file
 //! read-only, beside the writer. SQLite is named only in this folder and in the history store.
 
+mod access;
+pub mod audit;
 pub mod codec;
 mod commit;
 mod drifts;
@@ -14,6 +16,7 @@ mod reader;
 mod reports;
 pub mod rows;
 mod schema;
+mod seen;
 mod storms;
 
 pub use commit::Commit;

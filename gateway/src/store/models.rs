@@ -13,16 +13,17 @@ use rusqlite::{OptionalExtension, Row, params};
 pub(super) const MOST_COMPARED: i64 = 20_000;
 
 const COLUMNS: &str = "version, profile, state, toml, learned, added_at, added_by, shadow_since, promoted_at, promoted_by, approved_by, \
-                       replaces, ended_at";
+                       replaces, ended_at, shadow_by";
 
 impl Commit<'_> {
     /// A model version as it is now.
     pub fn model(&self, row: &ModelRow) -> Result<(), StoreError> {
         let sql = "INSERT INTO model (version, profile, state, toml, learned, added_at, added_by, shadow_since, promoted_at, \
-                   promoted_by, approved_by, replaces, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                   promoted_by, approved_by, replaces, ended_at, shadow_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
                    ON CONFLICT (version) DO UPDATE SET state = excluded.state, shadow_since = excluded.shadow_since, \
                    promoted_at = excluded.promoted_at, promoted_by = excluded.promoted_by, \
-                   approved_by = excluded.approved_by, replaces = excluded.replaces, ended_at = excluded.ended_at";
+                   approved_by = excluded.approved_by, replaces = excluded.replaces, ended_at = excluded.ended_at, \
+                   shadow_by = excluded.shadow_by";
         let promoted = row.promoted.as_ref();
         let values = params![
             row.version.as_str(),
@@ -37,7 +38,8 @@ impl Commit<'_> {
             promoted.map(|p| p.by.as_str()),
             promoted.map(|p| p.approved_by.as_str()),
             row.replaces.as_ref().map(ModelVersion::as_str),
-            row.ended_at.map(|at| at.0)
+            row.ended_at.map(|at| at.0),
+            row.shadow_by
         ];
         self.execute(sql, values, "store a model").map(drop)
     }
@@ -156,6 +158,7 @@ fn model_row(row: &Row<'_>) -> rusqlite::Result<ModelRow> {
         promoted,
         replaces: version(11)?,
         ended_at: instant(12)?,
+        shadow_by: row.get(13)?,
     })
 }
 
@@ -199,6 +202,7 @@ mod tests {
             }),
             replaces: None,
             ended_at: None,
+            shadow_by: "dan".into(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Reading beside the writer: lists for people, the journal for the stores it feeds, everything for a restart.
 
-use super::rows::{AlarmRow, AuditRow, OutboxRow, QuarantineRow, TicketRow, WindowRow};
+use super::rows::{AlarmRow, OutboxRow, QuarantineRow, TicketRow, WindowRow};
 use super::{Attempt, Checkpoint, Repair, StoreError, StoredDevice, schema};
+use crate::access::Sight;
 use domain::{DeviceIndex, DeviceKey, FailureModeId, MetricIndex, MetricName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::Path;
@@ -14,7 +15,9 @@ pub(super) const TICKET_COLUMNS: &str =
 
 /// A read-only connection; sees a consistent state for the length of one call, or of its life.
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
+    /// What it sees; none: everything.
+    pub(super) sight: Option<Sight>,
 }
 
 /// How many rows there are, for pages and tests.
@@ -52,7 +55,10 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
         let connection = schema::open_read_only(path)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Reader { connection })
+        Ok(Reader {
+            connection,
+            sight: None,
+        })
     }
 
     /// Opens a database that a gateway may be writing to, and keeps to this moment in every call that follows: names and
@@ -357,28 +363,6 @@ impl Reader {
         let sql = "SELECT id, received_at, topic, payload, is_cut, reason, detail FROM quarantine WHERE id = ?";
         self.list(sql, params![id as i64], quarantine_row, "read the quarantine")
             .map(|mut rows| rows.pop())
-    }
-
-    /// Lines of the audit trail, newest first, before a cursor.
-    pub fn audit(&self, subject: Option<&str>, before: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-        let sql = "SELECT id, at, actor, action, subject, detail FROM audit \
-                   WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3";
-        let read = |row: &Row<'_>| {
-            Ok(AuditRow {
-                id: row.get::<_, i64>(0)? as u64,
-                at: Timestamp(row.get(1)?),
-                actor: row.get(2)?,
-                action: row.get(3)?,
-                subject: row.get(4)?,
-                detail: row.get(5)?,
-            })
-        };
-        self.list(
-            sql,
-            params![subject, before.map(|b| b as i64), limit],
-            read,
-            "read the audit trail",
-        )
     }
 
     /// How many open alarms and tickets each device has: site, device, alarms, tickets.

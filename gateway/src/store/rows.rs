@@ -236,6 +236,8 @@ pub struct ModelRow {
     pub added_by: String,
     /// Since when it runs in shadow, or ran the last time.
     pub shadow_since: Option<Timestamp>,
+    /// Who let it run there the last time; empty: nobody, or not known.
+    pub shadow_by: String,
     /// Who let it judge, the last time.
     pub promoted: Option<Promotion>,
     /// What judged before it; none: the profile file.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// One step for each version; a step is never changed once released.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -14,7 +14,8 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
-    include_str!("schema_11.sql"),
+    include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
 ];
 
 /// Opens for writing; migrates if needed.
@@ -36,6 +37,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         .attempt("set up the database")?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&connection, path)?;
+    super::audit::chain_older_lines(&connection)?;
     Ok(connection)
 }
 

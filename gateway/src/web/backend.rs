@@ -1,6 +1,9 @@
 //! What the web door asks of the rest of the gateway. Implemented over pipeline and store; by a fake in tests.
 
 use super::StreamEvent;
+use crate::access::notes::Note;
+use crate::access::{AccessOrder, Accounts, Limits, Sight};
+pub use crate::access::{Right, Role};
 pub use alerting::effect::SplitOff;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
@@ -12,8 +15,10 @@ use dashboards::view::{
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 use tokio::sync::broadcast;
 
 /// The review of a past month.
@@ -33,6 +38,12 @@ pub enum BackendError {
     NotFound {
         /// What was looked for, such as `alarm a/b/c/1`.
         what: String,
+    },
+    /// It is there, but not for this person to change.
+    #[error("{detail}")]
+    Forbidden {
+        /// Why not.
+        detail: String,
     },
     /// It exists, but its state does not allow this.
     #[error("{detail}")]
@@ -76,22 +87,6 @@ fn lines_of(problems: &[domain::checked::Problem]) -> String {
 /// What a question is answered with.
 pub type Answer<T> = Result<T, BackendError>;
 
-/// What somebody may do; each role may do what the ones before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Look.
-    Viewer,
-    /// Acknowledge, shelve, reset; assign and comment tickets.
-    Operator,
-    /// Move tickets on and close them.
-    Technician,
-    /// Replay and discard quarantined packets; read the audit trail; add models, run them in shadow, roll back.
-    Engineer,
-    /// Everything.
-    Admin,
-}
-
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -99,6 +94,43 @@ pub struct Actor {
     pub name: String,
     /// What they may do.
     pub role: Role,
+    /// Which devices they may see.
+    pub limits: Arc<Limits>,
+    /// Only these rights of the role; empty: all of them.
+    pub scopes: BTreeSet<Right>,
+    /// Whether it is a person; a technician's own tickets are a person's.
+    pub is_person: bool,
+    /// Whether they showed a password, and no token.
+    pub has_shown_password: bool,
+}
+
+impl Actor {
+    /// Somebody with all that a role may do, of all devices.
+    pub fn with_role(name: impl Into<String>, role: Role) -> Actor {
+        Actor {
+            name: name.into(),
+            role,
+            limits: Arc::default(),
+            scopes: BTreeSet::new(),
+            is_person: true,
+            has_shown_password: false,
+        }
+    }
+
+    /// Another system, that works on tickets.
+    pub fn program(name: impl Into<String>) -> Actor {
+        Actor {
+            is_person: false,
+            ..Actor::with_role(name, Role::Technician)
+        }
+    }
+
+    /// Whether they may do that.
+    pub fn may(&self, right: Right) -> bool {
+        self.role.may(right)
+            && (self.scopes.is_empty() || self.scopes.contains(&right))
+            && (self.limits.is_none() || !right.is_gateway_wide())
+    }
 }
 
 /// Who changes something, and what they saw before.
@@ -371,6 +403,17 @@ pub trait Backend: Clone + Send + Sync + 'static {
     }
     /// Where devices connect, for the text that helps newcomers, such as `192.168.1.5:1883`.
     fn mqtt_address(&self) -> Option<String>;
+
+    /// Users and tokens.
+    fn accounts(&self) -> Arc<Accounts>;
+    /// Changes users and tokens; answers with the number of the token that was made, if one was.
+    fn change_access(&self, actor: String, order: AccessOrder) -> impl Future<Output = Answer<Option<u64>>> + Send;
+    /// Notes something in the audit trail, soon.
+    fn note(&self, note: Note);
+    /// What limits leave to be seen.
+    fn sight_of(&self, limits: &Limits) -> Sight;
+    /// The same backend, of which only this is seen: what lies outside is not there, whatever is asked or changed.
+    fn seen_by(&self, sight: Sight) -> Self;
 
     /// The counters.
     fn counts(&self) -> impl Future<Output = Answer<FleetCounts>> + Send;

@@ -1,7 +1,8 @@
 //! Parsing at the door: queries that refuse what they do not know, bodies whose every mistake is named, revisions.
 
-use super::backend::Slice;
+use super::backend::{Actor, Backend, Slice};
 use super::problem::{FieldError, Problem};
+use super::{App, Whole};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
@@ -14,6 +15,18 @@ use serde::de::DeserializeOwned;
 const DEFAULT_LIMIT: u32 = 100;
 /// Most items of a list page.
 pub const MOST_ITEMS: u32 = 1000;
+
+/// The application, of which whoever asks sees only what they may.
+pub struct State<T>(pub T);
+
+impl<B: Backend> FromRequestParts<Whole<B>> for State<App<B>> {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, whole: &Whole<B>) -> Result<Self, Self::Rejection> {
+        let limits = parts.extensions.get::<Actor>().map(|actor| &*actor.limits);
+        Ok(State(whole.seen_by(limits)))
+    }
+}
 
 /// A query string; `T` denies unknown fields, and so does this.
 pub struct Asked<T>(pub T);

@@ -6,10 +6,10 @@ use super::api::desk::{self, ReportBody, SplitBody};
 use super::api::tickets::{CloseBody, StepBody, checked};
 use super::api::work::{self, MalfunctionBody, WorkBody};
 use super::auth::Who;
-use super::backend::{AlarmCommand, Backend, Order, Role, TicketCommand};
+use super::backend::{AlarmCommand, Backend, Order, Right, TicketCommand};
 use super::extract::{Form, InPath, needed, text, ticket_id};
 use super::problem::Problem;
-use axum::extract::State;
+use crate::web::extract::State;
 use axum::http::StatusCode;
 use axum::response::Redirect;
 use dashboards::view::{HoldCause, LinkKind, Outcome, TicketClass, TicketState};
@@ -46,11 +46,11 @@ pub async fn alarm<B: Backend>(
     InPath((site, device, mode, episode, action)): InPath<(String, String, String, u32, String)>,
     Form(form): Form<AlarmForm>,
 ) -> Result<Redirect, Problem> {
-    let role = match action.as_str() {
-        "out-of-service" | "return-to-service" => Role::Technician,
-        _ => Role::Operator,
+    let right = match action.as_str() {
+        "out-of-service" | "return-to-service" => Right::PlanWork,
+        _ => Right::OperateAlarms,
     };
-    let actor = who.needs(role)?;
+    let actor = who.needs(right)?;
     let command = match action.as_str() {
         "acknowledge" => AlarmCommand::Acknowledge {
             note: text("/note", &form.note, LONGEST_REASON)?,
@@ -249,7 +249,7 @@ pub async fn report<B: Backend>(
     Form(form): Form<ReportForm>,
 ) -> Result<Redirect, Problem> {
     let order = Order {
-        actor: who.needs(Role::Operator)?,
+        actor: who.needs(Right::AssignTickets)?,
         if_revision: None,
     };
     let (device, report) = desk::report_of(&ReportBody {
@@ -289,21 +289,21 @@ pub async fn ticket<B: Backend>(
     Form(form): Form<TicketForm>,
 ) -> Result<Redirect, Problem> {
     let missing = |pointer| Problem::field(StatusCode::UNPROCESSABLE_ENTITY, pointer, "is missing");
-    let (role, command) = match action.as_str() {
+    let (right, command) = match action.as_str() {
         "step" => {
             let to = form.to.ok_or_else(|| missing("/to"))?;
-            (Role::Technician, checked::step(&StepBody { to, note: form.note })?)
+            (Right::WorkTickets, checked::step(&StepBody { to, note: form.note })?)
         }
-        "assign" => (Role::Operator, checked::assign(&form.assignee)?),
-        "hold" => (Role::Technician, checked::hold(form.waits_for, &form.reason)?),
-        "resume" => (Role::Technician, TicketCommand::Resume),
+        "assign" => (Right::AssignTickets, checked::assign(&form.assignee)?),
+        "hold" => (Right::WorkTickets, checked::hold(form.waits_for, &form.reason)?),
+        "resume" => (Right::WorkTickets, TicketCommand::Resume),
         "reclass" => {
             let class = form.class.ok_or_else(|| missing("/class"))?;
-            (Role::Technician, checked::reclass(class, &form.reason)?)
+            (Right::WorkTickets, checked::reclass(class, &form.reason)?)
         }
-        "comment" => (Role::Operator, checked::comment(&form.text)?),
-        "cancel" => (Role::Technician, checked::cancel(&form.reason)?),
-        "reopen" => (Role::Technician, checked::reopen(&form.reason)?),
+        "comment" => (Right::CommentTickets, checked::comment(&form.text)?),
+        "cancel" => (Right::WorkTickets, checked::cancel(&form.reason)?),
+        "reopen" => (Right::WorkTickets, checked::reopen(&form.reason)?),
         "close" => {
             let parts = form
                 .parts
@@ -320,25 +320,28 @@ pub async fn ticket<B: Backend>(
                 parts: parts.map(str::to_owned).collect(),
                 note: form.note,
             };
-            (Role::Technician, checked::close(&body)?)
+            (Right::WorkTickets, checked::close(&body)?)
         }
         "schedule" => {
             let at = Timestamp::parse_rfc3339(&form.at).ok_or_else(|| {
                 let detail = "is no time such as 2026-12-05T09:00:00Z";
                 Problem::field(StatusCode::UNPROCESSABLE_ENTITY, "/at", detail)
             })?;
-            (Role::Operator, TicketCommand::Schedule { at })
+            (Right::AssignTickets, TicketCommand::Schedule { at })
         }
-        "merge" => (Role::Operator, desk::checked::merge(&form.into)?),
+        "merge" => (Right::AssignTickets, desk::checked::merge(&form.into)?),
         "split" => {
             let (ticket, alarm) = (Some(form.ticket), None);
-            (Role::Operator, desk::checked::split(&SplitBody { ticket, alarm })?)
+            (
+                Right::AssignTickets,
+                desk::checked::split(&SplitBody { ticket, alarm })?,
+            )
         }
-        "archive" => (Role::Technician, TicketCommand::Archive),
+        "archive" => (Right::WorkTickets, TicketCommand::Archive),
         other => return Err(no_action(other)),
     };
     let order = Order {
-        actor: who.needs(role)?,
+        actor: who.needs(right)?,
         if_revision: form.revision,
     };
     app.backend.command_ticket(order, ticket_id(&id)?, command).await?;
@@ -356,7 +359,7 @@ pub async fn replay_all<B: Backend>(
     who: Who,
     Form(form): Form<BackOnly>,
 ) -> Result<Redirect, Problem> {
-    app.backend.replay(who.needs(Role::Engineer)?, None).await?;
+    app.backend.replay(who.0, None).await?;
     Ok(Redirect::to(&local(&form.back)))
 }
 
@@ -366,7 +369,7 @@ pub async fn packet<B: Backend>(
     InPath((id, action)): InPath<(u64, String)>,
     Form(form): Form<BackOnly>,
 ) -> Result<Redirect, Problem> {
-    let actor = who.needs(Role::Engineer)?;
+    let actor = who.0;
     match action.as_str() {
         "replay" => {
             app.backend.replay(actor, Some(id)).await?;
@@ -386,7 +389,7 @@ pub async fn receiver<B: Backend>(
     InPath(name): InPath<String>,
     Form(form): Form<BackOnly>,
 ) -> Result<Redirect, Problem> {
-    app.backend.try_receiver(who.needs(Role::Engineer)?, name).await?;
+    app.backend.try_receiver(who.0, name).await?;
     Ok(Redirect::to(&local(&form.back)))
 }
 
@@ -397,7 +400,7 @@ pub async fn dead_letter<B: Backend>(
     InPath(id): InPath<u64>,
     Form(form): Form<BackOnly>,
 ) -> Result<Redirect, Problem> {
-    app.backend.resend(who.needs(Role::Operator)?, id).await?;
+    app.backend.resend(who.0, id).await?;
     Ok(Redirect::to(&local(&form.back)))
 }
 

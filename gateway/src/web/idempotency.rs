@@ -2,7 +2,7 @@
 //!
 //! In memory and bounded: it bridges a lost answer, not a restart.
 
-use super::App;
+use super::Whole;
 use super::backend::{Actor, Backend};
 use super::extract::too_large;
 use super::problem::Problem;
@@ -126,7 +126,11 @@ impl Drop for Running {
 }
 
 /// Middleware.
-pub async fn honour<B: Backend>(State(app): State<App<B>>, request: Request, next: Next) -> Result<Response, Problem> {
+pub async fn honour<B: Backend>(
+    State(whole): State<Whole<B>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let given = request.headers().get("idempotency-key").cloned();
     let is_api = request.method() == Method::POST && request.uri().path().starts_with("/api/");
     let Some(given) = given.filter(|_| is_api) else {
@@ -148,14 +152,15 @@ pub async fn honour<B: Backend>(State(app): State<App<B>>, request: Request, nex
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, super::BODY_LIMIT).await.map_err(|_| too_large())?;
     let if_match = parts.headers.get(header::IF_MATCH).map(|v| v.as_bytes().to_vec());
-    let hash = app.idempotency.hasher.hash_one((&body, if_match));
-    match app.idempotency.begin(&key, hash) {
+    let hash = whole.idempotency().hasher.hash_one((&body, if_match));
+    let idempotency = whole.idempotency();
+    match idempotency.begin(&key, hash) {
         Before::Same(response) => return Ok(response),
         Before::Refused(problem) => return Err(problem),
         Before::New => {}
     }
     let mut running = Running {
-        answers: app.idempotency.clone(),
+        answers: idempotency.clone(),
         key: Some(key),
     };
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
@@ -179,7 +184,7 @@ pub async fn honour<B: Backend>(State(app): State<App<B>>, request: Request, nex
             body: body.clone(),
         });
         let done = Kept::Done { request: hash, answer };
-        app.idempotency.end(&key, Some(done));
+        idempotency.end(&key, Some(done));
     }
     Ok(Response::from_parts(parts, Body::from(body)).into_response())
 }

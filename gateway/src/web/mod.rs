@@ -3,6 +3,7 @@
 //! What is answered comes from a [`Backend`]; here is only HTTP: who asks, whether they may, what was asked, how it is
 //! written down. Nothing here knows the store or the pipeline.
 
+mod access_pages;
 mod api;
 mod assets;
 mod auth;
@@ -16,6 +17,7 @@ mod guard;
 mod idempotency;
 mod openapi;
 mod pages;
+mod permit;
 mod problem;
 pub mod review_csv;
 mod stream;
@@ -28,8 +30,9 @@ pub use config::{TokenConfig, WebConfig};
 pub use openapi::document as openapi_document;
 pub use stream::StreamEvent;
 
+use crate::access::{Limits, Sight};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use std::sync::Arc;
@@ -37,18 +40,43 @@ use std::sync::Arc;
 /// Largest request body that is read, in bytes (DOMAIN 13).
 pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
-/// What every handler has.
+/// What every handler has: of the backend only what whoever asks may see.
 #[derive(Debug, Clone)]
 pub(crate) struct App<B> {
     backend: B,
+    sight: Sight,
     auth: Arc<auth::Auth>,
     idempotency: Arc<idempotency::Answers>,
     streams: Arc<tokio::sync::Semaphore>,
 }
 
-impl<B> FromRef<App<B>> for Arc<auth::Auth> {
-    fn from_ref(app: &App<B>) -> Self {
-        app.auth.clone()
+/// What the router has. Handlers do not get it but an [`App`], made for who asks ([`extract::State`]); so a new handler sees no
+/// more than they may.
+#[derive(Debug, Clone)]
+pub(crate) struct Whole<B>(App<B>);
+
+impl<B: Backend> Whole<B> {
+    /// For somebody with these limits; none: for somebody who is not known, who sees nothing.
+    fn seen_by(&self, limits: Option<&Limits>) -> App<B> {
+        let sight = limits.map_or_else(Sight::default, |limits| self.0.backend.sight_of(limits));
+        App {
+            backend: self.0.backend.seen_by(sight.clone()),
+            sight,
+            ..self.0.clone()
+        }
+    }
+
+    /// The backend that sees everything, for what happens before anybody's question is answered.
+    fn backend(&self) -> &B {
+        &self.0.backend
+    }
+
+    fn auth(&self) -> &auth::Auth {
+        &self.0.auth
+    }
+
+    fn idempotency(&self) -> &Arc<idempotency::Answers> {
+        &self.0.idempotency
     }
 }
 
@@ -56,12 +84,13 @@ impl<B> FromRef<App<B>> for Arc<auth::Auth> {
 ///
 /// Serve it with `axum::serve`. On shutdown send [`StreamEvent::Closing`], else open streams keep the server alive.
 pub fn router<B: Backend>(backend: B, config: WebConfig) -> Router {
-    let app = App {
+    let app = Whole(App {
         backend,
+        sight: Sight::all(),
         auth: Arc::new(auth::Auth::new(&config)),
         idempotency: Arc::default(),
         streams: Arc::new(tokio::sync::Semaphore::new(stream::MOST_STREAMS)),
-    };
+    });
     let hosts = Arc::new(guard::Hosts::new(&config));
     // Layers: the last one added meets the request first.
     Router::new()
@@ -72,6 +101,7 @@ pub fn router<B: Backend>(backend: B, config: WebConfig) -> Router {
         .method_not_allowed_fallback(guard::no_such_method)
         .layer(from_fn_with_state(app.clone(), idempotency::honour::<B>))
         .layer(from_fn(guard::refuse_cross_site))
+        .layer(from_fn_with_state(app.clone(), permit::hold::<B>))
         .layer(from_fn_with_state(app.clone(), auth::identify::<B>))
         .layer(from_fn_with_state(hosts, guard::refuse_foreign_hosts))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -4,7 +4,7 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 18] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -20,6 +20,8 @@ const PAGES: [&str; 16] = [
     "/tickets/T-000042/report",
     "/quarantine",
     "/system",
+    "/users",
+    "/audit",
     "/api",
 ];
 

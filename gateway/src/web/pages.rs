@@ -1,15 +1,19 @@
 //! The pages: asks the backend, hands views to `dashboards`.
 
-use super::App;
+use super::api::account::enter;
 use super::api::alarms::AlarmPath;
+use super::auth::Address;
 use super::auth::{Via, Who};
-use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, IncidentQuery, Role, Slice, TicketQuery};
+use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, IncidentQuery, Right, Slice, TicketQuery};
 use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
+use super::{App, Whole, access_pages};
+use crate::access::notes::Note;
+use crate::web::extract::State;
 use axum::Router;
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -35,7 +39,7 @@ const AUDIT_LINES: usize = 20;
 /// A year, in seconds.
 const LANGUAGE_LASTS: u32 = 31_536_000;
 
-pub(super) fn routes<B: Backend>() -> Router<App<B>> {
+pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
     Router::new()
         .route("/", get(fleet::<B>))
         .route("/devices/{site}/{device}", get(device::<B>))
@@ -57,6 +61,22 @@ pub(super) fn routes<B: Backend>() -> Router<App<B>> {
         .route("/system", get(system::<B>))
         .route("/system/receivers/{name}/test", post(forms::receiver::<B>))
         .route("/system/dead/{id}/resend", post(forms::dead_letter::<B>))
+        .route("/users", get(access_pages::list::<B>).post(access_pages::add::<B>))
+        .route("/users/{name}", post(access_pages::edit::<B>))
+        .route("/users/{name}/tokens", post(access_pages::token::<B>))
+        .route(
+            "/users/{name}/tokens/{id}/revoke",
+            post(access_pages::revoke_token::<B>),
+        )
+        .route("/account", get(access_pages::account::<B>))
+        .route("/account/password", post(access_pages::password::<B>))
+        .route("/account/tokens", post(access_pages::own_token::<B>))
+        .route("/account/tokens/{id}/revoke", post(access_pages::revoke_own::<B>))
+        .route("/audit", get(access_pages::audit::<B>))
+        .route(
+            "/setup",
+            get(access_pages::set_up_page::<B>).post(access_pages::finish_set_up::<B>),
+        )
         .route("/api", get(api::<B>))
         .route("/login", get(login_page::<B>).post(log_in::<B>))
         .route("/logout", post(log_out::<B>))
@@ -89,13 +109,13 @@ impl IntoResponse for Page {
 
 /// A page that somebody looks at.
 pub(super) struct Visit {
-    frame: Frame,
+    pub(super) frame: Frame,
     chosen: Option<Language>,
     actor: Option<Actor>,
 }
 
 impl Visit {
-    fn show(&self, markup: Markup) -> Page {
+    pub(super) fn show(&self, markup: Markup) -> Page {
         Page {
             markup,
             chosen: self.chosen,
@@ -103,24 +123,38 @@ impl Visit {
     }
 }
 
-impl<B: Backend> FromRequestParts<App<B>> for Visit {
+impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App<B>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, whole: &Whole<B>) -> Result<Self, Problem> {
         let actor = parts.extensions.get::<Actor>().cloned();
         let via = parts.extensions.get::<Via>().copied();
-        let (language, chosen) = language(&parts.uri, &parts.headers);
-        let may = |role| actor.as_ref().is_some_and(|a| a.role >= role);
+        let (asked, chosen) = language(&parts.uri, &parts.headers);
+        let is_kept = chosen.is_some() || cookie(&parts.headers, "lang").is_some();
+        let accounts = whole.backend().accounts();
+        let own = actor
+            .as_ref()
+            .and_then(|a| accounts.get(&a.name))
+            .map(|a| a.locale.as_str());
+        let language = match own {
+            Some("en") if !is_kept => Language::En,
+            Some("zh") if !is_kept => Language::Zh,
+            Some(_) | None => asked,
+        };
+        let may = |right| actor.as_ref().is_some_and(|a| a.may(right));
         let rights = Rights {
-            may_operate: may(Role::Operator),
-            may_work: may(Role::Technician),
-            may_tune: may(Role::Engineer),
+            may_operate: may(Right::OperateAlarms),
+            may_work: may(Right::WorkTickets),
+            may_tune: may(Right::HandleQuarantine),
+            may_see_system: may(Right::ReadSystem),
+            may_read_audit: may(Right::ReadAudit),
+            may_manage_users: may(Right::ManageUsers),
         };
         let user = match via {
             Some(Via::Session | Via::Bearer) => actor.as_ref().map(|a| a.name.clone()),
             Some(Via::Local) | None => None,
         };
-        let frame = frame(&app.backend, language, &parts.uri, user, rights);
+        let frame = frame(whole.backend(), language, &parts.uri, user, rights);
         Ok(Visit { frame, chosen, actor })
     }
 }
@@ -198,7 +232,7 @@ pub(super) fn problem_page<B: Backend>(backend: &B, uri: &Uri, headers: &HeaderM
     page::problem(&frame, problem.status.as_u16(), &problem.detail, &back)
 }
 
-fn first(cursor: Option<String>, limit: usize) -> Slice {
+pub(super) fn first(cursor: Option<String>, limit: usize) -> Slice {
     Slice {
         cursor: cursor.filter(|c| !c.is_empty()),
         limit,
@@ -418,7 +452,7 @@ async fn quarantine<B: Backend>(
 
 async fn system<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
     let (health, models) = (app.backend.health().await?, app.backend.models().await?);
-    let audit = match visit.actor.as_ref().is_some_and(|a| a.role >= Role::Engineer) {
+    let audit = match visit.frame.rights.may_read_audit {
         true => Some(app.backend.audit(first(None, AUDIT_LINES)).await?.items),
         false => None,
     };
@@ -457,19 +491,53 @@ async fn login_page<B: Backend>(State(_): State<App<B>>, visit: Visit, Query(que
 
 #[derive(Deserialize)]
 struct LoginForm {
+    #[serde(default)]
     token: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    password: String,
     #[serde(default)]
     back: String,
 }
 
-async fn log_in<B: Backend>(State(app): State<App<B>>, visit: Visit, Form(form): Form<LoginForm>) -> Response {
-    match app.auth.log_in(form.token.trim(), app.backend.now()) {
+/// By a name and its password, else by a token.
+async fn log_in<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    address: Address,
+    Form(form): Form<LoginForm>,
+) -> Result<Response, Problem> {
+    let cookie = match form.name.trim() {
+        "" => {
+            let (accounts, now) = (app.backend.accounts(), app.backend.now());
+            let entered = app.auth.log_in(form.token.trim(), &accounts, now);
+            let (actor, action) = match &entered {
+                Some((name, _)) => (name.clone(), "login"),
+                None => ("unknown".to_owned(), "login.refused"),
+            };
+            app.backend.note(Note {
+                at: now,
+                actor,
+                action: action.to_owned(),
+                subject: address.0,
+                detail: "by token".to_owned(),
+            });
+            entered.map(|(_, cookie)| cookie)
+        }
+        name => match enter(&app, name, &form.password, &address.0).await {
+            Ok(cookie) => Some(cookie),
+            Err(problem) if problem.status == StatusCode::UNAUTHORIZED => None,
+            Err(problem) => return Err(problem),
+        },
+    };
+    Ok(match cookie {
         Some(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(&local(&form.back))).into_response(),
         None => {
             let page = visit.show(page::login(&visit.frame, &local(&form.back), true));
             (StatusCode::UNAUTHORIZED, page).into_response()
         }
-    }
+    })
 }
 
 async fn log_out<B: Backend>(State(app): State<App<B>>, _: Who, headers: HeaderMap) -> Response {

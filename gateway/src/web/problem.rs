@@ -2,7 +2,7 @@
 
 use super::backend::{Backend, BackendError};
 use super::extract::pointer;
-use super::{App, pages};
+use super::{Whole, pages};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -28,6 +28,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Where a person may go instead; such as the login page.
     pub go_to: Option<String>,
+    /// After how many seconds it may be tried again.
+    pub retry_after: Option<i64>,
 }
 
 impl Problem {
@@ -37,6 +39,14 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             go_to: None,
+            retry_after: None,
+        }
+    }
+
+    pub fn retry_after(self, seconds: i64) -> Problem {
+        Problem {
+            retry_after: Some(seconds),
+            ..self
         }
     }
 
@@ -54,6 +64,7 @@ impl From<BackendError> for Problem {
     fn from(error: BackendError) -> Problem {
         let status = match &error {
             BackendError::NotFound { .. } => StatusCode::NOT_FOUND,
+            BackendError::Forbidden { .. } => StatusCode::FORBIDDEN,
             BackendError::Conflict { .. } => StatusCode::CONFLICT,
             BackendError::Changed { .. } => StatusCode::PRECONDITION_FAILED,
             BackendError::Invalid { .. } | BackendError::Wrong { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -76,6 +87,7 @@ impl From<BackendError> for Problem {
                 ..Problem::new(status, said)
             },
             BackendError::NotFound { .. }
+            | BackendError::Forbidden { .. }
             | BackendError::Conflict { .. }
             | BackendError::Changed { .. }
             | BackendError::Unavailable { .. } => Problem::new(status, said),
@@ -86,6 +98,11 @@ impl From<BackendError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -111,7 +128,7 @@ pub struct ProblemDocument {
 }
 
 /// Middleware: writes a [`Problem`] in the form that the asker reads.
-pub(super) async fn write_down<B: Backend>(State(app): State<App<B>>, request: Request, next: Next) -> Response {
+pub(super) async fn write_down<B: Backend>(State(whole): State<Whole<B>>, request: Request, next: Next) -> Response {
     let instance = request.uri().path().to_owned();
     let uri = request.uri().clone();
     let headers = request.headers().clone();
@@ -124,7 +141,7 @@ pub(super) async fn write_down<B: Backend>(State(app): State<App<B>>, request: R
     } else if let Some(go_to) = &problem.go_to {
         axum::response::Redirect::to(go_to).into_response()
     } else {
-        let page = pages::problem_page(&app.backend, &uri, &headers, &problem);
+        let page = pages::problem_page(whole.backend(), &uri, &headers, &problem);
         (problem.status, axum::response::Html(page.into_string())).into_response()
     };
     for (name, value) in response.headers() {

@@ -2,10 +2,11 @@
 
 use super::App;
 use super::auth::Who;
-use super::backend::{Backend, LiveReading, Role, WatchGuard};
+use super::backend::{Backend, LiveReading, WatchGuard};
 use super::extract::Asked;
 use super::problem::Problem;
-use axum::extract::State;
+use crate::access::Sight;
+use crate::web::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -63,10 +64,9 @@ pub struct StreamQuery {
     responses((status = 200, description = "Events without end", body = String, content_type = "text/event-stream"), super::openapi::Problems))]
 pub async fn stream<B: Backend>(
     State(app): State<App<B>>,
-    who: Who,
+    _: Who,
     Asked(query): Asked<StreamQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    who.needs(Role::Viewer)?;
     let device = match query.device.as_deref().filter(|d| !d.is_empty()) {
         None => None,
         Some(text) => {
@@ -77,6 +77,11 @@ pub async fn stream<B: Backend>(
             Some(key.ok_or_else(wrong)?)
         }
     };
+    if let Some(key) = &device
+        && !app.sight.sees(key)
+    {
+        return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no device {key}")));
+    }
     let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -89,6 +94,8 @@ pub async fn stream<B: Backend>(
         device,
         readings: Coalescer::new(Instant::now()),
         permit,
+        sight: app.sight,
+        backend: app.backend,
     };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     // Proxies that buffer would turn live into late.
@@ -99,8 +106,11 @@ pub async fn stream<B: Backend>(
     Ok((headers, Sse::new(listener.run()).keep_alive(keep_alive)))
 }
 
-struct Listener {
+struct Listener<B> {
     events: Receiver<StreamEvent>,
+    /// What of them is seen.
+    sight: Sight,
+    backend: B,
     device: Option<DeviceKey>,
     readings: Coalescer,
     #[allow(dead_code)] // held, so that the backend sends readings as long as somebody listens
@@ -114,7 +124,7 @@ enum Heard {
     ReadingIsDue,
 }
 
-impl Listener {
+impl<B: Backend> Listener<B> {
     fn run(self) -> impl Stream<Item = Result<Event, Infallible>> {
         futures::stream::unfold(self, |mut listener| async move {
             let event = listener.next().await?;
@@ -140,14 +150,14 @@ impl Listener {
                 }
                 Heard::Said(Ok(StreamEvent::Closing)) => return None,
                 Heard::Said(Ok(StreamEvent::Reading { device, reading })) => {
-                    if self.device.as_ref() == Some(&device) {
+                    if self.device.as_ref() == Some(&device) && self.sight.sees(&device) {
                         self.readings.add(&reading);
                     }
                     self.readings.take(Instant::now()).map(|r| event("reading", &r))
                 }
                 Heard::Said(Ok(StreamEvent::Alarm(alarm))) => {
                     let is_about = self.is_about(&alarm.site, &alarm.device);
-                    is_about.then(|| event("alarm", &*alarm))
+                    is_about.then(|| event("alarm", &*self.seen_of(alarm)))
                 }
                 Heard::Said(Ok(StreamEvent::Ticket(ticket))) => {
                     let is_about = self.is_about(&ticket.site, &ticket.device);
@@ -155,9 +165,15 @@ impl Listener {
                 }
                 // it is about many machines
                 Heard::Said(Ok(StreamEvent::Incident(incident))) => {
-                    self.device.is_none().then(|| event("incident", &*incident))
+                    let is_seen = self.device.is_none() && self.sight.sees_site(&incident.site);
+                    is_seen.then(|| event("incident", &*incident))
                 }
-                Heard::Said(Ok(StreamEvent::Fleet(counts))) => Some(event("fleet", &counts)),
+                Heard::Said(Ok(StreamEvent::Fleet(counts))) if self.sight.is_all() => Some(event("fleet", &counts)),
+                // the counters of what is seen
+                Heard::Said(Ok(StreamEvent::Fleet(_))) => {
+                    let counts = self.backend.counts().await.ok();
+                    counts.map(|counts| event("fleet", &counts))
+                }
             };
             if event.is_some() {
                 return event;
@@ -166,9 +182,35 @@ impl Listener {
     }
 
     fn is_about(&self, site: &domain::SiteName, device: &domain::DeviceName) -> bool {
-        self.device
-            .as_ref()
-            .is_none_or(|key| key.site == *site && key.device == *device)
+        let key = || DeviceKey {
+            site: site.clone(),
+            device: device.clone(),
+        };
+        match &self.device {
+            Some(meant) => meant.site == *site && meant.device == *device && self.sight.sees(meant),
+            None => self.sight.is_all() || self.sight.sees(&key()),
+        }
+    }
+
+    /// Without names of machines that are not seen.
+    fn seen_of(&self, alarm: Arc<Alarm>) -> Arc<Alarm> {
+        let sees = |e: &dashboards::view::SimilarEpisode| {
+            self.sight.sees(&DeviceKey {
+                site: e.site.clone(),
+                device: e.device.clone(),
+            })
+        };
+        if self.sight.is_all() {
+            return alarm;
+        }
+        let mut seen = (*alarm).clone();
+        seen.similar.retain(sees);
+        // which other machine it hangs on, its own page tells who may know
+        seen.suppressed = seen.suppressed.map(|_| domain::text::Text {
+            en: "suppressed by design".to_owned(),
+            zh: "按设计抑制".to_owned(),
+        });
+        Arc::new(seen)
     }
 }
 

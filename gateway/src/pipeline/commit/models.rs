@@ -37,6 +37,10 @@ impl Committer {
         group: &mut Group,
     ) -> Result<(), ReleaseRefusal> {
         let at = self.setup.clock.now();
+        // four eyes, where there are four
+        if matches!(order, ModelOrder::Promote { .. }) && self.setup.accounts.releasers() > 1 {
+            self.setup.releases.is_of_another(&version, actor.name())?;
+        }
         for effect in self.setup.releases.step(&version, order, actor.name(), at)? {
             match effect {
                 ReleaseEffect::Audit { action, detail } => group.audits.push(AuditRow {

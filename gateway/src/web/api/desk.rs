@@ -5,12 +5,11 @@ use super::tickets::{LONGEST_NAME, LONGEST_NOTE, Tagged, command, tagged};
 use super::work::MalfunctionBody;
 use crate::web::App;
 use crate::web::auth::Who;
-use crate::web::backend::{Backend, Order, Report, Role, SplitOff, TicketCommand};
-use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, needed, text, ticket_id};
+use crate::web::backend::{Backend, Order, Report, Right, SplitOff, TicketCommand};
+use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, State, needed, text, ticket_id};
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use alerting::ticket;
-use axum::extract::State;
 use axum::http::StatusCode;
 use dashboards::view::{At, ServiceReport, Ticket, TicketClass, TicketKind};
 use domain::{AlarmId, DeviceKey, DeviceName, FailureModeId, SiteName};
@@ -94,7 +93,7 @@ pub async fn open<B: Backend>(
     Json(body): Json<ReportBody>,
 ) -> Result<(StatusCode, Tagged), Problem> {
     let order = Order {
-        actor: who.needs(Role::Operator)?,
+        actor: who.needs(Right::AssignTickets)?,
         if_revision: None,
     };
     let (device, report) = report_of(&body)?;
@@ -167,7 +166,7 @@ pub async fn schedule<B: Backend>(
     Json(body): Json<ScheduleBody>,
 ) -> Result<Tagged, Problem> {
     let schedule = TicketCommand::Schedule { at: body.at.0 };
-    command(&app, who, Role::Operator, revision, &id, Ok(schedule)).await
+    command(&app, who, Right::AssignTickets, revision, &id, Ok(schedule)).await
 }
 
 /// The same trouble as another ticket: that one takes over its alarms and comments, and this one ends
@@ -182,7 +181,7 @@ pub async fn merge<B: Backend>(
     Json(body): Json<MergeBody>,
 ) -> Result<Tagged, Problem> {
     let merge = checked::merge(&body.into);
-    command(&app, who, Role::Operator, revision, &id, merge).await
+    command(&app, who, Right::AssignTickets, revision, &id, merge).await
 }
 
 /// Not the same trouble after all: a merged ticket goes on by itself, or a merged alarm gets a ticket of its own
@@ -197,7 +196,7 @@ pub async fn split<B: Backend>(
     Json(body): Json<SplitBody>,
 ) -> Result<Tagged, Problem> {
     let split = checked::split(&body);
-    command(&app, who, Role::Operator, revision, &id, split).await
+    command(&app, who, Right::AssignTickets, revision, &id, split).await
 }
 
 /// Over for good; by itself some time after the closing or the call-back
@@ -211,7 +210,7 @@ pub async fn archive<B: Backend>(
     _: Asked<NoQuery>,
     _: Json<EmptyBody>,
 ) -> Result<Tagged, Problem> {
-    command(&app, who, Role::Technician, revision, &id, Ok(TicketCommand::Archive)).await
+    command(&app, who, Right::WorkTickets, revision, &id, Ok(TicketCommand::Archive)).await
 }
 
 /// The report of the service: machine, history, likely cause, clocks, cause, solution, parts, labour, advice
@@ -223,6 +222,6 @@ pub async fn report<B: Backend>(
     InPath(id): InPath<String>,
     _: Asked<NoQuery>,
 ) -> Result<axum::Json<ServiceReport>, Problem> {
-    who.needs(Role::Viewer)?;
+    who.needs(Right::View)?;
     Ok(axum::Json(app.backend.service_report(ticket_id(&id)?).await?))
 }

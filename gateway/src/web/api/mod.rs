@@ -1,5 +1,7 @@
 //! REST under `/api/v1`. Every route is registered here and stands in the OpenAPI document; a test compares both.
 
+pub mod access;
+pub mod account;
 pub mod alarms;
 pub mod desk;
 pub mod devices;
@@ -14,26 +16,26 @@ pub mod windows;
 pub mod work;
 
 use super::backend::Backend;
-use super::{App, openapi, stream};
+use super::{Whole, openapi, stream};
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{get, post};
 
 /// Routes, and their list.
 pub struct Routes<B> {
-    pub router: Router<App<B>>,
+    pub router: Router<Whole<B>>,
     /// Method and path of each.
     pub list: Vec<(&'static str, &'static str)>,
 }
 
 impl<B: Backend> Routes<B> {
-    fn get<H: Handler<T, App<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+    fn get<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
         self.list.push(("get", path));
         self.router = self.router.route(path, get(handler));
         self
     }
 
-    fn post<H: Handler<T, App<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+    fn post<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
         self.list.push(("post", path));
         self.router = self.router.route(path, post(handler));
         self
@@ -126,6 +128,19 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/outbound/inbound/{receiver}", outbound::inbound::<B>)
         .get("/api/v1/health", system::health::<B>)
         .get("/api/v1/audit", system::audit::<B>)
+        .get("/api/v1/roles", access::roles)
+        .get("/api/v1/users", access::list::<B>)
+        .post("/api/v1/users", access::add::<B>)
+        .get("/api/v1/users/{name}", access::one::<B>)
+        .post("/api/v1/users/{name}", access::edit::<B>)
+        .post("/api/v1/users/{name}/tokens", access::token::<B>)
+        .post("/api/v1/users/{name}/tokens/{id}/revoke", access::revoke_token::<B>)
+        .get("/api/v1/account", account::account::<B>)
+        .post("/api/v1/account/password", account::password::<B>)
+        .post("/api/v1/account/tokens", account::own_token::<B>)
+        .post("/api/v1/account/tokens/{id}/revoke", account::revoke_own::<B>)
+        .post("/api/v1/login", account::login::<B>)
+        .post("/api/v1/setup", account::setup::<B>)
         .get("/api/v1/stream", stream::stream::<B>)
         .get("/api/v1/openapi.json", openapi::serve)
         .get("/healthz", system::healthz)

@@ -4,11 +4,11 @@ use super::alarms::LONGEST_REASON;
 use super::tickets::ReasonBody;
 use crate::web::App;
 use crate::web::auth::Who;
-use crate::web::backend::{Backend, Order, Role, WindowPlan};
+use crate::web::backend::{Backend, Order, WindowPlan};
+use crate::web::extract::State;
 use crate::web::extract::{Asked, InPath, Json, NoQuery, needed};
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
-use axum::extract::State;
 use axum::http::StatusCode;
 use dashboards::view::{Window, WindowCovers, WindowPurpose, WindowSchedule};
 use serde::Deserialize;
@@ -44,10 +44,9 @@ fn window_id(text: &str) -> Result<u64, Problem> {
     responses((status = 200, description = "The windows; at most 1000", body = Vec<Window>), Problems))]
 pub async fn list<B: Backend>(
     State(app): State<App<B>>,
-    who: Who,
+    _: Who,
     _: Asked<NoQuery>,
 ) -> Result<axum::Json<Vec<Window>>, Problem> {
-    who.needs(Role::Viewer)?;
     Ok(axum::Json(app.backend.windows().await?))
 }
 
@@ -61,7 +60,7 @@ pub async fn plan<B: Backend>(
     Json(body): Json<WindowBody>,
 ) -> Result<axum::Json<Window>, Problem> {
     let order = Order {
-        actor: who.needs(Role::Technician)?,
+        actor: who.0,
         if_revision: None,
     };
     let plan = WindowPlan {
@@ -85,7 +84,7 @@ pub async fn end<B: Backend>(
     Json(body): Json<ReasonBody>,
 ) -> Result<axum::Json<Window>, Problem> {
     let order = Order {
-        actor: who.needs(Role::Technician)?,
+        actor: who.0,
         if_revision: None,
     };
     let reason = needed("/reason", &body.reason, LONGEST_REASON)?;

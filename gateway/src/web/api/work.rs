@@ -3,12 +3,11 @@
 use super::tickets::{LONGEST_NAME, LONGEST_NOTE, Tagged, tagged};
 use crate::web::App;
 use crate::web::auth::Who;
-use crate::web::backend::{Backend, NewFile, Order, Role, TicketCommand, WorkCommand};
-use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, NotEmptyBody, needed, text, ticket_id};
+use crate::web::backend::{Backend, NewFile, Order, Right, TicketCommand, WorkCommand};
+use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, NotEmptyBody, State, needed, text, ticket_id};
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use alerting::ticket;
-use axum::extract::State;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use dashboards::view::{At, LinkKind, Ticket};
@@ -121,16 +120,16 @@ impl MalfunctionBody {
 }
 
 impl WorkBody {
-    /// Who may write it: what belongs to the work, a technician; what is said on the telephone, an operator too.
-    pub fn needs(&self) -> Role {
+    /// Who may write it: what belongs to the work, who works on tickets; what is said on the telephone, who writes into them.
+    pub fn needs(&self) -> Right {
         match self {
             WorkBody::Labour { .. }
             | WorkBody::Part { .. }
             | WorkBody::Check { .. }
             | WorkBody::Tick { .. }
-            | WorkBody::Remove { .. } => Role::Technician,
+            | WorkBody::Remove { .. } => Right::WorkTickets,
             WorkBody::Link { .. } | WorkBody::Unlink { .. } | WorkBody::Malfunction(_) | WorkBody::CallBack { .. } => {
-                Role::Operator
+                Right::CommentTickets
             }
         }
     }
@@ -233,7 +232,7 @@ pub async fn attach<B: Backend>(
     Asked(query): Asked<FileQuery>,
     NotEmptyBody { content_type, content }: NotEmptyBody,
 ) -> Result<Tagged, Problem> {
-    let actor = who.needs(Role::Technician)?;
+    let actor = who.needs(Right::WorkTickets)?;
     let file = NewFile {
         name: needed("?name", &query.name, LONGEST_NAME)?,
         content_type: text("content-type", &content_type, LONGEST_NAME)?,
@@ -253,7 +252,7 @@ pub async fn file<B: Backend>(
     InPath((id, entry)): InPath<(String, u32)>,
     _: Asked<NoQuery>,
 ) -> Result<Response, Problem> {
-    who.needs(Role::Viewer)?;
+    who.needs(Right::View)?;
     let file = app.backend.file(ticket_id(&id)?, entry).await?;
     Ok((safe_headers(&file), file.content).into_response())
 }

@@ -277,6 +277,8 @@ pub(super) fn state(now: Timestamp) -> State {
         windows: Vec::new(),
         packets,
         audit,
+        accounts: crate::access::Accounts::default(),
+        notes: Vec::new(),
         commands: 0,
         ready: true,
         watched: Arc::default(),

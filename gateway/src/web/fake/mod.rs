@@ -7,6 +7,8 @@ mod outbound;
 mod storms;
 mod work;
 
+use crate::access::notes::Note;
+use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
@@ -51,6 +53,10 @@ pub struct State {
     pub audit: Vec<AuditEntry>,
     /// Model versions.
     pub models: Vec<Model>,
+    /// Users and tokens.
+    pub accounts: Accounts,
+    /// Reads, log-ins and refusals that were noted.
+    pub notes: Vec<Note>,
     /// Commands carried out.
     pub commands: u64,
     /// Whether it takes readings.
@@ -218,6 +224,34 @@ fn check_revision(order: &Order, revision: u64) -> Answer<()> {
 }
 
 impl Backend for Fake {
+    fn accounts(&self) -> Arc<Accounts> {
+        self.with(|s| Arc::new(s.accounts.clone()))
+    }
+
+    async fn change_access(&self, _: String, order: AccessOrder) -> Answer<Option<u64>> {
+        let now = self.now();
+        let done = self.with(|s| s.accounts.step(order, now));
+        let effects = done.map_err(|refusal| conflict(&refusal.to_string()))?;
+        let token = effects.into_iter().find_map(|effect| match effect {
+            AccessEffect::Token(token) => Some(token.id),
+            _ => None,
+        });
+        Ok(token)
+    }
+
+    fn note(&self, note: Note) {
+        self.with(|s| s.notes.push(note));
+    }
+
+    fn sight_of(&self, limits: &Limits) -> Sight {
+        Sight::of(limits, &Default::default())
+    }
+
+    // what people with limits see is tried against the real one
+    fn seen_by(&self, _: Sight) -> Self {
+        self.clone()
+    }
+
     fn now(&self) -> Timestamp {
         (self.clock)()
     }
