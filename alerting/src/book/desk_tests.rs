@@ -536,6 +536,7 @@ fn a_code_that_changes_no_severity_still_finds_its_way_into_the_alarm_and_its_ti
         (malfunction.fault_code.as_str(), malfunction.symptom.as_str()),
         ("E40", "lubrication")
     );
+    assert_eq!(desk.record(id).likely_cause.en, "the grease has aged");
     assert!(said(&mut desk).is_empty(), "once is enough");
     // an advisory that had no ticket gets one: the profile calls for a service
     let mut desk = Desk::with(with_codes());
