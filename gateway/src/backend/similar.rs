@@ -29,6 +29,7 @@ pub(super) fn similar_views(episodes: &[SimilarEpisode]) -> Vec<view::SimilarEpi
         cleared_at: e.cleared_at.into(),
         ticket: e.ticket.map(|t| t.to_string()),
         verdict: verdict_view(e.verdict),
+        found: e.found.clone(),
     };
     episodes.iter().map(view).collect()
 }
@@ -54,6 +55,7 @@ pub(super) fn similar_now(
                 record = tickets::record_of(&row)?;
             }
             episode.verdict = Verdict::of(&record.state);
+            episode.found = record.different_fault().cloned();
         }
     }
     Ok(similar_views(&episodes))
