@@ -73,6 +73,9 @@ pub struct PastEpisode {
     pub ticket: Option<TicketId>,
     /// What became of that.
     pub verdict: Verdict,
+    /// The fault that it was, where it was a different one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<FailureModeId>,
 }
 
 impl PastEpisode {
@@ -89,6 +92,7 @@ impl PastEpisode {
             closed_at: now,
             ticket: alarm.ticket,
             verdict,
+            found: None,
         }
     }
 
@@ -115,4 +119,7 @@ pub struct SimilarEpisode {
     pub ticket: Option<TicketId>,
     /// What became of that.
     pub verdict: Verdict,
+    /// The fault that it was, where it was a different one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<FailureModeId>,
 }

@@ -189,6 +189,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_warranty_ends_on_a_day_that_there_is() {
+        let problems = |day: &str| {
+            let text = format!("[[device]]\nsite=\"a\"\ndevice=\"x\"\nprofile=\"p\"\nwarranty_until=\"{day}\"\n");
+            let found = Registry::parse(&text).expect("fine").problems(&[]);
+            found.into_iter().filter(|p| p.path.ends_with("warranty_until")).count()
+        };
+        assert_eq!(
+            (problems("2027-03-31"), problems("2027-02-30"), problems("soon")),
+            (0, 1, 1)
+        );
+    }
+
+    #[test]
     fn by_name_then_by_pattern_then_generic() {
         let text = "[[device]]\nsite=\"a\"\ndevice=\"x\"\nprofile=\"pump\"\n[[assign]]\ndevice=\"ac-*\"\nprofile=\"air_conditioner\"\n";
         let registry = Registry::parse(text).expect("fine");

@@ -34,13 +34,14 @@ pub struct Outcome {
 }
 
 /// Keys in records that tell our time, which differs from run to run.
-const OUR_TIMES: [&str; 11] = [
+const OUR_TIMES: [&str; 12] = [
     "opened_at",
     "changed_at",
     "due_at",
     "clocks",
     "at",
     "scheduled_for",
+    "visit",
     "active_since",
     "announced_at",
     "acknowledged_at",

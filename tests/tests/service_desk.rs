@@ -10,7 +10,7 @@ use tests::publisher::{publish_all, telemetry};
 const CONFIG: &str =
     "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\nauto_register = false\n";
 const REGISTRY: &str = "[[device]]\nsite = \"north\"\ndevice = \"pump-1\"\nprofile = \"pump\"\nserial_number = \"SN-77\"\n\
-                        customer = \"Waterworks\"\nwarranty_until = \"2020-12-31\"\n";
+                        customer = \"Waterworks\"\nwarranty_until = \"2020-12-31\"\n[[device]]\nsite = \"north\"\ndevice = \"pump-2\"\nprofile = \"pump\"\n";
 const START: i64 = 1_760_000_000_000;
 
 async fn started(setup: &GatewaySetup) -> (RunningGateway, Api) {
@@ -77,6 +77,12 @@ async fn a_reported_fault_its_work_its_files_and_its_report_survive_restart_and_
     assert!(known.status == 409 && known.body["detail"].as_str().is_some_and(|d| d.contains("T-000001")));
     let nobody = json!({"site": "north", "device": "pump-9", "title": "hums"});
     assert_eq!(api.post("tickets", nobody).await.status, 422);
+    let silent = json!({"site": "north", "device": "pump-2", "title": "does not start"});
+    assert_eq!(
+        api.post("tickets", silent).await.ok()["id"],
+        "T-000003",
+        "it never said a word"
+    );
 
     for body in [
         json!({"write": "labour", "who": "Li Wei", "start": "2025-10-09T08:00:00Z", "seconds": 5400, "rate_cents_per_hour": 6000}),

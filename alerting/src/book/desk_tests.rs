@@ -6,8 +6,8 @@ use super::*;
 use crate::effect::{Outgoing, SplitOff, TicketDecision};
 use crate::record::{Asset, DeviceFacts};
 use crate::ticket::{
-    Actor, Link, LinkKind, ProposedBecause, Report, TicketChange, TicketClass, TicketCommand, TicketKind,
-    TicketRefusal, WorkCommand, WorkStep,
+    Actor, Finding, Link, LinkKind, Outcome, ProposedBecause, Report, TicketChange, TicketClass, TicketCommand,
+    TicketKind, TicketRefusal, WorkCommand, WorkStep,
 };
 use domain::profile::{FaultCode, MaintenanceDue, Service};
 use domain::text::Text;
@@ -536,6 +536,7 @@ fn a_code_that_changes_no_severity_still_finds_its_way_into_the_alarm_and_its_ti
         (malfunction.fault_code.as_str(), malfunction.symptom.as_str()),
         ("E40", "lubrication")
     );
+    assert_eq!(desk.record(id).likely_cause.en, "the grease has aged");
     assert!(said(&mut desk).is_empty(), "once is enough");
     // an advisory that had no ticket gets one: the profile calls for a service
     let mut desk = Desk::with(with_codes());
@@ -544,4 +545,25 @@ fn a_code_that_changes_no_severity_still_finds_its_way_into_the_alarm_and_its_ti
     said(&mut desk);
     let id = desk.alarm("pump-1", "bearing_wear").ticket.expect("opened");
     assert_eq!(desk.record(id).grade.kind, TicketKind::OnSiteInspection);
+}
+
+#[test]
+fn a_forerunner_that_was_a_different_fault_says_which() {
+    let mut desk = Desk::new();
+    let id = desk.raise("pump-1", "bearing_wear");
+    let failure_mode = FailureModeId::new("cavitation").unwrap();
+    let outcome = Outcome::DifferentFault {
+        failure_mode: failure_mode.clone(),
+        finding: Finding::default(),
+    };
+    let note = String::new();
+    desk.ticket(id, TicketCommand::Close { outcome, note }).unwrap();
+    let alarm = desk.alarm("pump-1", "bearing_wear").id.clone();
+    let command = crate::effect::AlarmCommand::Acknowledge { note: String::new() };
+    desk.person(Command::Alarm { alarm, command }).unwrap();
+    desk.change("pump-1", "bearing_wear", None, |_| {});
+    desk.raise("pump-2", "bearing_wear");
+    let similar = &desk.alarm("pump-2", "bearing_wear").similar;
+    assert_eq!(similar[0].verdict, crate::episode::Verdict::DifferentFault);
+    assert_eq!(similar[0].found, Some(failure_mode));
 }

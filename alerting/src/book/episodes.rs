@@ -29,7 +29,11 @@ impl Book {
             None => Verdict::NoTicket,
             Some(id) => self.tickets.get(&id).map_or(Verdict::Open, |t| Verdict::of(&t.state)),
         };
-        let episode = PastEpisode::of(alarm, verdict, now);
+        let ticket = alarm.ticket.and_then(|id| self.tickets.get(&id));
+        let episode = PastEpisode {
+            found: ticket.and_then(TicketRecord::different_fault).cloned(),
+            ..PastEpisode::of(alarm, verdict, now)
+        };
         self.keep_episode(episode.clone());
         out.push(Effect::EpisodeClosed {
             episode: Box::new(episode),
@@ -52,7 +56,7 @@ impl Book {
         if ticket.merged_into().is_some() {
             return; // the other ticket tells
         }
-        let verdict = Verdict::of(&ticket.state);
+        let (verdict, found) = (Verdict::of(&ticket.state), ticket.different_fault().cloned());
         let mut tickets = vec![ticket.id];
         tickets.extend(ticket.absorbed.iter().map(|a| a.ticket));
         let modes: BTreeSet<FailureModeId> = ticket.serves().into_iter().map(|(_, mode)| mode).collect();
@@ -60,8 +64,9 @@ impl Book {
             let groups = self.episodes.range_mut((asked.clone(), String::new())..);
             let groups = groups.take_while(|((mode, _), _)| *mode == asked);
             for episode in groups.flat_map(|(_, group)| group.values_mut()) {
-                if episode.ticket.is_some_and(|t| tickets.contains(&t)) && episode.verdict != verdict {
-                    episode.verdict = verdict;
+                let is_told = (episode.verdict, &episode.found) == (verdict, &found);
+                if episode.ticket.is_some_and(|t| tickets.contains(&t)) && !is_told {
+                    (episode.verdict, episode.found) = (verdict, found.clone());
                     out.push(Effect::EpisodeClosed {
                         episode: Box::new(episode.clone()),
                     });
@@ -105,6 +110,7 @@ impl Book {
             cleared_at: past.cleared_at,
             ticket: past.ticket,
             verdict: past.verdict,
+            found: past.found.clone(),
         })
         .collect()
     }

@@ -315,7 +315,9 @@ impl Book {
 
     /// The device's own code is written into the ticket that serves for it, if none is there yet.
     pub(super) fn note_code(&mut self, id: TicketId, code: &CodeFacts, now: Timestamp, out: &mut Vec<Effect>) {
-        let Some(ticket) = self.tickets.get(&id) else { return };
+        let Some(ticket) = self.tickets.get_mut(&id) else {
+            return;
+        };
         if ticket.work.malfunction.fault_code.is_empty() {
             let symptom = match ticket.work.malfunction.symptom.is_empty() {
                 true => code.text.clone(),
@@ -326,6 +328,9 @@ impl Book {
                 fault_code: code.code.clone(),
                 ..ticket.work.malfunction.clone()
             };
+            if ticket.likely_cause.en.is_empty() {
+                ticket.likely_cause = code.cause.clone();
+            }
             let work = WorkChange::Described { malfunction };
             self.change_ticket(id, TicketChange::Worked { work }, Actor::System, now, out);
         }

@@ -155,6 +155,14 @@ impl TicketRecord {
         }
     }
 
+    /// The fault that was there, if it was another than the ticket asked for.
+    pub fn different_fault(&self) -> Option<&FailureModeId> {
+        match self.outcome()? {
+            Outcome::DifferentFault { failure_mode, .. } => Some(failure_mode),
+            Outcome::FaultConfirmed(_) | Outcome::Prevented(_) | Outcome::NoFaultFound | Outcome::Other { .. } => None,
+        }
+    }
+
     /// Into which ticket it was merged.
     pub fn merged_into(&self) -> Option<TicketId> {
         match &self.state {

@@ -64,10 +64,11 @@ impl TicketRecord {
     /// Takes a proposal; ahead of a failure that is foretold the clock of resolution ends with it.
     pub(super) fn propose(&mut self, at: Timestamp, because: &ProposedBecause, policy: &Policy, now: Timestamp) {
         let Some(visit) = self.visit.as_mut() else { return };
-        visit.proposed = Some(at);
         match because {
-            ProposedBecause::With { .. } => {}
+            ProposedBecause::With { .. } => visit.proposed = Some(at),
             ProposedBecause::Foretold { .. } => {
+                // an earlier visit that was proposed is early enough
+                visit.proposed = Some(visit.proposed.map_or(at, |proposed| proposed.min(at)));
                 (visit.due, visit.until) = (at, at);
                 let terms = policy.terms(self.contract.as_deref());
                 let targets = terms.clocks.targets(self.grade.class, Some(at), now);

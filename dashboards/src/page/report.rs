@@ -1,6 +1,6 @@
 //! The service report of a ticket: one sheet for the customer and for whoever comes next. Prints as it stands.
 
-use super::parts::{class_word, clock, kind_word, outcome_word, when};
+use super::parts::{class_word, clock, kind_word, outcome_word};
 use super::ticket::ticket_link;
 use super::work::{labour_and_parts, machine_facts, malfunction_facts};
 use super::{Frame, Listens, Place, layout};
@@ -44,7 +44,7 @@ pub fn report(frame: &Frame, report: &ServiceReport) -> Markup {
                     @for (word, value) in [(W::PartFailed, &closing.part), (W::Damage, &closing.damage), (W::Cause, &closing.cause), (W::Remedy, &closing.remedy), (W::Note, &closing.note)] {
                         @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                     }
-                    @if !closing.parts.is_empty() { div { dt { (frame.t(W::PartsUsed)) } dd { (closing.parts.join(", ")) } } }
+                    @if !closing.parts.is_empty() { div { dt { (frame.t(W::WrotePart)) } dd { (closing.parts.join(", ")) } } }
                 }
             }
             (labour_and_parts(frame, &report.work))
@@ -62,7 +62,7 @@ pub fn report(frame: &Frame, report: &ServiceReport) -> Markup {
             @if !report.earlier.is_empty() {
                 h2 { (frame.t(W::EarlierTickets)) }
                 ul.panel.list { @for earlier in &report.earlier {
-                    li { (ticket_link(&earlier.summary.id)) " " (frame.say(&earlier.summary.title)) " · " (when(frame, earlier.summary.opened_at))
+                    li { (ticket_link(&earlier.summary.id)) " " (frame.say(&earlier.summary.title)) " · " (phrase::clock_time(earlier.summary.opened_at.0))
                         @if let Some(closing) = &earlier.closing {
                             span.mute.small.block { (frame.t(outcome_word(closing.outcome))) @if !closing.cause.is_empty() { ": " (closing.cause) } }
                         } }

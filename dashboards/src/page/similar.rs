@@ -31,7 +31,7 @@ pub(super) fn similar(frame: &Frame, episodes: &[SimilarEpisode]) -> Markup {
                 @for e in episodes {
                     li {
                         a href=(format!("/alarms/{}", e.alarm)) { (e.site) " / " (e.device) } " · "
-                        b { (frame.t(verdict_word(e.verdict))) }
+                        b { (frame.t(verdict_word(e.verdict))) @if let Some(found) = &e.found { ": " (found) } }
                         @if let Some(ticket) = &e.ticket { " · " a href=(format!("/tickets/{ticket}")) { (ticket) } }
                         span.mute.small.block {
                             (when(frame, e.raised_at)) " · " (phrase::span(frame.language, length(e))) " · "

@@ -63,7 +63,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                             @for (word, value) in [(W::PartFailed, &closing.part), (W::Damage, &closing.damage), (W::Cause, &closing.cause), (W::Remedy, &closing.remedy), (W::Note, &closing.note)] {
                                 @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                             }
-                            @if !closing.parts.is_empty() { div { dt { (frame.t(W::PartsUsed)) } dd { (closing.parts.join(", ")) } } }
+                            @if !closing.parts.is_empty() { div { dt { (frame.t(W::WrotePart)) } dd { (closing.parts.join(", ")) } } }
                         }
                     }
                 }

@@ -40,8 +40,8 @@ pub(super) fn malfunction_facts(frame: &Frame, malfunction: &Malfunction) -> Mar
         @if let Some(is_breakdown) = malfunction.is_breakdown {
             (fact(frame, W::Breakdown, &html! { (frame.t(if is_breakdown { W::Yes } else { W::No })) }))
         }
-        @if let Some(at) = malfunction.began_at { (fact(frame, W::Began, &when(frame, at))) }
-        @if let Some(at) = malfunction.ended_at { (fact(frame, W::Ended, &when(frame, at))) }
+        @if let Some(at) = malfunction.began_at { (said(frame, W::Began, &phrase::clock_time(at.0))) }
+        @if let Some(at) = malfunction.ended_at { (said(frame, W::Ended, &phrase::clock_time(at.0))) }
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn labour_and_parts(frame: &Frame, work: &Work) -> Markup {
             h2 { (frame.t(W::WroteLabour)) }
             ul.panel.list {
                 @for l in &work.labour {
-                    li { b { (l.who) } " · " (when(frame, l.start)) " · " (span(frame, u64::from(l.seconds)))
+                    li { b { (l.who) } " · " (phrase::clock_time(l.start.0)) " · " (span(frame, u64::from(l.seconds)))
                         @if let Some(cost) = l.cost_cents { " · " (cents(cost)) } }
                 }
                 li { (frame.t(W::LabourTotal)) " " b { (span(frame, work.labour_seconds)) }
@@ -96,7 +96,7 @@ pub(super) fn labour_and_parts(frame: &Frame, work: &Work) -> Markup {
             }
         }
         @if !work.parts.is_empty() {
-            h2 { (frame.t(W::PartsUsed)) }
+            h2 { (frame.t(W::WrotePart)) }
             ul.panel.list { @for p in &work.parts { li { (p.quantity) " × " (p.part) } } }
         }
     }

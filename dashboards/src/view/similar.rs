@@ -1,7 +1,7 @@
 //! Earlier episodes like an alarm, with what became of them.
 
 use super::At;
-use domain::{AlarmId, DeviceName, SiteName};
+use domain::{AlarmId, DeviceName, FailureModeId, SiteName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -49,4 +49,7 @@ pub struct SimilarEpisode {
     pub ticket: Option<String>,
     /// What became of that.
     pub verdict: Verdict,
+    /// The fault that it was, where it was a different one.
+    #[schema(value_type = Option<String>)]
+    pub found: Option<FailureModeId>,
 }

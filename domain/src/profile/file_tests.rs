@@ -64,3 +64,33 @@ fn mistakes_name_line_and_path() {
         "{problems:?}"
     );
 }
+
+#[test]
+fn a_fault_code_may_call_for_a_service_and_a_plan_may_have_grace_and_a_checklist() {
+    let more = r#"
+[[fault_code]]
+code = "E1"
+failure_mode = "imbalance"
+service = "emergency"
+cause = { en = "a blade is broken" }
+[[maintenance]]
+id = "yearly"
+title = { en = "Yearly" }
+every_days = 365.0
+checklist = [{ en = "look" }, { en = "listen" }]
+grace_before_days = 10.0
+grace_after_days = 3.5
+"#;
+    let profile = parse(&format!("{SMALL}{more}")).expect("fine");
+    let code = &profile.fault_codes["E1"];
+    assert_eq!(
+        (code.service, code.cause.en.as_str()),
+        (Some(Service::Emergency), "a blade is broken")
+    );
+    let plan = &profile.maintenance[0];
+    assert_eq!((plan.checklist.len(), plan.grace_before), (2, Millis::days(10)));
+    assert_eq!(plan.grace_after, Millis::hours(84));
+    let wrong = more.replace("grace_before_days = 10.0", "grace_before_days = -1.0");
+    let problems = parse(&format!("{SMALL}{wrong}")).expect_err("one mistake");
+    assert_eq!(problems[0].path, "maintenance[0].grace_before_days");
+}

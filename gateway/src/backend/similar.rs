@@ -30,6 +30,7 @@ pub(super) fn similar_views(episodes: &[SimilarEpisode], sight: &Sight) -> Vec<v
         cleared_at: e.cleared_at.into(),
         ticket: e.ticket.map(|t| t.to_string()),
         verdict: verdict_view(e.verdict),
+        found: e.found.clone(),
     };
     episodes.iter().filter(|e| sight.sees(&e.device)).map(view).collect()
 }
@@ -56,6 +57,7 @@ pub(super) fn similar_now(
                 record = tickets::record_of(&row)?;
             }
             episode.verdict = Verdict::of(&record.state);
+            episode.found = record.different_fault().cloned();
         }
     }
     Ok(similar_views(&episodes, sight))

@@ -401,7 +401,13 @@ impl Committer {
                 report,
                 reply,
             } => {
-                let answer = match self.setup.directory.find(&device) {
+                let directory = &self.setup.directory;
+                // a machine of the registry may break before it has ever said a word
+                let known = directory.find(&device).or_else(|| {
+                    directory.registry().entry(&device)?;
+                    directory.device_or_register(&device, self.setup.clock.now()).ok()
+                });
+                let answer = match known {
                     None => Err(NotDone::UnknownDevice),
                     Some(index) => {
                         let device = self.facts(index, &ModelVersion::default());

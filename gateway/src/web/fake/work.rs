@@ -31,6 +31,7 @@ fn forerunner(key: &DeviceKey, failure_mode: &FailureModeId, now: Timestamp) -> 
         cleared_at: (now - Millis::days(88)).into(),
         ticket: Some(TicketId(17).to_string()),
         verdict: Verdict::FaultConfirmed,
+        found: None,
     })
 }
 
