@@ -284,6 +284,12 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
             (&json!(1), &json!(1)),
             "{role}"
         );
+        let all = boss.get("/api/v1/fleet").await.ok();
+        assert_eq!(
+            (&all["devices"], &all["open_tickets"]),
+            (&json!(2), &json!(2)),
+            "{role}"
+        );
         assert_eq!(nora.get("/api/v1/windows").await.ok(), json!([]));
         assert_eq!(nora.get("/api/v1/stream?device=southgate/press-9").await.status, 404);
     }

@@ -109,6 +109,8 @@ impl Standing {
                 let alarm = open_alarm(row)?;
                 state.alarms.insert(row.id.clone(), alarm);
             }
+            // not seen is not gone
+            None if reader.is_limited() => {}
             Some(_) | None => {
                 state.alarms.remove(id);
             }
@@ -125,6 +127,8 @@ impl Standing {
                 let ticket = self.open_ticket(row)?;
                 state.tickets.insert(row.id, ticket);
             }
+            // not seen is not gone
+            None if reader.is_limited() => {}
             Some(_) | None => {
                 state.tickets.remove(&id);
             }

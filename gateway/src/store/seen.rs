@@ -93,6 +93,11 @@ fn fill(connection: &mut Connection, sight: &Sight) -> rusqlite::Result<()> {
 }
 
 impl Reader {
+    /// Whether what it does not find may be there all the same.
+    pub fn is_limited(&self) -> bool {
+        self.sight.is_some()
+    }
+
     /// From now on this reader sees what the sight does, and never everything again.
     pub fn limit_to(&mut self, sight: &Sight) -> Result<(), StoreError> {
         let what = "limit a reader";

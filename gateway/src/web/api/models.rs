@@ -88,7 +88,7 @@ pub async fn shadow<B: Backend>(
     ))
 }
 
-/// Lets it judge, after it ran in shadow; for administrators, with a person who stands for it
+/// Lets it judge, after it ran in shadow; not for who added it or let it run in shadow, if somebody else may; with a person who stands for it
 #[utoipa::path(post, path = "/api/v1/models/{version}/promote", tag = "Models", params(("version" = String, Path)),
     request_body = ReleaseBody, responses((status = 200, description = "The version", body = ModelDetail), Problems))]
 pub async fn promote<B: Backend>(
