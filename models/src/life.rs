@@ -230,6 +230,7 @@ mod tests {
             metric: MetricName::new("m").expect("a name"),
             direction,
             failure_limit,
+            in_modes: None,
         }
     }
 

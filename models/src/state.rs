@@ -4,6 +4,7 @@ use crate::ewma::Ewma;
 use crate::learned::LearnedNormal;
 use crate::learned::prior::Prior;
 use crate::maintenance::PlanProgress;
+use crate::operation::Operation;
 use crate::plan::{LearnedPlan, Plan};
 use crate::rate::Course;
 use crate::stuck::Standstill;
@@ -43,7 +44,16 @@ pub struct DeviceState {
     pub(crate) last_measured: Option<Timestamp>,
     /// What the fleet knew of metrics when the device came; each is used when the metric is first seen.
     pub(crate) priors: Vec<(MetricIndex, Prior)>,
+    /// Its operating modes. Stands beside the state where it is stored ([`DeviceState::operation`]), so that states from before
+    /// there were any can be read.
+    #[serde(skip)]
+    pub(crate) operation: Operation,
 }
+
+/// [`DeviceState::operation`] as it is read; nothing of a device with one way of working by default.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct StoredOperation(Operation);
 
 /// What the checks remember, each sort together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -106,7 +116,7 @@ impl DeviceState {
             learned: plan
                 .learned
                 .iter()
-                .map(|l| LearnedNormal::new(l.declared.len()))
+                .map(|l| LearnedNormal::new(l.declared.len(), l.sharers))
                 .collect(),
             unknown: 0,
             trends: vec![Trend::default(); plan.trends.len()],
@@ -116,7 +126,18 @@ impl DeviceState {
             last_received: None,
             last_measured: None,
             priors: Vec::new(),
+            operation: Operation::default(),
         }
+    }
+
+    /// What is remembered of its operating modes, to be stored beside it.
+    pub fn operation(&self) -> impl Serialize + '_ {
+        &self.operation
+    }
+
+    /// Takes back what was stored beside it.
+    pub fn set_operation(&mut self, operation: StoredOperation) {
+        self.operation = operation.0;
     }
 
     /// Whether this can be the memory of a device under this plan: a checkpoint of another version must not lead astray.
@@ -140,6 +161,7 @@ impl DeviceState {
             && self.modes.len() == modes
             && self.watched.len() == plan.watches.len()
             && self.plans.len() == plans
+            && self.operation.fits(plan, &self.learned)
             && self.trends.len() == plan.trends.len()
             && self.trees.len() == plan.trees.len()
             && plan.trees.iter().zip(&self.trees).all(|(p, m)| p.forest.fits(m))

@@ -386,6 +386,7 @@ fn an_unknown_metric_is_learned_and_its_jump_is_told_with_the_expected_range() {
             score,
             aspect: _,
             readings: _,
+            operating_mode: None,
         } => {
             assert!(
                 low < 5.5 && 5.5 < high && high < 50.0 && score > 0.5,

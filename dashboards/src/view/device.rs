@@ -255,6 +255,7 @@ pub fn limits_of(profile: &Profile, name: &MetricName) -> Vec<MetricLimit> {
                 levels,
                 deadband: _,
                 source,
+                in_modes: _,
             } if metric == name => limits.extend(levels.iter().map(|level| MetricLimit {
                 severity: level.severity,
                 value: level.limit,

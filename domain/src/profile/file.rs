@@ -11,8 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[path = "file_vibration.rs"]
 mod followed;
+#[path = "file_operation.rs"]
+mod operated;
 
 use followed::VibrationFile;
+use operated::OperationFile;
 
 /// Reads and checks a profile.
 ///
@@ -66,6 +69,7 @@ struct File {
     fault_code: Vec<FaultCodeFile>,
     #[serde(default)]
     maintenance: Vec<MaintenanceFile>,
+    mode: Option<OperationFile>,
 }
 
 fn one() -> u32 {
@@ -116,6 +120,7 @@ struct LimitFile {
     #[serde(default)]
     deadband: f64,
     source: String,
+    in_modes: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -226,6 +231,7 @@ struct WearFile {
     #[serde(default)]
     direction: Direction,
     failure_limit: f64,
+    in_modes: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -273,6 +279,7 @@ impl Checker {
         let mut c = Checker::default();
         c.head(&file);
         let metrics = c.metrics(&file);
+        let operation = c.operation(&file);
         c.rules_of(&file);
         let vibration = c.vibration(&file.vibration);
         c.names_are_unique();
@@ -310,6 +317,7 @@ impl Checker {
             built_in,
             fault_codes,
             maintenance,
+            operation,
         })
     }
 
@@ -520,6 +528,7 @@ impl Checker {
             levels,
             deadband: l.deadband,
             source: l.source.clone(),
+            in_modes: self.in_modes(file, format!("{path}.in_modes"), l.in_modes.as_deref()),
         };
         self.rules.push(Rule {
             id: l.id.clone(),
@@ -622,6 +631,7 @@ impl Checker {
                 metric: w.metric.clone(),
                 direction: w.direction,
                 failure_limit: w.failure_limit,
+                in_modes: self.in_modes(file, format!("{path}.wear.in_modes"), w.in_modes.as_deref()),
             });
             self.modes.push(FailureMode {
                 id: m.id.clone(),

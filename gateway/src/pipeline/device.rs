@@ -17,7 +17,7 @@ use domain::{
 };
 use models::learned::prior::Prior;
 use models::vibration::Finding;
-use models::{DeviceState, Engine, StepOutput};
+use models::{DeviceState, Engine, StepOutput, StoredOperation};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -46,18 +46,30 @@ impl DeviceMemory {
     /// # Errors
     /// It cannot be written down.
     pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
+        let shadow = self.shadow.as_ref().map(|shadow| shadow.state.operation());
+        postcard::to_stdvec(&(self, self.state.operation(), shadow))
     }
 
-    /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in.
+    /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in. So do those
+    /// from before operating modes: they have none.
     ///
     /// # Errors
     /// The bytes are not a device's memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<DeviceMemory, postcard::Error> {
-        match postcard::from_bytes(bytes) {
-            Err(postcard::Error::DeserializeUnexpectedEnd) => postcard::from_bytes(&[bytes, &[0, 0]].concat()),
-            read => read,
+        let (mut memory, rest) = match postcard::take_from_bytes::<DeviceMemory>(bytes) {
+            Err(postcard::Error::DeserializeUnexpectedEnd) => {
+                return postcard::from_bytes(&[bytes, &[0, 0]].concat());
+            }
+            read => read?,
+        };
+        if !rest.is_empty() {
+            let (operation, shadow) = postcard::from_bytes::<(StoredOperation, Option<StoredOperation>)>(rest)?;
+            memory.state.set_operation(operation);
+            if let (Some(beside), Some(operation)) = (&mut memory.shadow, shadow) {
+                beside.state.set_operation(operation);
+            }
         }
+        Ok(memory)
     }
 }
 

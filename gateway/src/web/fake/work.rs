@@ -119,6 +119,7 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
                     score: 0.97,
                     aspect: domain::Aspect::Level,
                     readings: 1,
+                    operating_mode: None,
                 },
             ),
         ],
@@ -219,6 +220,7 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
                 score: 0.91,
                 aspect: domain::Aspect::Level,
                 readings: 1,
+                operating_mode: None,
             },
         )],
     );
