@@ -106,6 +106,7 @@ catalogue! {
     Customer: "Customer", "客户";
     Profile: "Profile", "型号档案";
     JudgedBy: "Judged by", "判定模型";
+    OperatingMode: "Operating mode", "运行模式";
     ModelDrift: "Normal has moved", "正常范围已漂移";
     ModelDriftMeaning: "What the model holds for normal is no longer what it was. No alarm and no ticket: look whether that is right.", "模型所认定的正常范围已改变。不产生报警或工单，请确认是否合理。";
     DriftNormal: "Was normal", "原正常范围";

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod drift_tests;
+#[cfg(test)]
+mod operation_tests;
 mod swap;
 
 pub use swap::ShadowMemory;

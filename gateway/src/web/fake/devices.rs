@@ -395,6 +395,7 @@ pub(super) fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Devic
         profile_title: profile.title.clone(),
         profile_version: profile.version,
         model: format!("{}@{}", profile.id, profile.version),
+        operating_mode: None,
         serial_number: if profile.id == "generic" {
             String::new()
         } else {
