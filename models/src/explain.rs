@@ -168,7 +168,7 @@ impl Engine {
 
     fn prognosis(&self, state: &DeviceState, mode: ModeIndex) -> Prognosis {
         match (self.wear(state, mode), state.last_measured) {
-            (Some((wear, trend)), Some(now)) => time_left(trend.points(), wear, now),
+            (Some((wear, trend)), Some(now)) => time_left(trend.points(), trend.reference(), wear, now),
             (Some(_) | None, Some(_) | None) => Prognosis::NotYetKnown,
         }
     }

@@ -22,6 +22,7 @@ pub mod matrix;
 mod operation;
 mod plan;
 pub mod rate;
+pub mod regime;
 pub mod seeded;
 pub mod state;
 pub mod stuck;

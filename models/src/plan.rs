@@ -10,7 +10,7 @@ use domain::profile::{Direction, Level, MetricSet, ModeMask, Role, RuleKind, Tel
 use domain::{MetricIndex, MetricName, Millis, ModeIndex, Profile, Severity};
 
 /// Buckets of a trend over a P-F interval at its widest.
-const TREND_BUCKETS_PER_PF: i64 = 24;
+const TREND_BUCKETS_PER_PF: i64 = 48;
 /// Where the profile tells no P-F interval.
 const DEFAULT_PF: Millis = Millis::days(30);
 
