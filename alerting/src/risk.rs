@@ -4,7 +4,7 @@
 //! impact gives less risk.
 
 use domain::checked::Problem;
-use domain::{Impact, Millis, Probability, Prognosis, RiskLevel, Severity, Timestamp};
+use domain::{Impact, LifeBasis, Millis, Probability, Prognosis, RiskLevel, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// 25 cells: a row for each probability (1 first), a column for each impact (1 first).
@@ -123,7 +123,8 @@ pub struct RiskAssessment {
 }
 
 impl RiskConfig {
-    /// Probability from the prognosis if there is one, else from the severity; then the matrix. `at` is the instant from which
+    /// Probability from the prognosis if there is one, else from the severity; then the matrix. A prognosis by age alone knows
+    /// nothing of what shows: it can raise the probability over that of the severity, never lower it. `at` is the instant from which
     /// the horizon counts, on the clock of the prognosis (device time).
     pub fn assess(&self, severity: Severity, prognosis: &Prognosis, impact: Impact, at: Timestamp) -> RiskAssessment {
         let horizon = Millis::from_hours(self.horizon_days * 24.0);
@@ -135,7 +136,19 @@ impl RiskConfig {
                     failure_probability,
                     horizon,
                 };
-                (class, reason)
+                let knows_of_it = match prognosis {
+                    Prognosis::Known(life) => match life.basis {
+                        LifeBasis::Trend | LifeBasis::TrendAndAge => true,
+                        LifeBasis::Age => false,
+                    },
+                    Prognosis::NotYetKnown => true,
+                };
+                let least = self.by_severity(severity);
+                if knows_of_it || class >= least {
+                    (class, reason)
+                } else {
+                    (least, ProbabilityReason::Severity { severity })
+                }
             }
             None => (self.by_severity(severity), ProbabilityReason::Severity { severity }),
         };
@@ -221,12 +234,22 @@ mod tests {
                 p10: Millis::days(days),
                 p50: Millis::days(2 * days),
                 p90: Millis::days(4 * days),
+                basis: LifeBasis::Trend,
             })
         };
         let check = |prognosis, severity, probability: u8| {
             let found = config.assess(severity, &prognosis, class(3), Timestamp(0));
             assert_eq!(found.probability, class(probability), "{found:?}");
         };
+        let by_age = |days| match life(days) {
+            Prognosis::Known(life) => Prognosis::Known(RemainingLife {
+                basis: LifeBasis::Age,
+                ..life
+            }),
+            Prognosis::NotYetKnown => Prognosis::NotYetKnown,
+        };
+        check(by_age(100), Severity::Critical, 4);
+        check(by_age(1), Severity::Advisory, 5);
         check(life(100), Severity::Critical, 1);
         check(life(7), Severity::Advisory, 2);
         check(life(5), Severity::Advisory, 3);

@@ -3,12 +3,13 @@
 //! The same calls give the same answers, on any machine and after any restart: there is no clock, no I/O and no randomness
 //! here. In steady state a step does not allocate.
 
+use crate::aging::begin_age;
 use crate::learned::drift::Shift;
 use crate::limit::{levels_passed, severity_of};
 use crate::maintenance::MaintenanceReminder;
 use crate::operation::{Holds, Presence};
 use crate::plan::{Check, MetricPlan, Plan, Test, mode_bit};
-use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCode, Watch};
+use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCode, Supplement, Watch};
 use crate::trees::MAX_DIMENSIONS;
 use domain::profile::{Direction, FailureMode, MAX_MODES};
 use domain::wire::event::{DeviceEvent, EventState};
@@ -168,6 +169,11 @@ impl Engine {
             last_received: state.last_received,
             last_measured: state.last_measured,
             priors: state.priors.into_iter().take(MAX_METRICS).collect(),
+            // what was repaired is as old as it is under any rules
+            supplement: Supplement {
+                operation: Default::default(),
+                ..state.supplement
+            },
             ..self.fresh()
         }
     }
@@ -358,6 +364,7 @@ impl Engine {
                 *trend = Default::default();
             }
         }
+        self.renew(state, mode);
         out.judged = mode.map_or(u64::MAX, mode_bit);
         self.report(state, true, out);
     }
@@ -510,6 +517,9 @@ impl Engine {
             let first_width = Millis((self.profile.expected_interval.0.saturating_mul(TREND_READINGS)).max(1_000));
             let max_width = self.plan.trends[*trend].max_width;
             state.trends[*trend].push(value, moment.at, first_width.min(max_width), max_width);
+        }
+        if plan.tells_age {
+            begin_age(state, &plan.name, value, moment.at);
         }
         for (place, every, lead) in &plan.counters {
             if let Some(occurrence) = state.plans[*place].count(value, *every, *lead) {

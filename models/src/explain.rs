@@ -167,10 +167,11 @@ impl Engine {
     }
 
     fn prognosis(&self, state: &DeviceState, mode: ModeIndex) -> Prognosis {
-        match (self.wear(state, mode), state.last_measured) {
+        let by_trend = match (self.wear(state, mode), state.last_measured) {
             (Some((wear, trend)), Some(now)) => time_left(trend.points(), trend.reference(), wear, now),
             (Some(_) | None, Some(_) | None) => Prognosis::NotYetKnown,
-        }
+        };
+        self.with_age(state, mode, by_trend)
     }
 
     fn wear<'a>(&'a self, state: &'a DeviceState, mode: ModeIndex) -> Option<(&'a Wear, &'a crate::trend::Trend)> {

@@ -62,6 +62,7 @@ pub fn time_left(points: &[TrendPoint], reference: Option<f64>, wear: &Wear, now
         p10: left(p10),
         p50: left(best.p50),
         p90: left(p90),
+        basis: domain::LifeBasis::Trend,
     })
 }
 

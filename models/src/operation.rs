@@ -144,7 +144,7 @@ impl Engine {
         let told = told.filter(|s| reading.quality != domain::Quality::Bad && self.is_in_range(s.metric, s.value));
         let has_changed = told.is_some_and(|sample| self.enter(plan, state, plan.key(sample.value), at));
         let is_split = !state.learned.iter().any(LearnedNormal::has_reference);
-        let operation = &mut state.operation;
+        let operation = &mut state.supplement.operation;
         let is_on_its_way = operation.since.is_some_and(|since| at - since < plan.modes.settle);
         let kept = operation
             .current
@@ -167,21 +167,22 @@ impl Engine {
     /// Goes into a mode; none: into one that is not known. Whether a rule changed its mind by that.
     fn enter(&self, plan: &OperationPlan, state: &mut DeviceState, key: Option<i64>, at: Timestamp) -> bool {
         let place_of = |operation: &Operation, key| operation.kept.iter().position(|kept| kept.key == key);
-        let mut next = key.and_then(|key| place_of(&state.operation, key));
+        let mut next = key.and_then(|key| place_of(&state.supplement.operation, key));
         if let (Some(key), None) = (key, next)
-            && state.operation.kept.len() < plan.sharers().min(MAX_OPERATING_MODES)
+            && state.supplement.operation.kept.len() < plan.sharers().min(MAX_OPERATING_MODES)
         {
             let new = Kept::waiting(key, &self.plan, &state.learned);
-            state.operation.kept.push(new);
-            next = Some(state.operation.kept.len() - 1);
+            state.supplement.operation.kept.push(new);
+            next = Some(state.supplement.operation.kept.len() - 1);
         }
         let next = next.map(|place| place as u8);
-        if state.operation.current == next {
+        if state.supplement.operation.current == next {
             return false;
         }
         // the first mode of all is entered from nowhere
-        state.operation.since = (state.operation.current.is_some() || next.is_none()).then_some(at);
-        state.operation.current = next;
+        state.supplement.operation.since =
+            (state.supplement.operation.current.is_some() || next.is_none()).then_some(at);
+        state.supplement.operation.current = next;
         let is_split = !state.learned.iter().any(LearnedNormal::has_reference);
         if is_split && let Some(next) = next {
             load(state, next);
@@ -220,7 +221,7 @@ impl Engine {
     /// The name of the mode whose normal learned rules compare with; none for a machine with one way of working, and while its
     /// mode is not known.
     pub fn operating_mode(&self, state: &DeviceState) -> Option<String> {
-        let (plan, operation) = (self.plan.operation.as_ref()?, &state.operation);
+        let (plan, operation) = (self.plan.operation.as_ref()?, &state.supplement.operation);
         let kept = operation.kept.get(usize::from(operation.current?))?;
         Some(plan.name(kept.key))
     }
@@ -228,14 +229,14 @@ impl Engine {
     /// Whether the device works in a mode that nothing is learned in.
     pub(crate) fn is_in_unknown_mode(&self, state: &DeviceState) -> bool {
         self.plan.operation.is_some()
-            && state.operation.current.is_none()
+            && state.supplement.operation.current.is_none()
             && !state.learned.iter().any(LearnedNormal::has_reference)
     }
 
     /// A metric that was never seen gets a column in every mode.
     pub(crate) fn grow_waiting(&self, state: &mut DeviceState, rule: usize, columns: usize) {
         let sharers = self.plan.learned[rule].sharers;
-        for kept in &mut state.operation.kept {
+        for kept in &mut state.supplement.operation.kept {
             if let Some(learned) = kept.learned.get_mut(rule) {
                 learned.grow_waiting(columns, sharers);
             }
@@ -245,7 +246,7 @@ impl Engine {
     /// After a repair: what waits is forgotten like what is loaded.
     pub(crate) fn forget_waiting(&self, state: &mut DeviceState, concerns: impl Fn(usize) -> bool) {
         let checks = || self.plan.metrics.iter().flat_map(|m| &m.checks);
-        for kept in &mut state.operation.kept {
+        for kept in &mut state.supplement.operation.kept {
             for (plan, learned) in self.plan.learned.iter().zip(&mut kept.learned) {
                 if concerns(plan.rule) {
                     *learned = LearnedNormal::waiting(learned.columns(), plan.sharers);
@@ -264,11 +265,12 @@ impl Engine {
 /// Puts what was learned in a mode where the rules look for it.
 fn load(state: &mut DeviceState, next: u8) {
     let DeviceState {
-        operation,
+        supplement,
         learned,
         memory,
         ..
     } = state;
+    let operation = &mut supplement.operation;
     if operation.loaded == Some(next) {
         return;
     }

@@ -105,6 +105,8 @@ pub(crate) struct MetricPlan {
     pub dimensions: Vec<(usize, usize)>,
     /// Learned rule and column.
     pub columns: Vec<(usize, usize)>,
+    /// Whether it tells the running hours by which a failure mode ages.
+    pub tells_age: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -378,6 +380,11 @@ impl Builder<'_> {
                 })
                 .collect(),
             dimensions,
+            tells_age: self
+                .profile
+                .modes
+                .iter()
+                .any(|m| m.life.as_ref().is_some_and(|l| l.metric == *name)),
             columns: learned
                 .iter()
                 .enumerate()

@@ -252,7 +252,7 @@ fn each_value_is_a_mode_and_a_ninth_is_not_learned() {
     assert_eq!(bench.engine.operating_mode(&bench.state), None);
     assert!(bench.run(60, 2.0, 17.0) > 20, "17 A is usual in another mode");
     // a series in eight modes, with its windows, in bytes that are stored; a float takes at most as much in memory
-    let operation = postcard::to_allocvec(&bench.state.operation())
+    let operation = postcard::to_allocvec(&bench.state.supplement())
         .expect("plain data")
         .len();
     let loaded = postcard::to_allocvec(&bench.state).expect("plain data").len();
@@ -263,9 +263,9 @@ fn each_value_is_a_mode_and_a_ninth_is_not_learned() {
 fn a_stored_device_goes_on_in_the_mode_it_was_in() {
     let mut bench = Bench::new(&format!("{RULES}{MODE}"));
     bench.alternate(24 * 6 + 1);
-    let bytes = postcard::to_allocvec(&(&bench.state, bench.state.operation())).expect("plain data");
-    let (mut state, operation): (DeviceState, models::StoredOperation) = postcard::from_bytes(&bytes).expect("reads");
-    state.set_operation(operation);
+    let bytes = postcard::to_allocvec(&(&bench.state, bench.state.supplement())).expect("plain data");
+    let (mut state, operation): (DeviceState, models::StoredSupplement) = postcard::from_bytes(&bytes).expect("reads");
+    state.set_supplement(operation);
     assert_eq!(bench.engine.adopt(state.clone()), bench.state);
     bench.state = bench.engine.adopt(state);
     assert_eq!(bench.alternate(6), 0);

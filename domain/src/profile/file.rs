@@ -9,11 +9,14 @@ use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severi
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+#[path = "file_life.rs"]
+mod aged;
 #[path = "file_vibration.rs"]
 mod followed;
 #[path = "file_operation.rs"]
 mod operated;
 
+use aged::LifeFile;
 use followed::VibrationFile;
 use operated::OperationFile;
 
@@ -222,6 +225,7 @@ struct ModeFile {
     #[serde(default)]
     never_opens_ticket: bool,
     wear: Option<WearFile>,
+    life: Option<LifeFile>,
 }
 
 #[derive(Deserialize)]
@@ -633,6 +637,7 @@ impl Checker {
                 failure_limit: w.failure_limit,
                 in_modes: self.in_modes(file, format!("{path}.wear.in_modes"), w.in_modes.as_deref()),
             });
+            let life = self.life(file, &path, m.life.as_ref());
             self.modes.push(FailureMode {
                 id: m.id.clone(),
                 title: m.title.clone(),
@@ -649,6 +654,7 @@ impl Checker {
                 policy: m.alarm.unwrap_or(file.alarm),
                 ticket_from: m.ticket_from.filter(|_| !m.never_opens_ticket),
                 wear,
+                life,
             });
         }
     }
@@ -781,6 +787,7 @@ impl Checker {
             policy,
             ticket_from,
             wear: None,
+            life: None,
         });
         ModeIndex((self.modes.len() - 1) as u16)
     }

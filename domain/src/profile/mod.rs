@@ -282,6 +282,21 @@ pub struct FailureMode {
     pub ticket_from: Option<Severity>,
     /// The trend by which time left is told.
     pub wear: Option<Wear>,
+    /// At which age machines of this kind fail in this way.
+    pub life: Option<KindLife>,
+}
+
+/// How long parts of a kind live: a Weibull distribution over running hours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KindLife {
+    /// The counter of running hours.
+    pub metric: MetricName,
+    /// Shape, β: below 1 early failures, about 1 chance, above 1 wear.
+    pub beta: f64,
+    /// Scale, η: by this age 63.2 % have failed.
+    pub eta_hours: f64,
+    /// Where the figures come from, for people.
+    pub source: String,
 }
 
 /// The trend that leads to the failure.

@@ -140,6 +140,14 @@ fn tell(model: &FleetModel, bundle: &Bundle, output: &Output) -> anyhow::Result<
         for (figure, Estimate { value, low, high }) in figures(life) {
             writeln!(out, "  {figure:<5} {value:>12.3}   {low:.3} to {high:.3}")?;
         }
+        let (beta, eta) = (life.weibull().shape(), life.weibull().scale());
+        let count = life.failures() + life.running();
+        // as a failure mode of a profile takes it, where ages are in hours
+        writeln!(
+            out,
+            "  life = {{ beta = {beta:.3}, eta_hours = {eta:.1}, source = \"{count} units, {}\" }}",
+            bundle.version_id()
+        )?;
     }
     writeln!(out, "written to {}", output.out.display())?;
     Ok(ExitCode::SUCCESS)

@@ -19,7 +19,7 @@ use domain::{
 };
 use models::learned::prior::Prior;
 use models::vibration::Finding;
-use models::{DeviceState, Engine, StepOutput, StoredOperation};
+use models::{DeviceState, Engine, StepOutput, StoredSupplement};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -48,12 +48,12 @@ impl DeviceMemory {
     /// # Errors
     /// It cannot be written down.
     pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
-        let shadow = self.shadow.as_ref().map(|shadow| shadow.state.operation());
-        postcard::to_stdvec(&(self, self.state.operation(), shadow))
+        let shadow = self.shadow.as_ref().map(|shadow| shadow.state.supplement());
+        postcard::to_stdvec(&(self, self.state.supplement(), shadow))
     }
 
-    /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in. So do those
-    /// from before operating modes: they have none.
+    /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in. Those
+    /// from before there was anything beside a state have nothing there.
     ///
     /// # Errors
     /// The bytes are not a device's memory.
@@ -65,10 +65,10 @@ impl DeviceMemory {
             read => read?,
         };
         if !rest.is_empty() {
-            let (operation, shadow) = postcard::from_bytes::<(StoredOperation, Option<StoredOperation>)>(rest)?;
-            memory.state.set_operation(operation);
-            if let (Some(beside), Some(operation)) = (&mut memory.shadow, shadow) {
-                beside.state.set_operation(operation);
+            let (supplement, shadow) = postcard::from_bytes::<(StoredSupplement, Option<StoredSupplement>)>(rest)?;
+            memory.state.set_supplement(supplement);
+            if let (Some(beside), Some(supplement)) = (&mut memory.shadow, shadow) {
+                beside.state.set_supplement(supplement);
             }
         }
         Ok(memory)

@@ -309,6 +309,7 @@ pub(super) fn life(now: Timestamp, days: [i64; 3]) -> TimeLeft {
         p10: Millis::days(days[0]),
         p50: Millis::days(days[1]),
         p90: Millis::days(days[2]),
+        basis: domain::LifeBasis::Trend,
     }
     .into()
 }
