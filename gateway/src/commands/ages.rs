@@ -111,7 +111,7 @@ fn tell(model: &FleetModel, bundle: &Bundle, output: &Output) -> anyhow::Result<
         ];
         named.map(|(name, e)| (name, e))
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output::output();
     if output.json {
         let of_kind = |(kind, life): &(String, FleetLife)| {
             let mut told = serde_json::json!({"kind": kind, "failures": life.failures(), "running": life.running()});
@@ -171,7 +171,7 @@ pub(super) fn predict(arguments: &PredictArguments) -> anyhow::Result<ExitCode> 
             .with_context(|| {
                 format!("--age {age} is no age: give a number from 0 on, or --data with the table that has this column")
             })?;
-        let mut stdout = std::io::stdout().lock();
+        let mut stdout = super::output::output();
         writeln!(stdout, "kind,probability,low,high,left_p10,left_p50")?;
         for (kind, life) in &model.kinds {
             let name = if kind.is_empty() { "all units" } else { kind };

@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let model = ModelVersion::of_file(&profile.id, profile.version);
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output::output();
     if arguments.json {
         let mut found = json(&evaluation, &played);
         found["model"] = model.as_str().into();

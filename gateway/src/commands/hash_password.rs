@@ -1,7 +1,9 @@
 //! `forewarn hash-password`.
 
+use super::output::output;
 use anyhow::Context;
 use argon2::password_hash::{PasswordHasher, SaltString, rand_core::OsRng};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
@@ -18,6 +20,6 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
     let hash = argon2::Argon2::default()
         .hash_password(password.as_bytes(), &salt)
         .map_err(|error| anyhow::anyhow!("cannot hash the password: {error}"))?;
-    println!("{hash}");
+    writeln!(output(), "{hash}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! The commands, one file each. What they print on standard output is their result; progress and logs go to standard error.
 
+#![deny(clippy::print_stdout)] // see `output`
+
 mod ages;
 mod backtest;
 mod backup;
@@ -10,6 +12,7 @@ mod hash_password;
 mod history;
 mod model;
 pub mod npy;
+mod output;
 mod predict;
 mod recording;
 mod run;
@@ -17,6 +20,8 @@ mod score;
 mod score_waveform;
 mod train;
 mod waveform_index;
+
+pub use output::is_reader_gone;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;

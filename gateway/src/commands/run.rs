@@ -1,5 +1,6 @@
 //! `forewarn run`.
 
+use super::output::announce;
 use super::until_told_to_stop;
 use crate::app::Gateway;
 use crate::clock::Clock;
@@ -35,15 +36,15 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let gateway = Gateway::start(checked, Clock::System).await?;
     let running = gateway.running();
     if let Some(address) = running.mqtt_address {
-        println!("mqtt: {address}");
+        announce(format_args!("mqtt: {address}"));
     }
     if let Some(address) = running.mqtts_address {
-        println!("mqtts: {address}");
+        announce(format_args!("mqtts: {address}"));
     }
     if let Some(address) = gateway.http_address() {
-        println!("dashboard: http://{address}");
+        announce(format_args!("dashboard: http://{address}"));
     }
-    println!("ready");
+    announce(format_args!("ready"));
     until_told_to_stop().await?;
     gateway.stop().await?;
     Ok(ExitCode::SUCCESS)

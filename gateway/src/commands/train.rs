@@ -303,7 +303,7 @@ fn figures_of_classes(report: &ClassReport) -> Vec<(String, f64)> {
 /// Prints what was learned and how well it did on rows that were held back.
 fn tell(output: &Output, bundle: &Bundle, classes: &[models::classes::ClassFigures]) -> anyhow::Result<ExitCode> {
     let description = bundle.description();
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output::output();
     if output.json {
         let figures: serde_json::Map<String, serde_json::Value> = description
             .figures
