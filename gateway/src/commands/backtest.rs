@@ -241,8 +241,8 @@ fn rows_of(history: &HistoryReader, device: &DeviceKey, metrics: &[MetricName]) 
     Ok(rows)
 }
 
-/// What technicians confirmed: from the ticket's opening to its closing.
-fn confirmed(data: &Path) -> anyhow::Result<Vec<(DeviceKey, KnownEvent)>> {
+/// What technicians confirmed: from the reading that raised the alarm, or the ticket's opening if that was earlier, to its closing.
+pub(super) fn confirmed(data: &Path) -> anyhow::Result<Vec<(DeviceKey, KnownEvent)>> {
     let store = Reader::open(&data.join(FILE_NAME))?;
     let mut events = Vec::new();
     let mut before = None;
@@ -254,9 +254,14 @@ fn confirmed(data: &Path) -> anyhow::Result<Vec<(DeviceKey, KnownEvent)>> {
             let ticket: alerting::ticket::TicketRecord =
                 serde_json::from_str(&row.record).with_context(|| format!("ticket {}", row.id))?;
             if let Some(closed_at) = ticket.confirmed_at() {
+                let alarm = match &ticket.alarm {
+                    Some(id) => store.alarm(&id.to_string())?,
+                    None => None,
+                };
+                let raised_at = alarm.map_or(ticket.opened_at, |alarm| alarm.raised_at);
                 let event = KnownEvent {
                     failure_mode: Some(ticket.failure_mode.clone()),
-                    from: ticket.opened_at,
+                    from: ticket.opened_at.min(raised_at),
                     to: closed_at,
                 };
                 events.push((ticket.device, event));

@@ -8,6 +8,7 @@ mod backup;
 mod check;
 mod demo;
 mod diagnose;
+mod from_history;
 mod hash_password;
 mod history;
 mod model;
