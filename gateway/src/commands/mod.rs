@@ -4,6 +4,7 @@
 
 mod ages;
 mod backtest;
+mod backtest_waveform;
 mod backup;
 mod check;
 mod demo;
