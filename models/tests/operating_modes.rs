@@ -310,3 +310,28 @@ in_modes = ["off"]
         assert!(text.contains(part), "{part} is not in {text}");
     }
 }
+
+proptest::proptest! {
+    /// Any order of modes, values and restarts: nothing is lost by a restart, and the state always fits its own plan.
+    #[test]
+    fn any_course_is_the_same_over_restarts(
+        steps in proptest::collection::vec((-1i64..11, 1i64..90, 0.0f64..30.0, proptest::bool::ANY), 1..30),
+        is_named in proptest::bool::ANY,
+    ) {
+        let mode = if is_named { MODE } else { EACH_VALUE };
+        let (mut unbroken, mut restarted) = (Bench::new(&format!("{RULES}{mode}")), Bench::new(&format!("{RULES}{mode}")));
+        for (mode, minutes, level, restarts) in steps {
+            let rpm = if is_named { mode as f64 * 200.0 } else { mode as f64 };
+            let told = unbroken.run(minutes, rpm, level);
+            proptest::prop_assert_eq!(restarted.run(minutes, rpm, level), told);
+            if restarts {
+                let bytes = postcard::to_allocvec(&(&restarted.state, restarted.state.supplement())).expect("plain data");
+                let read: (DeviceState, models::StoredSupplement) = postcard::from_bytes(&bytes).expect("reads");
+                let (mut state, supplement) = read;
+                state.set_supplement(supplement);
+                restarted.state = restarted.engine.adopt(state);
+            }
+            proptest::prop_assert_eq!(&restarted.state, &unbroken.state);
+        }
+    }
+}

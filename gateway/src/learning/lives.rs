@@ -111,7 +111,11 @@ mod tests {
         means.add(Timestamp(30_000), 1, 7.0);
         let rows: Vec<_> = means.rows().collect();
         assert!(rows.len() <= 402 && rows.len() > 300, "{}", rows.len());
-        assert_eq!(rows[0].1, [Some(0.5), Some(7.0)]);
-        assert!(rows[1].1[0] > Some(1.0) && rows[1].1[1].is_none());
+        assert_eq!(
+            rows[0].1,
+            [Some(1.0), Some(7.0)],
+            "three minutes of which the last begins just within"
+        );
+        assert!(rows[1].1[0] > Some(2.0) && rows[1].1[1].is_none());
     }
 }

@@ -131,7 +131,11 @@ impl LearnedNormal {
 
     fn grow_with(&mut self, columns: usize, new: impl FnMut() -> Novelty) {
         self.row.grow(columns);
-        self.alone.resize_with(columns.saturating_sub(self.known()), new);
+        let alone = columns.saturating_sub(self.known());
+        // metrics come one by one, once: room for several that may never come would be most of what a series takes
+        self.alone.reserve_exact(alone.saturating_sub(self.alone.len()));
+        self.drift.reserve_exact(columns.saturating_sub(self.drift.len()));
+        self.alone.resize_with(alone, new);
         self.drift.resize_with(columns, Drift::default);
     }
 

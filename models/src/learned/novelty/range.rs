@@ -8,7 +8,7 @@ use super::view::{Lens, VIEWS};
 /// Blocks of the memory.
 const BLOCKS: usize = 32;
 /// Fewest blocks, for a series whose memory is shared by operating modes.
-const LEAST_BLOCKS: usize = 4;
+const LEAST_BLOCKS: usize = 2;
 /// All blocks together: 30 days, the period of the false-alarm budget.
 const MEMORY_MS: i64 = 30 * 86_400_000;
 /// Excess that is reported at most, in widths: what leaves a range of no width has no size.
@@ -50,7 +50,11 @@ impl Ranges {
     /// `sharers`: how many operating modes of the series have ranges; together they take about as much memory as one, in longer
     /// blocks.
     pub(super) fn new(sharers: usize) -> Ranges {
-        let blocks = (BLOCKS / sharers.max(1)).clamp(LEAST_BLOCKS, BLOCKS);
+        // half of them make room for what else each mode knows
+        let blocks = match sharers {
+            0 | 1 => BLOCKS,
+            _ => (BLOCKS / 2 / sharers).max(LEAST_BLOCKS),
+        };
         Ranges {
             blocks: vec![[EMPTY; VIEWS.len()]; blocks],
             whole: [EMPTY; VIEWS.len()],
