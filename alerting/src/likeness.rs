@@ -85,6 +85,7 @@ impl Sign {
                 score,
                 aspect,
                 readings: _,
+                operating_mode: _,
             } => {
                 let is_low = value.is_some_and(|value| value < low / 2.0 + high / 2.0);
                 let side = if is_low { -1.0 } else { 1.0 };
@@ -215,6 +216,7 @@ mod tests {
                 score: 0.8,
                 aspect,
                 readings: 1,
+                operating_mode: None,
             },
         })
     }

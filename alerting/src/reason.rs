@@ -76,6 +76,7 @@ fn english(subject: &str, reason: &EvidenceReason) -> String {
             score,
             aspect,
             readings,
+            operating_mode,
         } => {
             let range = format!("{} to {}", number(*low), number(*high));
             let over = match readings {
@@ -91,7 +92,10 @@ fn english(subject: &str, reason: &EvidenceReason) -> String {
                 Aspect::Shape => format!("runs as it never did{over}, {range} is usual"),
                 Aspect::Predictability => format!("is harder to foretell than it was{over}, {range} is usual"),
             };
-            format!("{subject} {clause} (unusual to {})", number(*score))
+            let mode = operating_mode
+                .as_ref()
+                .map_or(String::new(), |mode| format!(" in mode {mode}"));
+            format!("{subject} {clause}{mode} (unusual to {})", number(*score))
         }
         EvidenceReason::UnusualCombination { score } => {
             format!("{subject}: the values together are unusual to {}", number(*score))
@@ -148,6 +152,7 @@ fn chinese(subject: &str, reason: &EvidenceReason) -> String {
             score,
             aspect,
             readings,
+            operating_mode,
         } => {
             let range = format!("{} 至 {}", number(*low), number(*high));
             let over = match readings {
@@ -163,7 +168,10 @@ fn chinese(subject: &str, reason: &EvidenceReason) -> String {
                 Aspect::Shape => format!("{over}走势前所未有，通常为 {range}"),
                 Aspect::Predictability => format!("{over}比以往更难预测，通常为 {range}"),
             };
-            format!("{subject} {clause}（异常度 {}）", number(*score))
+            let mode = operating_mode
+                .as_ref()
+                .map_or(String::new(), |mode| format!("运行模式 {mode} 下"));
+            format!("{subject} {mode}{clause}（异常度 {}）", number(*score))
         }
         EvidenceReason::UnusualCombination { score } => {
             format!("{subject}：各测量值的组合异常，异常度 {}", number(*score))
@@ -286,8 +294,9 @@ mod tests {
                 score,
                 aspect: Aspect::Level,
                 readings: 64,
+                operating_mode: Some("heating".to_owned()),
             },
-            &["m 12", "1", "2", "64", "0.97"],
+            &["m 12", "1", "2", "64", "heating", "0.97"],
         );
         check(EvidenceReason::UnusualCombination { score }, &["m 12", "0.97"]);
         for fault in ["outer race", ""] {

@@ -7,7 +7,7 @@ use crate::impact::{ImpactConfig, ImpactReason};
 use crate::reason::number;
 use domain::checked::Problem;
 use domain::text::Text;
-use domain::{Impact, Millis, Probability, Prognosis, RiskLevel, Severity, Timestamp};
+use domain::{Impact, LifeBasis, Millis, Probability, Prognosis, RiskLevel, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// 25 cells: a row for each probability (1 first), a column for each impact (1 first).
@@ -193,7 +193,8 @@ impl RiskConfig {
         Probability::new(1 + steps.count() as u8).expect("four steps make classes 1 to 5")
     }
 
-    /// Probability from the prognosis if there is one, else from the severity; then the matrix. `at` is the instant from which
+    /// Probability from the prognosis if there is one, else from the severity; then the matrix. A prognosis by age alone knows
+    /// nothing of what shows: it can raise the probability over that of the severity, never lower it. `at` is the instant from which
     /// the horizon counts, on the clock of the prognosis (device time).
     pub fn assess(&self, severity: Severity, prognosis: &Prognosis, impact: Impact, at: Timestamp) -> RiskAssessment {
         let horizon = Millis::from_hours(self.horizon_days * 24.0);
@@ -204,7 +205,19 @@ impl RiskConfig {
                     failure_probability,
                     horizon,
                 };
-                (class, reason)
+                let knows_of_it = match prognosis {
+                    Prognosis::Known(life) => match life.basis {
+                        LifeBasis::Trend | LifeBasis::TrendAndAge => true,
+                        LifeBasis::Age => false,
+                    },
+                    Prognosis::NotYetKnown => true,
+                };
+                let least = self.by_severity(severity);
+                if knows_of_it || class >= least {
+                    (class, reason)
+                } else {
+                    (least, ProbabilityReason::Severity { severity })
+                }
             }
             None => (self.by_severity(severity), ProbabilityReason::Severity { severity }),
         };
@@ -301,6 +314,7 @@ mod tests {
         let life = |p10_days: i64| {
             Prognosis::Known(RemainingLife {
                 made_at: Timestamp(0),
+                basis: LifeBasis::Trend,
                 p10: Millis::days(p10_days),
                 p50: Millis::days(2 * p10_days),
                 p90: Millis::days(4 * p10_days),
@@ -333,12 +347,22 @@ mod tests {
                 p10: Millis::days(days),
                 p50: Millis::days(2 * days),
                 p90: Millis::days(4 * days),
+                basis: LifeBasis::Trend,
             })
         };
         let check = |prognosis, severity, probability: u8| {
             let found = config.assess(severity, &prognosis, class(3), Timestamp(0));
             assert_eq!(found.probability, class(probability), "{found:?}");
         };
+        let by_age = |days| match life(days) {
+            Prognosis::Known(life) => Prognosis::Known(RemainingLife {
+                basis: LifeBasis::Age,
+                ..life
+            }),
+            Prognosis::NotYetKnown => Prognosis::NotYetKnown,
+        };
+        check(by_age(100), Severity::Critical, 4);
+        check(by_age(1), Severity::Advisory, 5);
         check(life(100), Severity::Critical, 1);
         check(life(7), Severity::Advisory, 2);
         check(life(5), Severity::Advisory, 3);

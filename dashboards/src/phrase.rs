@@ -134,6 +134,7 @@ pub fn evidence(evidence: &Evidence, metric_title: &Text, unit: &str) -> Text {
             score,
             aspect,
             readings,
+            operating_mode,
         } => {
             let (range, range_zh) = (
                 format!("{} to {}", number(*low), q(high)),
@@ -170,9 +171,13 @@ pub fn evidence(evidence: &Evidence, metric_title: &Text, unit: &str) -> Text {
                     format!("{over_zh}比以往更难预测，通常为 {range_zh}"),
                 ),
             };
+            let (mode, mode_zh) = match operating_mode {
+                Some(mode) => (format!(" in mode {mode}"), format!("运行模式 {mode} 下")),
+                None => (String::new(), String::new()),
+            };
             (
-                format!("{en} {value} {clause} ({} % unusual)", percent(score)),
-                format!("{zh} {value}，{clause_zh}（异常度 {}%）", percent(score)),
+                format!("{en} {value} {clause}{mode} ({} % unusual)", percent(score)),
+                format!("{zh} {value}，{mode_zh}{clause_zh}（异常度 {}%）", percent(score)),
             )
         }
         EvidenceReason::UnusualCombination { score } => (

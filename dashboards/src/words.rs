@@ -117,6 +117,8 @@ catalogue! {
     LastSeen: "Last heard", "最近通信";
     Never: "never", "从未";
     NotAssessed: "not yet assessed", "尚未评估";
+    ByAge: "by the age of its kind", "按同类设备的使用时间";
+    ByTrendAndAge: "by its trend and the age of its kind", "按本机趋势和同类设备的使用时间";
     NotYetKnown: "not yet known", "尚不可知";
     NoDevicesYet: "No device has been heard yet", "还没有设备接入";
     ConnectTitle: "Connect a device", "接入设备";
@@ -144,6 +146,7 @@ catalogue! {
     Customer: "Customer", "客户";
     Profile: "Profile", "型号档案";
     JudgedBy: "Judged by", "判定模型";
+    OperatingMode: "Operating mode", "运行模式";
     ModelDrift: "Normal has moved", "正常范围已漂移";
     ModelDriftMeaning: "What the model holds for normal is no longer what it was. No alarm and no ticket: look whether that is right.", "模型所认定的正常范围已改变。不产生报警或工单，请确认是否合理。";
     DriftNormal: "Was normal", "原正常范围";

@@ -14,7 +14,7 @@ use crate::catalogue::{Fault, MachineKind};
 use crate::fault::{Condition, FaultPlan};
 use crate::machine::Machine;
 use crate::noise::{fnv1a, rng_for};
-use crate::spec::{FleetSpec, LinkSpec, SpecError, WaveformSpec};
+use crate::spec::{FleetSpec, LinkSpec, SpecError, TwoSpeed, WaveformSpec};
 use crate::truth::{Truth, TruthRecord};
 use crate::waveform::{Sampling, bearing_snapshot};
 use crate::wire::{self, Outgoing, Topics};
@@ -64,6 +64,7 @@ pub struct Fleet {
     boot: Arc<str>,
     link: LinkSpec,
     waveform: WaveformSpec,
+    two_speed: Option<TwoSpeed>,
     start_ms: i64,
     speed: f64,
     due: BinaryHeap<Reverse<(i64, usize)>>,
@@ -104,6 +105,7 @@ impl Fleet {
             boot: Arc::from(boot),
             link: spec.link,
             waveform: spec.waveform,
+            two_speed: spec.two_speed,
             start_ms,
             speed: spec.speed,
             due: BinaryHeap::new(),
@@ -202,7 +204,7 @@ impl Fleet {
         };
         Device {
             topics: Topics::new(&name.site, &name.id),
-            machine: Machine::new(name.kind, self.start_ms, &mut machine_rng),
+            machine: Machine::new(name.kind, self.start_ms, &mut machine_rng).at_two_speeds(self.two_speed),
             machine_rng,
             sensor_rng,
             link_rng: rng_for(seed, &format!("{who}/link")),

@@ -50,6 +50,10 @@
 //! onset_min = [20, 60]
 //! pf_min = [60, 240]
 //!
+//! [two_speed]                     # pumps that turn slower for a part of the time
+//! low = 0.7                       # share of the full speed
+//! every_min = 90                  # machine minutes after which it may change
+//!
 //! [link]                          # chances per message, before it is published
 //! repeat = 0.01
 //! reorder = 0.01

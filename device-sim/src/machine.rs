@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::catalogue::MachineKind;
 use crate::fault::Condition;
+use crate::spec::TwoSpeed;
 
 /// Values in the order of [`MachineKind::metrics`].
 pub type Values = [f64; 7];
@@ -35,6 +36,15 @@ impl Machine {
             MachineKind::Pump => Machine::Pump(Pump::new(rng)),
             MachineKind::Elevator => Machine::Elevator(Elevator::new(now_ms, rng)),
             MachineKind::AirConditioner => Machine::AirConditioner(AirConditioner::new(rng)),
+        }
+    }
+
+    /// A pump that turns slower for a part of the time; others have one way of working.
+    #[must_use]
+    pub fn at_two_speeds(self, two_speed: Option<TwoSpeed>) -> Machine {
+        match self {
+            Machine::Pump(pump) => Machine::Pump(pump.at_two_speeds(two_speed)),
+            Machine::Elevator(_) | Machine::AirConditioner(_) => self,
         }
     }
 
@@ -159,6 +169,28 @@ mod tests {
             (0.3..0.65).contains(&b_c) && (0.5..0.85).contains(&c_d),
             "{first_above:?}"
         );
+    }
+
+    #[test]
+    fn a_pump_at_two_speeds_follows_the_laws_of_similarity() {
+        let mut rng = rng_for(4, "x");
+        let two_speed = TwoSpeed {
+            low: 0.7,
+            every_min: 30.0,
+        };
+        let mut pump = Machine::new(MachineKind::Pump, START_MS, &mut rng).at_two_speeds(Some(two_speed));
+        let (mut slow, mut fast) = (Vec::new(), Vec::new());
+        for step in 1..=2 * 24 * 60 {
+            let now_ms = START_MS + step * 60_000;
+            let values = pump.step(now_ms, 60.0, &Condition::at(&[], now_ms), &mut rng);
+            if values[5] < 1200.0 { &mut slow } else { &mut fast }.push(values);
+        }
+        assert!(slow.len() > 500 && fast.len() > 500, "{} {}", slow.len(), fast.len());
+        let mean = |all: &[Values], place: usize| all.iter().map(|v| v[place]).sum::<f64>() / all.len() as f64;
+        for (metric, power) in [(0, 2), (3, 2), (4, 1), (5, 1)] {
+            let share = mean(&slow, metric) / mean(&fast, metric);
+            assert!((share / 0.7f64.powi(power) - 1.0).abs() < 0.06, "{metric}: {share}");
+        }
     }
 
     #[test]

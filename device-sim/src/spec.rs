@@ -40,6 +40,9 @@ pub struct FleetSpec {
     /// Waveform snapshots of the pumps.
     #[serde(default)]
     pub waveform: WaveformSpec,
+    /// Pumps that turn at two speeds; all at full speed if missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_speed: Option<TwoSpeed>,
 }
 
 /// A site and how many machines of each kind it has.
@@ -172,6 +175,16 @@ impl Default for LinkSpec {
     }
 }
 
+/// Pumps that turn slower for a part of the time, as it is needed and not by the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TwoSpeed {
+    /// The lower speed, as a share of the full one.
+    pub low: f64,
+    /// Machine minutes after which the speed may change.
+    pub every_min: f64,
+}
+
 /// When and how pumps take waveform snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -260,6 +273,7 @@ impl FleetSpec {
             random_faults: None,
             link: LinkSpec::default(),
             waveform: WaveformSpec::default(),
+            two_speed: None,
         }
     }
 
@@ -335,6 +349,7 @@ impl FleetSpec {
                 every_min: 5.0,
                 ..WaveformSpec::default()
             },
+            two_speed: None,
         }
     }
 
@@ -393,6 +408,12 @@ impl FleetSpec {
             "link.delay_s_max",
             "must be 0 to 3600",
         );
+        if let Some(two_speed) = &self.two_speed {
+            let is_right = (0.2..1.0).contains(&two_speed.low);
+            found.check(is_right, "two_speed.low", "is a share of the full speed: 0.2 to 1");
+            let is_right = (0.1..=MINUTES_MAX).contains(&two_speed.every_min);
+            found.check(is_right, "two_speed.every_min", "must be 0.1 minutes or more");
+        }
         let waveform = &self.waveform;
         found.check(
             (0.0..=MINUTES_MAX).contains(&waveform.every_min),

@@ -153,10 +153,12 @@ impl Table {
         let mut records = reader.into_records();
         let peeked = records.next().transpose()?;
         let time = find_time(&header, peeked.as_ref(), &options.time)?;
+        let has_index = has_index(&header);
+        let is_ignored = |(place, name): (usize, &String)| place == 0 && has_index || options.ignore.contains(name);
         Ok(Table {
             columns: metric_names(&header),
             time: time.map(|index| (index, header[index].clone())),
-            is_ignored: header.iter().map(|name| options.ignore.contains(name)).collect(),
+            is_ignored: header.iter().enumerate().map(is_ignored).collect(),
             records,
             peeked,
             options,
@@ -361,6 +363,13 @@ fn find_time(
             Ok(by_name.or_else(by_value))
         }
     }
+}
+
+/// Whether the first column is an index: numbers of rows that a table program writes without a name (`Unnamed: 0` where one has
+/// read them again). A count that only grows is no condition of a machine.
+fn has_index(header: &[String]) -> bool {
+    let is_named = |name: &String| !matches!(name.trim(), "" | "Unnamed: 0");
+    header.first().is_some_and(|first| !is_named(first)) && header[1..].iter().any(is_named)
 }
 
 /// Metric names: whatever is not `[A-Za-z0-9._-]` becomes `_`, once; names that fall together get `_2`, `_3`, …
@@ -577,6 +586,26 @@ mod tests {
             ]
         );
         assert!(names(&[&"x".repeat(200)])[0].len() <= MAX_METRIC_NAME);
+    }
+
+    #[test]
+    fn an_index_without_a_name_is_no_metric_but_may_tell_the_time() {
+        check(
+            ",a,b\n0,1,2\n1,3,4\n",
+            plain(),
+            &["0 1704067200000: a=1 b=2", "1 1704067201000: a=3 b=4"],
+            0,
+        );
+        check(
+            "Unnamed: 0,a\n7,1\n8,3\n",
+            plain(),
+            &["0 1704067200000: a=1", "1 1704067201000: a=3"],
+            0,
+        );
+        let dated = open(",a\n2024-01-01,1\n", plain()).unwrap();
+        assert_eq!(dated.time_column(), Some(""));
+        let unnamed = open("a,\n1,2\n", plain()).unwrap().next().unwrap().unwrap();
+        assert_eq!(unnamed.metrics.len(), 2, "only the first column can be an index");
     }
 
     #[test]

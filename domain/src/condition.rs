@@ -93,6 +93,9 @@ pub enum EvidenceReason {
         /// Over how many readings; 1: the value itself.
         #[serde(default = "one")]
         readings: u16,
+        /// The operating mode whose normal it is; none for a machine with one way of working.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operating_mode: Option<String>,
     },
     /// The combination of metrics is unusual.
     UnusualCombination {

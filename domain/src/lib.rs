@@ -22,7 +22,7 @@ pub use ids::{
     ModelVersion, Names, RuleId, SensorName, SiteName, TicketId,
 };
 pub use profile::Profile;
-pub use prognosis::{Health, Prognosis, RemainingLife};
+pub use prognosis::{Health, LifeBasis, Prognosis, RemainingLife};
 pub use reading::{Quality, Reading, Sample, Sequence};
 pub use risk::{Impact, Probability, RiskLevel};
 pub use time::{Millis, Timestamp};

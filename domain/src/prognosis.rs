@@ -38,6 +38,33 @@ pub struct RemainingLife {
     pub p50: Millis,
     /// Optimistic: nine in ten fail earlier.
     pub p90: Millis,
+    /// What it rests on.
+    #[serde(default)]
+    pub basis: LifeBasis,
+}
+
+/// What an estimate of the time left rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LifeBasis {
+    /// How the wear of this machine grows.
+    #[default]
+    Trend,
+    /// At which age machines of its kind fail; nothing of this one but its running hours.
+    Age,
+    /// Both together.
+    TrendAndAge,
+}
+
+impl LifeBasis {
+    /// The word of the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LifeBasis::Trend => "trend",
+            LifeBasis::Age => "age",
+            LifeBasis::TrendAndAge => "trend_and_age",
+        }
+    }
 }
 
 /// Time left until failure.
@@ -94,6 +121,7 @@ mod tests {
             p10: Millis(100),
             p50: Millis(200),
             p90: Millis(400),
+            basis: LifeBasis::Trend,
         };
         let p = |h| {
             Prognosis::Known(life)

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     commands::set_up_logging(&line);
     match commands::run(line) {
         Ok(code) => code,
+        Err(error) if commands::is_reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("forewarn: {error:#}");
             ExitCode::FAILURE

@@ -32,8 +32,6 @@ pub enum BundleKind {
     Classes,
     /// Fault classes of waveforms.
     VibrationClasses,
-    /// A checkpoint of what a detector has learned as normal.
-    Detector,
     /// A profile, by which the devices of its kind are judged ([`ProfileModel`]).
     Profile,
     /// Life distributions of a fleet ([`FleetModel`]).
@@ -50,11 +48,11 @@ pub struct ProfileModel {
 }
 
 impl BundleKind {
-    const ALL: [(BundleKind, u8, &str); 6] = [
+    /// 4 is not used: it was kept for what a detector has learned, which travels with its profile.
+    const ALL: [(BundleKind, u8, &str); 5] = [
         (BundleKind::Life, 1, "life"),
         (BundleKind::Classes, 2, "classes"),
         (BundleKind::VibrationClasses, 3, "vibration classes"),
-        (BundleKind::Detector, 4, "detector"),
         (BundleKind::Profile, 5, "profile"),
         (BundleKind::Ages, 6, "ages"),
     ];

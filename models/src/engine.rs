@@ -3,11 +3,13 @@
 //! The same calls give the same answers, on any machine and after any restart: there is no clock, no I/O and no randomness
 //! here. In steady state a step does not allocate.
 
+use crate::aging::begin_age;
 use crate::learned::drift::Shift;
 use crate::limit::{levels_passed, severity_of};
 use crate::maintenance::MaintenanceReminder;
+use crate::operation::{Holds, Presence};
 use crate::plan::{Check, MetricPlan, Plan, Test, mode_bit};
-use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCode, Watch};
+use crate::state::{DeviceState, MAX_CODES, MAX_METRICS, Memory, Slot, StandingCode, Supplement, Watch};
 use crate::trees::MAX_DIMENSIONS;
 use domain::profile::{Direction, FailureMode, MAX_MODES};
 use domain::wire::event::{DeviceEvent, EventState};
@@ -120,6 +122,7 @@ struct Touched {
 struct Moment {
     at: Timestamp,
     is_alarm_standing: bool,
+    presence: Presence,
 }
 
 impl Engine {
@@ -166,6 +169,11 @@ impl Engine {
             last_received: state.last_received,
             last_measured: state.last_measured,
             priors: state.priors.into_iter().take(MAX_METRICS).collect(),
+            // what was repaired is as old as it is under any rules
+            supplement: Supplement {
+                operation: Default::default(),
+                ..state.supplement
+            },
             ..self.fresh()
         }
     }
@@ -176,9 +184,12 @@ impl Engine {
         out.clear();
         let mut has_changed = self.is_heard(state, reading.received_at);
         out.judged = self.plan.absence_modes;
+        let (presence, is_another_mode) = self.operate(state, reading);
+        has_changed |= is_another_mode;
         let moment = Moment {
             at: reading.measured_at,
             is_alarm_standing,
+            presence,
         };
         state.last_measured = state.last_measured.max(Some(reading.measured_at));
         if usize::from(state.cursor) >= state.slots.len() {
@@ -201,7 +212,7 @@ impl Engine {
                 &mut touched,
             );
         }
-        has_changed |= self.trees(state, touched.forests, out);
+        has_changed |= self.trees(state, touched.forests, moment, out);
         has_changed |= self.learned(state, touched.learned, moment, out);
         has_changed |= self.watch(state, reading, out);
         for (plan, every, lead) in &self.plan.calendars {
@@ -342,9 +353,10 @@ impl Engine {
         }
         let learned = self.plan.learned.iter().zip(&mut state.learned);
         for (plan, learned) in learned.filter(|(plan, _)| concerns(plan.rule)) {
-            learned.forget();
+            learned.forget(plan.sharers);
             state.speaking[plan.place] = None;
         }
+        self.forget_waiting(state, concerns);
         self.forget_watched(state, concerns);
         for (place, trend) in state.trends.iter_mut().enumerate() {
             let is_of_mode = |m: ModeIndex| self.plan.trend_of_mode.get(usize::from(m.0)) == Some(&Some(place));
@@ -352,6 +364,7 @@ impl Engine {
                 *trend = Default::default();
             }
         }
+        self.renew(state, mode);
         out.judged = mode.map_or(u64::MAX, mode_bit);
         self.report(state, true, out);
     }
@@ -381,9 +394,10 @@ impl Engine {
             None if !self.plan.watches_unknown || self.plan.is_followed(metric) => Watch::Not,
             None => {
                 state.unknown += 1;
-                let learned = self.plan.learned.iter().zip(&mut state.learned);
-                for (plan, learned) in learned.filter(|(plan, _)| plan.watches_unknown) {
-                    learned.grow(plan.declared.len() + usize::from(state.unknown));
+                for (rule, plan) in self.plan.learned.iter().enumerate().filter(|(_, l)| l.watches_unknown) {
+                    let columns = plan.declared.len() + usize::from(state.unknown);
+                    state.learned[rule].grow(columns, plan.sharers);
+                    self.grow_waiting(state, rule, columns);
                 }
                 Watch::Unknown(state.unknown - 1)
             }
@@ -462,7 +476,14 @@ impl Engine {
                 out.judged |= plan.modes;
                 for check in &plan.checks {
                     let before = state.speaking[check.place];
-                    let says = run(&check.test, &mut state.memory, value, moment, before.is_some());
+                    let says = match moment.presence.holds(check.in_modes) {
+                        Holds::Yes => run(&check.test, &mut state.memory, value, moment, before.is_some()),
+                        Holds::NotKnown => before,
+                        Holds::No => {
+                            forget(&mut state.memory, check);
+                            None
+                        }
+                    };
                     has_changed |= replace(&mut state.speaking[check.place], says);
                 }
                 self.follow(state, plan, value, moment, out);
@@ -489,9 +510,16 @@ impl Engine {
     #[inline]
     fn follow(&self, state: &mut DeviceState, plan: &MetricPlan, value: f64, moment: Moment, out: &mut StepOutput) {
         for trend in &plan.trends {
+            match moment.presence.holds(self.plan.trends[*trend].in_modes) {
+                Holds::Yes => {}
+                Holds::No | Holds::NotKnown => continue,
+            }
             let first_width = Millis((self.profile.expected_interval.0.saturating_mul(TREND_READINGS)).max(1_000));
             let max_width = self.plan.trends[*trend].max_width;
             state.trends[*trend].push(value, moment.at, first_width.min(max_width), max_width);
+        }
+        if plan.tells_age {
+            begin_age(state, &plan.name, value, moment.at);
         }
         for (place, every, lead) in &plan.counters {
             if let Some(occurrence) = state.plans[*place].count(value, *every, *lead) {
@@ -505,7 +533,7 @@ impl Engine {
     }
 
     /// Forests that got a new value for one of their metrics, as soon as all of them are known.
-    fn trees(&self, state: &mut DeviceState, forests: u64, out: &mut StepOutput) -> bool {
+    fn trees(&self, state: &mut DeviceState, forests: u64, moment: Moment, out: &mut StepOutput) -> bool {
         let mut has_changed = false;
         for (number, trees) in self.plan.trees.iter().enumerate() {
             if forests & 1u64.checked_shl(number as u32).unwrap_or(0) == 0 {
@@ -529,7 +557,12 @@ impl Engine {
             out.judged |= trees.modes;
             out.derived
                 .extend(trees.record_as.map(|metric| Sample { metric, value: score }));
-            let says = trees.threshold.filter(|t| score > *t).map(|_| trees.severity);
+            // combinations of a mode that is new are not unusual yet
+            let is_known = moment.presence.rows > trees.forest.window();
+            let says = trees
+                .threshold
+                .filter(|t| is_known && score > *t)
+                .map(|_| trees.severity);
             has_changed |= replace(&mut state.speaking[trees.place], says);
         }
         has_changed
@@ -546,6 +579,10 @@ impl Engine {
             }
             out.judged |= plan.modes;
             let learned = &mut state.learned[number];
+            if !moment.presence.is_settled {
+                learned.pass_over();
+                continue;
+            }
             let budget = plan.budget(learned.columns());
             let shifts = &mut out.shifts;
             let mut moved = |column, shift| shifts.push((number, column, shift));
@@ -668,6 +705,7 @@ fn run(test: &Test, memory: &mut Memory, value: f64, moment: Moment, was_speakin
         Test::Stuck { after, at } => memory.stucks[*at]
             .step(value, moment.at, *after)
             .then_some(PLAIN_SEVERITY),
+        Test::Ewma { .. } if !moment.presence.is_settled => None,
         Test::Ewma { settings, severity, at } => memory.ewmas[*at].step(value, *settings).then_some(*severity),
     }
 }

@@ -34,6 +34,8 @@ pub struct Explanation {
 pub struct DeviceSnapshot {
     /// The least of all modes.
     pub health: Health,
+    /// In which way it is working, where that makes a difference and is known.
+    pub operating_mode: Option<String>,
     /// Every failure mode of the profile, in its order.
     pub modes: Vec<ModeSnapshot>,
     /// Every metric seen, in the order of first sight.
@@ -126,6 +128,7 @@ impl Engine {
             .collect();
         DeviceSnapshot {
             health: self.health(state),
+            operating_mode: self.operating_mode(state),
             modes,
             metrics: state
                 .slots
@@ -164,10 +167,11 @@ impl Engine {
     }
 
     fn prognosis(&self, state: &DeviceState, mode: ModeIndex) -> Prognosis {
-        match (self.wear(state, mode), state.last_measured) {
-            (Some((wear, trend)), Some(now)) => time_left(trend.points(), wear, now),
+        let by_trend = match (self.wear(state, mode), state.last_measured) {
+            (Some((wear, trend)), Some(now)) => time_left(trend.points(), trend.reference(), wear, now),
             (Some(_) | None, Some(_) | None) => Prognosis::NotYetKnown,
-        }
+        };
+        self.with_age(state, mode, by_trend)
     }
 
     fn wear<'a>(&'a self, state: &'a DeviceState, mode: ModeIndex) -> Option<(&'a Wear, &'a crate::trend::Trend)> {
@@ -241,6 +245,7 @@ impl Engine {
                 );
             }
         }
+        let operating_mode = self.operating_mode(state);
         let learned = self.plan.learned.iter().zip(&state.learned);
         for (plan, learned) in learned.filter(|(plan, _)| plan.rule == rule) {
             if let Some(severity) = state.speaking[plan.place] {
@@ -254,6 +259,7 @@ impl Engine {
                         score: finding.score,
                         aspect: finding.aspect,
                         readings: finding.readings,
+                        operating_mode: operating_mode.clone().filter(|_| !learned.has_reference()),
                     };
                     let because = (reason, finding.ratio);
                     let value = slot.has_value.then_some(slot.value);
@@ -333,6 +339,7 @@ impl Engine {
                     score,
                     aspect: Aspect::Level,
                     readings: 1,
+                    operating_mode: self.operating_mode(state),
                 };
                 (reason, score / (1.0 - score))
             }
@@ -377,6 +384,9 @@ impl Engine {
     /// The expected range of a metric by a learned rule, and how far its learning has come.
     fn learned_range(&self, state: &DeviceState, rule: usize, column: usize) -> (Option<(f64, f64)>, Stage) {
         let learned = &state.learned[rule];
+        if self.is_in_unknown_mode(state) {
+            return (None, Stage::Learning(0.0));
+        }
         (learned.expected(column), learned.stage(column))
     }
 
@@ -396,7 +406,11 @@ impl Engine {
     }
 
     /// What the device has taught of its metrics by itself; nothing of those that are still being learned.
+    /// Nor of a machine with operating modes: one range would not be that of another's mode.
     pub fn normals(&self, state: &DeviceState) -> Vec<(MetricIndex, Normal)> {
+        if self.plan.operation.is_some() {
+            return Vec::new();
+        }
         let of_slot = |slot: &Slot| {
             let (rule, column) = match slot.watch {
                 Watch::Declared(place) => *self.plan.metrics[usize::from(place)].columns.first()?,

@@ -4,6 +4,8 @@
 //! prognosis (trend to the failure limit); [`vibration`] reads waveforms. No clock, no I/O, no threads, no randomness: time
 //! and everything else is an argument, and the same calls give the same answers.
 
+pub mod age;
+mod aging;
 pub mod boost;
 pub mod bundle;
 pub mod classes;
@@ -19,8 +21,10 @@ pub mod life;
 pub mod limit;
 pub mod maintenance;
 pub mod matrix;
+mod operation;
 mod plan;
 pub mod rate;
+pub mod regime;
 pub mod seeded;
 pub mod state;
 pub mod stuck;
@@ -35,5 +39,5 @@ pub mod workers;
 pub use engine::{Engine, StepOutput};
 pub use explain::{DeviceSnapshot, Explanation, Learning, MetricSnapshot, ModeSnapshot};
 pub use maintenance::MaintenanceReminder;
-pub use state::{DeviceState, MAX_METRICS};
+pub use state::{DeviceState, MAX_METRICS, StoredSupplement};
 pub use waveform::{WaveformFeature, followed_features, strongest_axis, waveform_features};

@@ -3,6 +3,7 @@
 //!
 //! Allocates (small matrices); called when something has changed or a page is drawn, never per reading.
 
+use crate::regime::{LEAST_POINTS, last_regime};
 use crate::trend::TrendPoint;
 use domain::profile::{Direction, Wear};
 use domain::{Millis, Prognosis, RemainingLife, Timestamp};
@@ -10,32 +11,40 @@ use linfa::prelude::{DatasetBase, Fit};
 use linfa_linear::LinearRegression;
 use ndarray::{Array1, Array2};
 
-/// Fewer points are no trend.
-const LEAST_POINTS: usize = 12;
+/// Fewer points altogether are no course: a machine that warms up is no trend.
+const LEAST_COURSE: usize = 12;
 /// Slope over its standard error below which a trend may be chance.
 const LEAST_SIGNIFICANCE: f64 = 4.0;
+/// With few points more is chance: about as much as for many where the limit is raised by this over the degrees of freedom
+/// (Student's t at 6e-5: 13 with 4, 6.2 with 10, 4.4 with 40).
+const FEW_POINTS: f64 = 6.0;
 /// Share of the variance that the fit must explain.
 const LEAST_EXPLAINED: f64 = 0.6;
-/// The longest part of the trend is used whose residual variance is at most so many times the smallest found.
+/// Models that leave at most so many times the least residual variance are as good as the best.
 const TOLERATED_VARIANCE: f64 = 2.0;
 /// Life beyond so many times the span of the points is not told.
 const LONGEST_LOOK: f64 = 10.0;
 /// 0.9 quantile of the normal distribution.
+/// Growth from a level is told from it once it has gone this share of the way to the limit.
+const LEAST_EXCESS: f64 = 0.1;
 const Z90: f64 = 1.2816;
 const HOUR_MS: f64 = 3_600_000.0;
 
 /// Tells the time left, counted from `now`, or that it is not yet known.
-pub fn time_left(points: &[TrendPoint], wear: &Wear, now: Timestamp) -> Prognosis {
+pub fn time_left(points: &[TrendPoint], reference: Option<f64>, wear: &Wear, now: Timestamp) -> Prognosis {
     let Some(last) = points.last() else {
         return Prognosis::NotYetKnown;
     };
-    let models = [Scale::Linear, Scale::Logarithmic].map(|scale| Line::best(points, last.at, wear, scale));
-    let since_last = (now - last.at).0.max(0) as f64 / HOUR_MS;
-    let lives: Vec<Crossing> = models
+    if points.len() < LEAST_COURSE {
+        return Prognosis::NotYetKnown;
+    }
+    let excess = reference.map(|base| [Scale::RootOfExcess(base), Scale::LogarithmOfExcess(base)]);
+    let scales = [Scale::Linear, Scale::Logarithmic]
         .into_iter()
-        .flatten()
-        .filter_map(|line| line.crossing())
-        .collect();
+        .chain(excess.into_iter().flatten());
+    let models = scales.map(|scale| Line::best(points, last.at, wear, scale));
+    let since_last = (now - last.at).0.max(0) as f64 / HOUR_MS;
+    let lives: Vec<Crossing> = models.flatten().filter_map(|line| line.crossing()).collect();
     let Some(best) = lives.iter().min_by(|a, b| a.variance.total_cmp(&b.variance)) else {
         return Prognosis::NotYetKnown;
     };
@@ -53,6 +62,7 @@ pub fn time_left(points: &[TrendPoint], wear: &Wear, now: Timestamp) -> Prognosi
         p10: left(p10),
         p50: left(best.p50),
         p90: left(p90),
+        basis: domain::LifeBasis::Trend,
     })
 }
 
@@ -62,6 +72,10 @@ enum Scale {
     Linear,
     /// Its logarithm: exponential growth.
     Logarithmic,
+    /// The square root of what has been added to this level: growth that gets faster steadily.
+    RootOfExcess(f64),
+    /// The logarithm of what has been added to this level: exponential growth on top of what does not grow.
+    LogarithmOfExcess(f64),
 }
 
 impl Scale {
@@ -74,8 +88,43 @@ impl Scale {
             Scale::Linear => value,
             Scale::Logarithmic if value > 0.0 => value.ln(),
             Scale::Logarithmic => return None,
+            Scale::RootOfExcess(base) if sign * (value - base) > 0.0 => {
+                return Some((sign * (value - base)).sqrt()).filter(|v| v.is_finite());
+            }
+            Scale::LogarithmOfExcess(base) if sign * (value - base) > 0.0 => {
+                return Some((sign * (value - base)).ln()).filter(|v| v.is_finite());
+            }
+            Scale::RootOfExcess(_) | Scale::LogarithmOfExcess(_) => return None,
         };
         Some(sign * scaled).filter(|v| v.is_finite())
+    }
+}
+
+impl Scale {
+    /// The end part of the points that can be told from the level it counts from.
+    fn usable<'a>(self, points: &'a [TrendPoint], wear: &Wear) -> &'a [TrendPoint] {
+        match self {
+            Scale::Linear | Scale::Logarithmic => points,
+            Scale::RootOfExcess(base) | Scale::LogarithmOfExcess(base) => {
+                let is_clear = |p: &&TrendPoint| (p.value - base) / (wear.failure_limit - base) >= LEAST_EXCESS;
+                let clear = points.iter().rev().take_while(is_clear).count();
+                &points[points.len() - clear..]
+            }
+        }
+    }
+
+    /// Back to the metric's unit.
+    fn in_unit(self, v: f64, direction: Direction) -> f64 {
+        let sign = match direction {
+            Direction::Above => 1.0,
+            Direction::Below => -1.0,
+        };
+        match self {
+            Scale::Linear => sign * v,
+            Scale::Logarithmic => (sign * v).exp(),
+            Scale::RootOfExcess(base) => base + sign * v * v,
+            Scale::LogarithmOfExcess(base) => base + sign * v.exp(),
+        }
     }
 }
 
@@ -103,18 +152,16 @@ struct Crossing {
 }
 
 impl Line {
-    /// The fit to the longest end part of the points that is still one line.
+    /// The fit to the last regime of the points.
     fn best(points: &[TrendPoint], origin: Timestamp, wear: &Wear, scale: Scale) -> Option<Line> {
-        let n = points.len();
-        let lengths = [12, 16, 24, 32, 48].into_iter().filter(|length| *length < n).chain([n]);
-        let lines: Vec<Line> = lengths
-            .filter_map(|length| Line::fit(&points[n - length..], origin, wear, scale))
-            .collect();
-        let least = lines.iter().map(|l| l.variance_of_metric).min_by(f64::total_cmp)?;
-        let line = lines
-            .into_iter()
-            .rev()
-            .find(|l| l.variance_of_metric <= TOLERATED_VARIANCE * least)?;
+        let points = scale.usable(points, wear);
+        let times: Vec<f64> = points.iter().map(|p| (p.at - origin).0 as f64 / HOUR_MS).collect();
+        let values = points
+            .iter()
+            .map(|p| scale.of(p.value, wear.direction))
+            .collect::<Option<Vec<f64>>>()?;
+        let start = last_regime(&times, &values);
+        let line = Line::fit(&points[start..], origin, wear, scale)?;
         (line.slope > 0.0).then_some(line)
     }
 
@@ -153,14 +200,9 @@ impl Line {
         let variance = sum_of_squares / (n - 2.0) * (1.0 + likeness) / (1.0 - likeness);
         let explained = 1.0 - sum_of_squares / total;
         let significance = slope / (variance / spread_t).sqrt().max(f64::MIN_POSITIVE);
-        let is_trend = explained >= LEAST_EXPLAINED && significance >= LEAST_SIGNIFICANCE;
-        let in_unit = |v: f64| match scale {
-            Scale::Linear => v,
-            Scale::Logarithmic => match wear.direction {
-                Direction::Above => v.exp(),
-                Direction::Below => (-v).exp(),
-            },
-        };
+        let is_trend =
+            explained >= LEAST_EXPLAINED && significance >= LEAST_SIGNIFICANCE * (1.0 + FEW_POINTS / (n - 2.0));
+        let in_unit = |v: f64| scale.in_unit(v, wear.direction);
         let variance_of_metric = times
             .iter()
             .zip(&values)
@@ -230,6 +272,7 @@ mod tests {
             metric: MetricName::new("m").expect("a name"),
             direction,
             failure_limit,
+            in_modes: None,
         }
     }
 
@@ -245,7 +288,7 @@ mod tests {
 
     fn check(points: &[TrendPoint], wear: &Wear, true_hours: f64) {
         let now = points.last().expect("points").at;
-        match time_left(points, wear, now) {
+        match time_left(points, None, wear, now) {
             Prognosis::NotYetKnown => panic!("not known"),
             Prognosis::Known(life) => {
                 let hours = [life.p10, life.p50, life.p90].map(Millis::as_hours);
@@ -290,7 +333,7 @@ mod tests {
             course(60, |h| 1.0 + 0.0005 * h),
             Vec::new(),
         ] {
-            assert_eq!(time_left(&points, &limit, Timestamp(0)), Prognosis::NotYetKnown);
+            assert_eq!(time_left(&points, None, &limit, Timestamp(0)), Prognosis::NotYetKnown);
         }
     }
 
@@ -298,7 +341,7 @@ mod tests {
     fn past_the_limit_no_time_is_left() {
         let points = course(60, |h| 1.0 + 0.2 * h);
         let now = Timestamp(59 * 3_600_000);
-        match time_left(&points, &wear(Direction::Above, 7.1), now) {
+        match time_left(&points, None, &wear(Direction::Above, 7.1), now) {
             Prognosis::Known(life) => assert_eq!((life.p10, life.p50), (Millis(0), Millis(0))),
             Prognosis::NotYetKnown => panic!("not known"),
         }

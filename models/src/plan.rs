@@ -3,13 +3,14 @@
 
 use crate::ewma::EwmaSettings;
 use crate::learned::Budget;
+use crate::operation::OperationPlan;
 use crate::trees::Forest;
 use crate::watching::WatchPlan;
-use domain::profile::{Direction, Level, MetricSet, Role, RuleKind};
+use domain::profile::{Direction, Level, MetricSet, ModeMask, Role, RuleKind, Telling, Wear};
 use domain::{MetricIndex, MetricName, Millis, ModeIndex, Profile, Severity};
 
 /// Buckets of a trend over a P-F interval at its widest.
-const TREND_BUCKETS_PER_PF: i64 = 24;
+const TREND_BUCKETS_PER_PF: i64 = 48;
 /// Where the profile tells no P-F interval.
 const DEFAULT_PF: Millis = Millis::days(30);
 
@@ -20,6 +21,8 @@ pub(crate) struct Check {
     pub rule: usize,
     /// Place in [`crate::state::DeviceState::speaking`].
     pub place: usize,
+    /// Operating modes in which it is judged; none: in all.
+    pub in_modes: Option<ModeMask>,
     pub test: Test,
 }
 
@@ -62,6 +65,8 @@ pub(crate) struct LearnedPlan {
     pub declared: Vec<MetricName>,
     pub watches_unknown: bool,
     pub modes: u64,
+    /// Operating modes that share the memory of a series.
+    pub sharers: usize,
 }
 
 impl LearnedPlan {
@@ -100,6 +105,8 @@ pub(crate) struct MetricPlan {
     pub dimensions: Vec<(usize, usize)>,
     /// Learned rule and column.
     pub columns: Vec<(usize, usize)>,
+    /// Whether it tells the running hours by which a failure mode ages.
+    pub tells_age: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -116,7 +123,15 @@ pub(crate) struct TreesPlan {
 #[derive(Debug, Clone)]
 pub(crate) struct TrendPlan {
     pub metric: MetricName,
+    /// Operating modes in which it is followed; none: in all.
+    pub in_modes: Option<ModeMask>,
     pub max_width: Millis,
+}
+
+impl TrendPlan {
+    fn is_of(&self, wear: &Wear) -> bool {
+        self.metric == wear.metric && self.in_modes == wear.in_modes
+    }
 }
 
 /// Device-wide absence.
@@ -154,6 +169,8 @@ pub(crate) struct Plan {
     pub absence_modes: u64,
     /// Plan, every ms, lead ms.
     pub calendars: Vec<(usize, i64, i64)>,
+    /// What tells the operating mode.
+    pub operation: Option<OperationPlan>,
     /// The rule behind each place that exists from the start.
     pub rule_of_place: Vec<usize>,
     pub sizes: Sizes,
@@ -170,7 +187,11 @@ impl Plan {
         };
         let trends = trends_of(profile);
         let mut trees = builder.trees(intern);
-        let learned = builder.learned();
+        let operation = profile.operation.as_ref().map(|modes| OperationPlan {
+            metric: intern(&modes.metric),
+            modes: modes.clone(),
+        });
+        let learned = builder.learned(operation.as_ref().map_or(1, OperationPlan::sharers));
         let mut metrics: Vec<MetricPlan> = profile
             .metrics
             .keys()
@@ -188,7 +209,7 @@ impl Plan {
             .iter()
             .map(|mode| {
                 let wear = mode.wear.as_ref()?;
-                trends.iter().position(|t| t.metric == wear.metric)
+                trends.iter().position(|t| t.is_of(wear))
             })
             .collect();
         let calendars = profile
@@ -208,6 +229,7 @@ impl Plan {
             absences,
             absence_modes,
             calendars,
+            operation,
             rule_of_place: builder.rule_of_place,
             sizes: builder.sizes,
             shape: shape_of(profile),
@@ -251,6 +273,7 @@ impl Builder<'_> {
         let (mut range, mut checks, mut dimensions) = (None, Vec::new(), Vec::new());
         let mut forests = 0;
         for (rule, r) in self.profile.rules.iter().enumerate() {
+            let mut in_modes = None;
             let test = match &r.kind {
                 RuleKind::Limit {
                     metric,
@@ -258,12 +281,16 @@ impl Builder<'_> {
                     levels,
                     deadband,
                     source: _,
-                } if metric == name => Test::Limit {
-                    direction: *direction,
-                    levels: levels.clone(),
-                    deadband: *deadband,
-                    at: take(&mut self.sizes.limits),
-                },
+                    in_modes: only,
+                } if metric == name => {
+                    in_modes = *only;
+                    Test::Limit {
+                        direction: *direction,
+                        levels: levels.clone(),
+                        deadband: *deadband,
+                        at: take(&mut self.sizes.limits),
+                    }
+                }
                 RuleKind::Rate {
                     metric,
                     direction,
@@ -322,7 +349,12 @@ impl Builder<'_> {
                 | RuleKind::Absence { .. } => continue,
             };
             let place = self.place(rule);
-            checks.push(Check { rule, place, test });
+            checks.push(Check {
+                rule,
+                place,
+                in_modes,
+                test,
+            });
         }
         let rules = checks.iter().map(|c| c.rule).chain(range.as_ref().map(|r| r.rule));
         let counters = self.profile.maintenance.iter().enumerate();
@@ -348,6 +380,11 @@ impl Builder<'_> {
                 })
                 .collect(),
             dimensions,
+            tells_age: self
+                .profile
+                .modes
+                .iter()
+                .any(|m| m.life.as_ref().is_some_and(|l| l.metric == *name)),
             columns: learned
                 .iter()
                 .enumerate()
@@ -400,7 +437,7 @@ impl Builder<'_> {
         checks
     }
 
-    fn learned(&mut self) -> Vec<LearnedPlan> {
+    fn learned(&mut self, sharers: usize) -> Vec<LearnedPlan> {
         let mut plans = Vec::new();
         for (rule, r) in self.profile.rules.iter().enumerate() {
             if let RuleKind::Baseline {
@@ -427,6 +464,7 @@ impl Builder<'_> {
                     warm_up: *warm_up,
                     declared: watched.map(|(name, _)| name.clone()).collect(),
                     watches_unknown,
+                    sharers,
                     modes: modes_mask(self.profile, std::iter::once(rule)),
                 });
             }
@@ -452,10 +490,11 @@ fn trends_of(profile: &Profile) -> Vec<TrendPlan> {
         let Some(wear) = &mode.wear else { continue };
         let pf = mode.pf_interval.unwrap_or(DEFAULT_PF);
         let max_width = Millis((pf.0 / TREND_BUCKETS_PER_PF).max(1));
-        match trends.iter_mut().find(|t| t.metric == wear.metric) {
+        match trends.iter_mut().find(|t| t.is_of(wear)) {
             Some(trend) => trend.max_width = trend.max_width.max(max_width),
             None => trends.push(TrendPlan {
                 metric: wear.metric.clone(),
+                in_modes: wear.in_modes,
                 max_width,
             }),
         }
@@ -513,6 +552,13 @@ fn shape_of(profile: &Profile) -> u64 {
     }
     for plan in &profile.maintenance {
         text.push_str(&format!("{}\n", plan.id));
+    }
+    if let Some(operation) = &profile.operation {
+        let names: Vec<&str> = match &operation.telling {
+            Telling::Named(modes) => modes.iter().map(|m| m.id.as_str()).collect(),
+            Telling::EachValue => Vec::new(),
+        };
+        text.push_str(&format!("operates by {} {names:?}\n", operation.metric));
     }
     text.push_str(if profile.learns_unknown_metrics { "unknown" } else { "" });
     // FNV-1a, 64 bit

@@ -4,13 +4,15 @@ use crate::ewma::Ewma;
 use crate::learned::LearnedNormal;
 use crate::learned::prior::Prior;
 use crate::maintenance::PlanProgress;
+use crate::operation::Operation;
 use crate::plan::{LearnedPlan, Plan};
 use crate::rate::Course;
 use crate::stuck::Standstill;
 use crate::trees::Masses;
 use crate::trend::Trend;
 use crate::watching::Watched;
-use domain::{MetricIndex, ModeIndex, Quality, Severity, Timestamp};
+use domain::profile::MAX_MODES;
+use domain::{FailureModeId, MetricIndex, MetricName, ModeIndex, Quality, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Most metrics of one device; further ones are stored by others but not watched.
@@ -43,7 +45,27 @@ pub struct DeviceState {
     pub(crate) last_measured: Option<Timestamp>,
     /// What the fleet knew of metrics when the device came; each is used when the metric is first seen.
     pub(crate) priors: Vec<(MetricIndex, Prior)>,
+    /// What came later. Stands beside the state where it is stored ([`DeviceState::supplement`]), so that states from before can be
+    /// read.
+    #[serde(skip)]
+    pub(crate) supplement: Supplement,
 }
+
+/// What is remembered of a device beside its state.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Supplement {
+    /// Its operating modes.
+    pub operation: Operation,
+    /// When counters of running hours were first heard, and where they stood.
+    pub began: Vec<(MetricName, Timestamp, f64)>,
+    /// Where the counter stood when a failure mode was last repaired.
+    pub renewed: Vec<(FailureModeId, f64)>,
+}
+
+/// [`DeviceState::supplement`] as it is read; nothing by default.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct StoredSupplement(Supplement);
 
 /// What the checks remember, each sort together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -106,7 +128,7 @@ impl DeviceState {
             learned: plan
                 .learned
                 .iter()
-                .map(|l| LearnedNormal::new(l.declared.len()))
+                .map(|l| LearnedNormal::new(l.declared.len(), l.sharers))
                 .collect(),
             unknown: 0,
             trends: vec![Trend::default(); plan.trends.len()],
@@ -116,7 +138,18 @@ impl DeviceState {
             last_received: None,
             last_measured: None,
             priors: Vec::new(),
+            supplement: Supplement::default(),
         }
+    }
+
+    /// What is to be stored beside it.
+    pub fn supplement(&self) -> impl Serialize + '_ {
+        &self.supplement
+    }
+
+    /// Takes back what was stored beside it.
+    pub fn set_supplement(&mut self, supplement: StoredSupplement) {
+        self.supplement = supplement.0;
     }
 
     /// Whether this can be the memory of a device under this plan: a checkpoint of another version must not lead astray.
@@ -140,6 +173,9 @@ impl DeviceState {
             && self.modes.len() == modes
             && self.watched.len() == plan.watches.len()
             && self.plans.len() == plans
+            && self.supplement.operation.fits(plan, &self.learned)
+            && self.supplement.began.len() <= MAX_METRICS
+            && self.supplement.renewed.len() <= MAX_MODES
             && self.trends.len() == plan.trends.len()
             && self.trees.len() == plan.trees.len()
             && plan.trees.iter().zip(&self.trees).all(|(p, m)| p.forest.fits(m))

@@ -105,6 +105,11 @@ impl Forest {
         }
     }
 
+    /// Readings before any combination can be unusual.
+    pub fn window(&self) -> u32 {
+        u32::from(self.window)
+    }
+
     /// Scores one reading, 0 (where most were) to 1 (where none were), and learns it. 0 throughout the first window.
     #[inline]
     pub fn step(&self, masses: &mut Masses, values: &[f64; MAX_DIMENSIONS]) -> f64 {

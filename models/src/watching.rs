@@ -299,6 +299,7 @@ impl Watched {
                     score: rise(feature) / (1.0 + rise(feature)),
                     aspect: Aspect::Level,
                     readings: 1,
+                    operating_mode: None,
                 };
                 let name = plan.names.get(feature)?.clone();
                 Some((name, value(feature).exp(), reason, rise(feature)))

@@ -68,3 +68,40 @@ fn comparing_with_a_known_stretch_allocates_nothing() {
     let generic = shipped::all().into_iter().find(|p| p.id == "generic").expect("shipped");
     assert_eq!(allocations_of_10_000_steps(generic, 8, 1_000), 0);
 }
+
+#[test]
+fn a_change_between_known_operating_modes_allocates_nothing() {
+    let profile = "profile = \"x\"\ntitle = { en = \"X\" }\nexpected_interval_ms = 1000\nlearns_unknown_metrics = true\n\
+                   [metrics.mode]\nunit = \"1\"\nrole = \"context\"\n[mode]\nmetric = \"mode\"\n[[baseline]]\nid = \"usual\"\n";
+    let engine = Engine::new(Arc::new(parse(profile).expect("sound")), &mut |_| MetricIndex(0));
+    let (mut state, mut out) = (engine.fresh(), StepOutput::default());
+    let (mut before, bytes) = (0, counting::live_bytes());
+    for i in 0..20_000i64 {
+        // the mode, then six series
+        let samples: [Sample; 7] = std::array::from_fn(|metric| Sample {
+            metric: MetricIndex(metric as u32),
+            value: if metric == 0 {
+                (i / 50 % 8) as f64
+            } else {
+                (i * 7919 % 101) as f64
+            },
+        });
+        let at = Timestamp(i * 1000);
+        let reading = Reading {
+            measured_at: at,
+            received_at: at,
+            quality: Quality::Good,
+            samples: &samples,
+        };
+        engine.step(&mut state, &reading, false, &mut out);
+        if i == 9_999 {
+            before = counting::allocations();
+        }
+    }
+    assert_eq!(counting::allocations() - before, 0);
+    let per_series = (counting::live_bytes() - bytes) / 6;
+    assert!(
+        per_series <= MOST_BYTES,
+        "{per_series} bytes for a series in eight modes"
+    );
+}

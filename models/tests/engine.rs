@@ -386,6 +386,7 @@ fn an_unknown_metric_is_learned_and_its_jump_is_told_with_the_expected_range() {
             score,
             aspect: _,
             readings: _,
+            operating_mode: None,
         } => {
             assert!(
                 low < 5.5 && 5.5 < high && high < 50.0 && score > 0.5,
@@ -480,5 +481,94 @@ fn a_late_reading_raises_nothing_but_shows_life() {
     assert_eq!(
         (bench.out.active, bench.state.last_received()),
         (0, Some(Timestamp(120_000)))
+    );
+}
+
+const AGING: &str = r#"
+[metrics.shake]
+unit = "mm/s"
+[metrics.runtime_hours]
+unit = "h"
+role = "counter"
+[[limit]]
+id = "rough"
+metric = "shake"
+warning = 4.0
+source = "ISO"
+[[failure_mode]]
+id = "bearing"
+title = { en = "Bearing" }
+any_of = ["rough"]
+pf_interval_hours = 100.0
+wear = { metric = "shake", failure_limit = 8.0 }
+life = { beta = 2.0, eta_hours = 1000.0, source = "fleet of 40" }
+"#;
+
+/// Hours of the clock; the machine runs in half of them.
+fn age(bench: &mut Bench, hours: std::ops::Range<i64>, shake: impl Fn(f64) -> f64) -> Option<domain::RemainingLife> {
+    for hour in hours {
+        let noise = 0.1 * (hour * 7919 % 13) as f64 / 13.0;
+        let values = [
+            ("shake", shake(hour as f64) + noise),
+            ("runtime_hours", 400.0 + hour as f64 / 2.0),
+        ];
+        bench.step(hour * 3_600, &values);
+    }
+    match bench.explain("bearing").prognosis {
+        Prognosis::NotYetKnown => None,
+        Prognosis::Known(life) => Some(life),
+    }
+}
+
+#[test]
+fn without_a_trend_time_left_is_told_by_the_age_of_its_kind_and_with_one_by_both() {
+    let mut bench = Bench::new(AGING);
+    let alone = age(&mut bench, 0..201, |_| 1.0).expect("by age");
+    assert_eq!(alone.basis, domain::LifeBasis::Age);
+    // at 500 running hours: 96.12, 471.16 and 1097.68 more, in twice as many hours of the clock
+    for (told, expected) in [(alone.p10, 96.12), (alone.p50, 471.16), (alone.p90, 1097.68)] {
+        assert!((told.as_hours() / (2.0 * expected) - 1.0).abs() < 0.001, "{alone:?}");
+    }
+    let both = age(&mut bench, 201..260, |hour| 1.0 + (hour - 200.0) / 20.0).expect("by both");
+    assert_eq!(both.basis, domain::LifeBasis::TrendAndAge);
+    assert!((40.0..140.0).contains(&both.p50.as_hours()), "{both:?}");
+}
+
+#[test]
+fn a_repair_makes_new_also_by_age_and_a_model_with_other_rules_still_knows_it() {
+    let mut bench = Bench::new(AGING);
+    let worn = age(&mut bench, 0..2_000, |_| 1.0).expect("by age");
+    let mode = bench.mode("bearing");
+    bench
+        .engine
+        .reset_baseline(&mut bench.state, Some(mode), &mut bench.out);
+    let new = age(&mut bench, 2_000..2_002, |_| 1.0).expect("by age");
+    // MTTF 886 and median 833 running hours
+    assert!(new.p50.as_hours() > 1.9 * worn.p50.as_hours(), "{new:?} {worn:?}");
+    assert!((new.p50.as_hours() / (2.0 * 832.6) - 1.0).abs() < 0.01, "{new:?}");
+    let other = Bench::new(
+        &AGING
+            .replace("id = \"rough\"", "id = \"rougher\"")
+            .replace("[\"rough\"]", "[\"rougher\"]"),
+    );
+    bench.state = other.engine.adopt(bench.state);
+    bench.engine = other.engine;
+    let still = age(&mut bench, 2_002..2_004, |_| 1.0).expect("by age");
+    assert!(
+        (still.p50.as_hours() / new.p50.as_hours() - 1.0).abs() < 0.01,
+        "{still:?} {new:?}"
+    );
+}
+
+#[test]
+fn a_life_needs_a_counter_and_a_sound_shape() {
+    let wrong = AGING
+        .replace("role = \"counter\"", "role = \"context\"")
+        .replace("beta = 2.0", "beta = 0.0");
+    let head = "profile = \"fan\"\ntitle = { en = \"Fan\" }\nexpected_interval_ms = 1000\n";
+    let problems = format!("{:?}", parse(&format!("{head}{wrong}")).expect_err("wrong"));
+    assert!(
+        problems.contains("role counter") && problems.contains("a shape of 0.2 to 20"),
+        "{problems}"
     );
 }

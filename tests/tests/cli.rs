@@ -86,6 +86,30 @@ fn check_reports_five_mistakes_of_three_files_at_once() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_failure_of_any_command() {
+    let setup = listener_only();
+    let rows: String = (0..3_000).map(|i| format!("{}\n", i % 7)).collect();
+    std::fs::write(setup.folder().join("x.csv"), format!("a\n{rows}")).expect("written");
+    let config = setup.folder().join("forewarn.toml");
+    let config = config.to_str().expect("UTF-8");
+    let commands: [&[&str]; 3] = [
+        &["check", "--json", "--config", config],
+        &["score", "--json", "--input", "x.csv", "--output", "y.csv"],
+        &["backtest", "--input", "x.csv"],
+    ];
+    for arguments in commands {
+        let mut command = setup.command(arguments);
+        command.current_dir(setup.folder()).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("ends");
+        assert!(ended.status.success(), "{arguments:?}: {}", text(&ended.stderr));
+        assert!(!text(&ended.stderr).contains("panicked"), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_broken_configuration_starts_nothing_and_says_why() {
     let setup = GatewaySetup::new("[listener]\nwindow = 0\n");
     let output = run(&setup, &["run", "--config", "forewarn.toml"]);

@@ -297,3 +297,30 @@ fn a_file_that_cannot_be_read_is_named_and_the_others_are_scored() {
     assert!(said.contains("bad.csv") && said.contains("add a header"), "{said}");
     assert!(folder.path().join("out/good.csv").exists() && !folder.path().join("out/bad.csv").exists());
 }
+
+#[test]
+fn normal_that_moves_is_counted_by_score_and_backtest() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let creep = |row: i64| 50.0 + noise(row, 0) + (row - 600).max(0) as f64 * 0.002;
+    let rows: String = (0..12_000)
+        .map(|row| format!("{},{:.3}\n", START_MS + row * 600_000, creep(row)))
+        .collect();
+    std::fs::write(folder.path().join("tank.csv"), format!("time,level\n{rows}")).expect("written");
+    let told = |arguments: &[&str]| {
+        let output = Command::new(program("forewarn"))
+            .current_dir(folder.path())
+            .args(arguments)
+            .output();
+        let output = output.expect("forewarn starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+    };
+    let scored = told(&["score", "--json", "--input", "tank.csv", "--output", "out.csv"]);
+    assert_eq!(
+        [&scored["file"], &scored["rows"]],
+        [&serde_json::json!("tank.csv"), &serde_json::json!(12_000)]
+    );
+    assert!(scored["drifts"]["moved"].as_u64() > Some(0), "{scored}");
+    let played = told(&["backtest", "--json", "--input", "tank.csv"]);
+    assert_eq!(played["recordings"][0]["drifts"], scored["drifts"], "{played}");
+}

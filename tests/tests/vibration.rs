@@ -187,6 +187,32 @@ fn score_alarms_when_a_bearing_begins_to_fail_and_writes_a_row_for_each_snapshot
     assert!((401..460).contains(&first), "{first}");
     assert!(scored[first..].iter().all(|s| s.2 && s.1 > 0.3), "the alarm stands");
 
+    // the same file through backtest: the alarm begins at the same row
+    let label = "device,from,to\nx.npy,1970-01-01 01:06:40,1970-01-01 01:23:20\n";
+    std::fs::write(folder.path().join("labels.csv"), label).expect("written");
+    let backtest = [
+        "backtest",
+        "--waveform",
+        ".",
+        "--interval",
+        "10",
+        "--labels",
+        "labels.csv",
+        "--json",
+    ];
+    let output = forewarn(folder.path(), &backtest);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let all = &found["all"];
+    assert_eq!([&all["events"], &all["found"], &all["alarms"]], [1, 1, 1], "{found}");
+    let recording = &found["recordings"][0];
+    assert_eq!(
+        recording["alarms"][0]["raised_at"],
+        first as i64 * 10_000,
+        "{recording}"
+    );
+    assert_eq!(recording["rows"], 500);
+
     write_npy(&folder.path().join("x.npy"), &rows[..30]);
     let output = forewarn(folder.path(), &arguments);
     assert!(

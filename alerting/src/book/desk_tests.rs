@@ -382,6 +382,7 @@ fn a_plan_is_due_before_the_failure_that_is_foretold_as_far_as_its_grace_allows(
         let opened = desk.now;
         desk.change("pump-1", "bearing_wear", Some(Severity::Advisory), |change| {
             change.prognosis = Prognosis::Known(RemainingLife {
+                basis: domain::LifeBasis::Trend,
                 made_at: Timestamp(opened),
                 p10: Millis::days(days),
                 p50: Millis::days(days + 10),
@@ -411,6 +412,7 @@ fn learned(rule: &str) -> Evidence {
         metric: None,
         value: Some(4.9),
         reason: EvidenceReason::OutsideBaseline {
+            operating_mode: None,
             low: 1.0,
             high: 2.0,
             score: 0.9,

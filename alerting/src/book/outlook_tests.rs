@@ -59,6 +59,7 @@ impl World {
             measured_at: Timestamp(at),
             health: Health::new(50.0),
             prognosis: Prognosis::Known(RemainingLife {
+                basis: domain::LifeBasis::Trend,
                 made_at: Timestamp(at),
                 p10: Millis::days(p50_days / 2),
                 p50: Millis::days(p50_days),

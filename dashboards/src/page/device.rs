@@ -140,6 +140,7 @@ fn head(frame: &Frame, device: &Device) -> Markup {
                 dl.facts {
                     div { dt { (frame.t(W::Profile)) } dd { (frame.say(&device.profile_title)) span.mute { " v" (device.profile_version) } } }
                     div { dt { (frame.t(W::JudgedBy)) } dd { (device.model) } }
+                    @if let Some(mode) = &device.operating_mode { div { dt { (frame.t(W::OperatingMode)) } dd { (mode) } } }
                     @for (word, value) in facts {
                         @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                     }

@@ -189,6 +189,7 @@ impl EvidenceView {
                 score: _,
                 aspect: _,
                 readings: _,
+                operating_mode: _,
             } => ("outside_baseline", None, range(low, high)),
             EvidenceReason::UnusualCombination { score: _ } => ("unusual_combination", None, None),
             EvidenceReason::VibrationFault {

@@ -98,6 +98,8 @@ pub struct Device {
     pub profile_version: u32,
     /// The version of the model that judges it, such as `pump@3`.
     pub model: String,
+    /// In which way it is working, where its profile tells modes apart and this one is known.
+    pub operating_mode: Option<String>,
     /// The maker's serial number; empty if not known.
     pub serial_number: String,
     /// Where it stands; empty if not known.
@@ -255,6 +257,7 @@ pub fn limits_of(profile: &Profile, name: &MetricName) -> Vec<MetricLimit> {
                 levels,
                 deadband: _,
                 source,
+                in_modes: _,
             } if metric == name => limits.extend(levels.iter().map(|level| MetricLimit {
                 severity: level.severity,
                 value: level.limit,

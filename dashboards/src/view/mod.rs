@@ -117,6 +117,8 @@ pub struct TimeLeft {
     pub p50_hours: f64,
     /// Nine in ten fail earlier.
     pub p90_hours: f64,
+    /// What it rests on: `trend` of this machine, `age` of its kind, or `trend_and_age`.
+    pub basis: &'static str,
 }
 
 impl From<RemainingLife> for TimeLeft {
@@ -126,6 +128,7 @@ impl From<RemainingLife> for TimeLeft {
             p10_hours: life.p10.as_hours(),
             p50_hours: life.p50.as_hours(),
             p90_hours: life.p90.as_hours(),
+            basis: life.basis.as_str(),
         }
     }
 }

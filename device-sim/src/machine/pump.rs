@@ -7,6 +7,7 @@ use super::Values;
 use crate::catalogue::Fault;
 use crate::fault::Condition;
 use crate::noise::{Drift, Lag, daily_wave, gauss};
+use crate::spec::TwoSpeed;
 
 /// State of one pump.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub struct Pump {
     room: Drift,
     bearing: Lag,
     runtime_hours: f64,
+    two_speed: Option<TwoSpeed>,
 }
 
 impl Pump {
@@ -34,7 +36,23 @@ impl Pump {
             // A bearing housing of a few kilograms of cast iron.
             bearing: Lag::new(900.0),
             runtime_hours: rng.random_range(500.0..8_000.0),
+            two_speed: None,
         }
+    }
+
+    /// The same with a lower speed for a part of the time.
+    pub fn at_two_speeds(self, two_speed: Option<TwoSpeed>) -> Pump {
+        Pump { two_speed, ..self }
+    }
+
+    /// The present share of the full speed.
+    fn speed(&self, now_ms: i64) -> f64 {
+        self.two_speed.map_or(1.0, |two_speed| {
+            let slot = now_ms.div_euclid(((two_speed.every_min * 60_000.0) as i64).max(1));
+            // the golden ratio spreads the slots evenly and never repeats (Weyl)
+            let is_low = (slot.rem_euclid(1 << 20) as f64 * 0.618_033_988_749_895).fract() < 0.5;
+            if is_low { two_speed.low } else { 1.0 }
+        })
     }
 
     /// See [`super::Machine::step`].
@@ -56,6 +74,8 @@ impl Pump {
                 self.runtime_hours,
             ];
         }
+        // laws of similarity: flow by the speed, head and shaking by its square, power by its cube
+        let speed = self.speed(now_ms);
         let wear = condition.damage(Fault::BearingWear);
         let cavitation = condition.damage(Fault::Cavitation);
         let leak = condition.damage(Fault::SealLeak);
@@ -65,18 +85,24 @@ impl Pump {
         let vibration_mm_s = self.vibration_mm_s * (0.85 + 0.2 * load) * (1.0 + 2.2f64.exp_m1() * wear)
             + cavitation * (4.0 + 0.3 * surge)
             + gauss(rng, 0.025);
-        let heat_c = 14.0 + 14.0 * load + 25.0 * wear + 4.0 * cavitation + 3.0 * leak;
+        let vibration_mm_s = vibration_mm_s * speed.powi(2);
+        let heat_c = 14.0 + 14.0 * load * speed.powi(2) + 25.0 * wear + 4.0 * cavitation + 3.0 * leak;
         let bearing_c = self.bearing.step(room_c + heat_c, dt_s) + gauss(rng, 0.12);
-        let motor_current_a =
-            (13.0 + 15.0 * load) * self.current_factor * (1.0 + 0.05 * wear + 0.06 * leak + 0.02 * cavitation * surge)
-                + gauss(rng, 0.12);
+        let motor_current_a = (13.0 + 15.0 * load * speed.powi(3))
+            * self.current_factor
+            * (1.0 + 0.05 * wear + 0.06 * leak + 0.02 * cavitation * surge)
+            + gauss(rng, 0.12);
         // Bubbles form and collapse: the curve is lower and does not hold still.
         let unsteady = 0.06 * cavitation * surge;
-        let pressure_bar =
-            (4.4 - 0.55 * load * load) * self.head_factor * (1.0 - 0.45 * cavitation + unsteady) * (1.0 - 0.35 * leak)
-                + gauss(rng, 0.015);
-        let flow_m3_h = 65.0 * load * (1.0 - 0.2 * cavitation + unsteady) * (1.0 - 0.3 * leak) + gauss(rng, 0.3);
-        let rpm = 1494.0 - 14.0 * load - 3.0 * wear + gauss(rng, 0.4);
+        let pressure_bar = speed.powi(2)
+            * (4.4 - 0.55 * load * load)
+            * self.head_factor
+            * (1.0 - 0.45 * cavitation + unsteady)
+            * (1.0 - 0.35 * leak)
+            + gauss(rng, 0.015);
+        let flow_m3_h =
+            speed * 65.0 * load * (1.0 - 0.2 * cavitation + unsteady) * (1.0 - 0.3 * leak) + gauss(rng, 0.3);
+        let rpm = speed * (1494.0 - 14.0 * load - 3.0 * wear) + gauss(rng, 0.4);
         [
             vibration_mm_s.max(0.0),
             bearing_c,

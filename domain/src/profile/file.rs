@@ -9,10 +9,16 @@ use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severi
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+#[path = "file_life.rs"]
+mod aged;
 #[path = "file_vibration.rs"]
 mod followed;
+#[path = "file_operation.rs"]
+mod operated;
 
+use aged::LifeFile;
 use followed::VibrationFile;
+use operated::OperationFile;
 
 /// Reads and checks a profile.
 ///
@@ -66,6 +72,7 @@ struct File {
     fault_code: Vec<FaultCodeFile>,
     #[serde(default)]
     maintenance: Vec<MaintenanceFile>,
+    mode: Option<OperationFile>,
 }
 
 fn one() -> u32 {
@@ -116,6 +123,7 @@ struct LimitFile {
     #[serde(default)]
     deadband: f64,
     source: String,
+    in_modes: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -217,6 +225,7 @@ struct ModeFile {
     #[serde(default)]
     never_opens_ticket: bool,
     wear: Option<WearFile>,
+    life: Option<LifeFile>,
 }
 
 #[derive(Deserialize)]
@@ -226,6 +235,7 @@ struct WearFile {
     #[serde(default)]
     direction: Direction,
     failure_limit: f64,
+    in_modes: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -287,6 +297,7 @@ impl Checker {
         let mut c = Checker::default();
         c.head(&file);
         let metrics = c.metrics(&file);
+        let operation = c.operation(&file);
         c.rules_of(&file);
         let vibration = c.vibration(&file.vibration);
         c.names_are_unique();
@@ -324,6 +335,7 @@ impl Checker {
             built_in,
             fault_codes,
             maintenance,
+            operation,
         })
     }
 
@@ -534,6 +546,7 @@ impl Checker {
             levels,
             deadband: l.deadband,
             source: l.source.clone(),
+            in_modes: self.in_modes(file, format!("{path}.in_modes"), l.in_modes.as_deref()),
         };
         self.rules.push(Rule {
             id: l.id.clone(),
@@ -636,7 +649,9 @@ impl Checker {
                 metric: w.metric.clone(),
                 direction: w.direction,
                 failure_limit: w.failure_limit,
+                in_modes: self.in_modes(file, format!("{path}.wear.in_modes"), w.in_modes.as_deref()),
             });
+            let life = self.life(file, &path, m.life.as_ref());
             self.modes.push(FailureMode {
                 id: m.id.clone(),
                 title: m.title.clone(),
@@ -653,6 +668,7 @@ impl Checker {
                 policy: m.alarm.unwrap_or(file.alarm),
                 ticket_from: m.ticket_from.filter(|_| !m.never_opens_ticket),
                 wear,
+                life,
             });
         }
     }
@@ -785,6 +801,7 @@ impl Checker {
             policy,
             ticket_from,
             wear: None,
+            life: None,
         });
         ModeIndex((self.modes.len() - 1) as u16)
     }

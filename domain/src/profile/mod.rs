@@ -4,9 +4,11 @@
 //! indices are dense. The TOML form is in [`file`], the profiles that come with the product in [`shipped`].
 
 mod file;
+mod operation;
 pub mod shipped;
 
 pub use file::parse;
+pub use operation::{MAX_OPERATING_MODES, ModeMask, OperatingMode, OperatingModes, Telling};
 
 use crate::vibration::{VibrationFault, VibrationWatch};
 use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severity, text::Text};
@@ -47,6 +49,8 @@ pub struct Profile {
     pub fault_codes: BTreeMap<String, FaultCode>,
     /// Maintenance that is due by use or time.
     pub maintenance: Vec<MaintenancePlan>,
+    /// What tells in which way the machine is working; none: it has one way.
+    pub operation: Option<OperatingModes>,
 }
 
 impl Profile {
@@ -156,6 +160,8 @@ pub enum RuleKind {
         deadband: f64,
         /// Where the limits come from, for people: `ISO 10816-3:2009 group 2 rigid`.
         source: String,
+        /// The operating modes in which they hold; none: in all.
+        in_modes: Option<ModeMask>,
     },
     /// Change too fast: least-squares slope over a window.
     Rate {
@@ -276,6 +282,21 @@ pub struct FailureMode {
     pub ticket_from: Option<Severity>,
     /// The trend by which time left is told.
     pub wear: Option<Wear>,
+    /// At which age machines of this kind fail in this way.
+    pub life: Option<KindLife>,
+}
+
+/// How long parts of a kind live: a Weibull distribution over running hours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KindLife {
+    /// The counter of running hours.
+    pub metric: MetricName,
+    /// Shape, β: below 1 early failures, about 1 chance, above 1 wear.
+    pub beta: f64,
+    /// Scale, η: by this age 63.2 % have failed.
+    pub eta_hours: f64,
+    /// Where the figures come from, for people.
+    pub source: String,
 }
 
 /// The trend that leads to the failure.
@@ -287,6 +308,8 @@ pub struct Wear {
     pub direction: Direction,
     /// The value at which the machine counts as failed, in the metric's unit.
     pub failure_limit: f64,
+    /// The operating modes in which the metric tells the wear; none: in all.
+    pub in_modes: Option<ModeMask>,
 }
 
 /// The knobs between a condition and an alarm.

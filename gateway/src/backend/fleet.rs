@@ -308,6 +308,7 @@ impl LiveBackend {
             profile_title: profile.title.clone(),
             profile_version: profile.version,
             model: engine.version().to_string(),
+            operating_mode: live.as_ref().and_then(|l| l.snapshot.operating_mode.clone()),
             serial_number: text(|e| &e.serial_number),
             location: text(|e| &e.location),
             customer: text(|e| &e.customer),

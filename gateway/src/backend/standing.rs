@@ -281,6 +281,7 @@ mod tests {
             p10: Millis(p50 / 2),
             p50: Millis(p50),
             p90: Millis(p50 * 2),
+            basis: domain::LifeBasis::Trend,
         };
         assert_eq!(sooner(None, Prognosis::NotYetKnown), None);
         assert_eq!(sooner(Some(life(0, 10)), Prognosis::NotYetKnown), Some(life(0, 10)));

@@ -7,10 +7,10 @@ mod report;
 mod trace;
 
 pub use page::page;
-pub use report::{json, text};
+pub use report::{drifts_json, json, text};
 pub use trace::{Span, Trace};
 
-use crate::recorded::{Player, PlayerError};
+use crate::recorded::{DriftCounts, Player, PlayerError};
 use device_sim::table::Row;
 use domain::{ConditionState, Profile, Timestamp};
 use models::evaluation::{KnownEvent, Observed, RaisedAlarm};
@@ -36,6 +36,8 @@ pub struct PlayedRecording {
     pub trace: Trace,
     /// Rows judged.
     pub rows: u64,
+    /// How often what is held for normal has itself moved.
+    pub drifts: DriftCounts,
 }
 
 impl Playing {
@@ -102,6 +104,7 @@ impl Playing {
     pub fn finish(self, device: String, mut events: Vec<KnownEvent>) -> PlayedRecording {
         events.sort_by_key(|e| (e.from, e.to));
         PlayedRecording {
+            drifts: self.player.drifts().clone(),
             observed: Observed {
                 device,
                 from: self.from.unwrap_or(Timestamp(0)),

@@ -1,7 +1,8 @@
 //! The result of a backtest as text and as JSON. Every figure stands beside its definition.
 
 use super::PlayedRecording;
-use domain::Millis;
+use crate::recorded::DriftCounts;
+use domain::{DriftCause, Millis};
 use models::evaluation::{Evaluation, Tally};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ detected   known events with a right alarm before their end / known events
 precision  right alarms / alarms; right: overlaps an event of its failure mode, or comes within the horizon before one
 lead       from the first right alarm to the end of the event: half of the events found had more than the median, nine in ten more than p10
 false/mo   alarms without an event / time without an event, per device and 30 days
-missed     events that no alarm preceded";
+missed     events that no alarm preceded
+drift      what a rule holds for normal has itself moved: a fact about the model, no alarm";
 
 /// A span for people: the two largest units.
 fn span(ms: Millis) -> String {
@@ -81,6 +83,12 @@ pub fn text(evaluation: &Evaluation, played: &[PlayedRecording]) -> String {
         "\n{devices} recordings, {rows} rows, {} of machine time",
         span(Millis(watched))
     ));
+    for cause in DriftCause::ALL {
+        let count: u64 = played.iter().filter_map(|p| p.drifts.get(&cause)).sum();
+        if count > 0 {
+            add(&format!("drift {}: {count} times", cause.as_str()));
+        }
+    }
     add(&format!("\n{DEFINITIONS}"));
     out
 }
@@ -102,6 +110,13 @@ fn tallies_json(tallies: &BTreeMap<String, Tally>) -> Value {
         .into()
 }
 
+/// How often normal has moved, each way by its word.
+pub fn drifts_json(drifts: &DriftCounts) -> Value {
+    let count = |cause: DriftCause| drifts.get(&cause).copied().unwrap_or(0);
+    let counts = DriftCause::ALL.map(|cause| (cause.as_str().to_owned(), count(cause).into()));
+    counts.into_iter().collect::<serde_json::Map<_, _>>().into()
+}
+
 /// As one JSON object; times in ms since 1970.
 pub fn json(evaluation: &Evaluation, played: &[PlayedRecording]) -> Value {
     let recordings: Vec<Value> = played
@@ -115,6 +130,7 @@ pub fn json(evaluation: &Evaluation, played: &[PlayedRecording]) -> Value {
             });
             json!({
                 "device": p.observed.device, "rows": p.rows, "from": p.observed.from.0, "to": p.observed.to.0,
+                "drifts": drifts_json(&p.drifts),
                 "alarms": alarms.collect::<Vec<_>>(), "events": events.collect::<Vec<_>>(),
             })
         })

@@ -72,7 +72,8 @@ impl Trace {
         &self.spans
     }
 
-    pub(super) fn add(&mut self, row: &Row, score: f64) {
+    /// Takes the next row with its score.
+    pub fn add(&mut self, row: &Row, score: f64) {
         let mut span = Span::empty(Timestamp(row.ts_ms));
         span.score = score;
         for (name, value) in &row.metrics {

@@ -1,10 +1,12 @@
 //! `forewarn train ages` and `forewarn predict ages`: what the ages of a fleet tell, where nothing is measured.
 
+use super::from_history::{HistoryArguments, Recorded, is_history};
 use super::positive;
 use super::train::Output;
 use crate::learning::ages::{AgeColumns, read_ages, read_running};
 use crate::learning::model_file::{load_bundle, save, save_bundle, unusable};
 use anyhow::Context;
+use domain::MetricName;
 use models::bundle::{Bundle, Description};
 use models::fleet_life::{Estimate, FleetLife, FleetModel};
 use std::io::Write;
@@ -20,7 +22,8 @@ Each figure comes with the interval that holds the truth in nine of ten fleets; 
 
 Examples:
   forewarn train ages --data pumps.csv --age hours --failed failed --out pumps.model
-  forewarn train ages --data pumps.csv --age hours --failed failed --by make --out pumps.model --json";
+  forewarn train ages --data pumps.csv --age hours --failed failed --by make --out pumps.model --json
+  forewarn train ages --data forewarn-data --failure-mode bearing_wear --devices pump- --out pumps.model";
 
 pub(super) const PREDICT_HELP: &str = "\
 How probable it is that a unit which has reached this age fails within the horizon, and how much life it has left: half of such units
@@ -35,15 +38,17 @@ pub(super) struct TrainArguments {
     /// The table of units; may be gzipped.
     #[arg(long)]
     data: PathBuf,
-    /// Column of the age at failure, or so far.
+    /// Column of the age at failure, or so far; with a gateway's folder as --data the counter that tells it [runtime_hours].
     #[arg(long)]
-    age: String,
+    age: Option<String>,
     /// Column that tells whether the unit failed at that age: 1 or 0, yes or no, failed or running.
     #[arg(long)]
-    failed: String,
+    failed: Option<String>,
     /// Column of the kind of unit; each gets a distribution of its own.
     #[arg(long)]
     by: Option<String>,
+    #[command(flatten)]
+    history: HistoryArguments,
     #[command(flatten)]
     output: Output,
 }
@@ -67,14 +72,38 @@ pub(super) struct PredictArguments {
     out: Option<PathBuf>,
 }
 
+impl TrainArguments {
+    /// The table of units with its columns; one is made of a gateway's folder.
+    fn table(&self) -> anyhow::Result<(PathBuf, AgeColumns)> {
+        if is_history(&self.data) {
+            let mode = self.history.failure_mode.as_deref();
+            let mode = mode.context("give --failure-mode: whose confirmed tickets end a life?")?;
+            let counter = self.age.as_deref().unwrap_or("runtime_hours");
+            let counter = MetricName::new(counter).with_context(|| format!("{counter:?} is no metric"))?;
+            let table = Recorded::open(&self.data, &self.history)?.ages(mode, &counter, &self.output.out)?;
+            let columns = AgeColumns {
+                age: "age".to_owned(),
+                failed: "failed".to_owned(),
+                by: None,
+            };
+            return Ok((table, columns));
+        }
+        let columns = AgeColumns {
+            age: self.age.clone().context("give --age, the column of the age")?,
+            failed: self
+                .failed
+                .clone()
+                .context("give --failed, the column that tells whether it failed")?,
+            by: self.by.clone(),
+        };
+        Ok((self.data.clone(), columns))
+    }
+}
+
 pub(super) fn train(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     let output = &arguments.output;
-    let columns = AgeColumns {
-        age: arguments.age.clone(),
-        failed: arguments.failed.clone(),
-        by: arguments.by.clone(),
-    };
-    let read = read_ages(&arguments.data, &columns)?;
+    let (data, columns) = arguments.table()?;
+    let read = read_ages(&data, &columns)?;
     let units: usize = read.values().map(Vec::len).sum();
     let mut kinds = Vec::new();
     for (kind, lives) in &read {
@@ -82,19 +111,19 @@ pub(super) fn train(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             Ok(life) => kinds.push((kind.clone(), life)),
             // the other kinds can still be told about
             Err(error) if read.len() > 1 => tracing::warn!(%kind, "left out: {error}"),
-            Err(error) => return Err(error).with_context(|| format!("cannot learn from {}", arguments.data.display())),
+            Err(error) => return Err(error).with_context(|| format!("cannot learn from {}", data.display())),
         }
     }
     anyhow::ensure!(!kinds.is_empty(), "no kind of unit has enough failures to learn from");
     let model = FleetModel {
-        by: arguments.by.clone(),
+        by: columns.by.clone(),
         kinds,
     };
     let names = [Some(&columns.age), Some(&columns.failed), columns.by.as_ref()];
     let description = Description {
         rows: units as u64,
         units: units as u64,
-        ..output.description(&arguments.data, names.into_iter().flatten().cloned())?
+        ..output.description(&data, names.into_iter().flatten().cloned())?
     };
     let bundle = Bundle::of_ages(&model, description).map_err(unusable(&output.out))?;
     save_bundle(&bundle, &output.out)?;
@@ -111,7 +140,7 @@ fn tell(model: &FleetModel, bundle: &Bundle, output: &Output) -> anyhow::Result<
         ];
         named.map(|(name, e)| (name, e))
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output::output();
     if output.json {
         let of_kind = |(kind, life): &(String, FleetLife)| {
             let mut told = serde_json::json!({"kind": kind, "failures": life.failures(), "running": life.running()});
@@ -140,6 +169,14 @@ fn tell(model: &FleetModel, bundle: &Bundle, output: &Output) -> anyhow::Result<
         for (figure, Estimate { value, low, high }) in figures(life) {
             writeln!(out, "  {figure:<5} {value:>12.3}   {low:.3} to {high:.3}")?;
         }
+        let (beta, eta) = (life.weibull().shape(), life.weibull().scale());
+        let count = life.failures() + life.running();
+        // as a failure mode of a profile takes it, where ages are in hours
+        writeln!(
+            out,
+            "  life = {{ beta = {beta:.3}, eta_hours = {eta:.1}, source = \"{count} units, {}\" }}",
+            bundle.version_id()
+        )?;
     }
     writeln!(out, "written to {}", output.out.display())?;
     Ok(ExitCode::SUCCESS)
@@ -163,7 +200,7 @@ pub(super) fn predict(arguments: &PredictArguments) -> anyhow::Result<ExitCode> 
             .with_context(|| {
                 format!("--age {age} is no age: give a number from 0 on, or --data with the table that has this column")
             })?;
-        let mut stdout = std::io::stdout().lock();
+        let mut stdout = super::output::output();
         writeln!(stdout, "kind,probability,low,high,left_p10,left_p50")?;
         for (kind, life) in &model.kinds {
             let name = if kind.is_empty() { "all units" } else { kind };

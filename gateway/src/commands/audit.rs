@@ -1,6 +1,7 @@
 //! `forewarn audit verify|export`: the audit trail of a data folder, also while the gateway runs.
 
 use super::DataFolder;
+use super::output::output;
 use crate::access::hex;
 use crate::store::audit::{ChainState, Hash};
 use crate::store::rows::AuditRow;
@@ -76,7 +77,7 @@ fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     })?;
     match state {
         ChainState::Broken { line, why } => {
-            println!("line {line} is not what was written: {why}");
+            writeln!(output(), "line {line} is not what was written: {why}")?;
             return Ok(ExitCode::FAILURE);
         }
         ChainState::Whole {
@@ -91,24 +92,28 @@ fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
                 };
                 match found {
                     None if *line < begins_after.line => {
-                        println!(
+                        writeln!(
+                            output(),
                             "line {line} made room; the trail begins after line {}",
                             begins_after.line
-                        );
+                        )?;
                         return Ok(ExitCode::FAILURE);
                     }
                     Some(found) if found == *hash => {}
                     Some(_) | None => {
-                        println!("line {line} does not have the expected hash: the trail was written anew");
+                        writeln!(
+                            output(),
+                            "line {line} does not have the expected hash: the trail was written anew"
+                        )?;
                         return Ok(ExitCode::FAILURE);
                     }
                 }
             }
             if begins_after.line > 0 {
-                println!("lines up to {} made room", begins_after.line);
+                writeln!(output(), "lines up to {} made room", begins_after.line)?;
             }
-            println!("{lines} lines are as they were written");
-            println!("{}:{}", head.line, hex(&head.hash));
+            writeln!(output(), "{lines} lines are as they were written")?;
+            writeln!(output(), "{}:{}", head.line, hex(&head.hash))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -128,7 +133,7 @@ fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
         Some(path) => {
             Box::new(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
         }
-        None => Box::new(std::io::stdout().lock()),
+        None => Box::new(output()),
     };
     let mut out = std::io::BufWriter::new(target);
     let mut cells = csv::Writer::from_writer(Vec::new());

@@ -1,5 +1,6 @@
 //! `forewarn backtest`: how often would this have fired, how early, and what would it have missed?
 
+use super::backtest_waveform::{self, WaveformArguments};
 use super::recording::{RecordingArguments, on_all};
 use crate::backtest::labels::{self, LabelColumn, Labels};
 use crate::backtest::{PlayedRecording, Playing, json, page, text};
@@ -24,6 +25,7 @@ Examples:
   forewarn backtest --input recordings --label-column fault
   forewarn backtest --input pump.csv --labels events.csv --profile pump.toml --html report.html
   forewarn backtest --data forewarn-data --site plant --profile pump --horizon 72h
+  forewarn backtest --waveform bearings --interval 600 --labels events.csv
 
 Plays recorded history through the engine and the delays that judge live telemetry, much faster than time, and compares
 the alarms with what is known to have happened: a column of the recording, a file of labels, or, for the history of a
@@ -36,7 +38,7 @@ recording's path to a list of [from, to].";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A .csv or .csv.gz file, or a folder with such files in it.
-    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
+    #[arg(long, required_unless_present_any = ["data", "waveform"], conflicts_with = "data")]
     input: Option<PathBuf>,
     /// The data folder of a gateway: its recorded history is played, also while it runs.
     #[arg(long)]
@@ -63,6 +65,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     html: Option<PathBuf>,
     #[command(flatten)]
+    waveform: WaveformArguments,
+    #[command(flatten)]
     recording: RecordingArguments,
 }
 
@@ -86,10 +90,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(path) => labels::read(path)?,
         None => Labels::new(),
     };
-    let played = match (&arguments.input, &arguments.data) {
-        (Some(input), _) => play_files(arguments, &profile, &labels, input)?,
-        (None, Some(data)) => play_history(arguments, &profile, labels, data)?,
-        (None, None) => anyhow::bail!("--input or --data is needed"),
+    let waveform = &arguments.waveform;
+    let played = match (&arguments.input, &arguments.data, &waveform.waveform) {
+        (Some(input), _, _) => play_files(arguments, &profile, &labels, input)?,
+        (None, Some(data), _) => play_history(arguments, &profile, labels, data)?,
+        (None, None, Some(path)) => backtest_waveform::play(path, waveform.interval, &labels)?,
+        (None, None, None) => anyhow::bail!("--input, --data or --waveform is needed"),
     };
     let evaluation = evaluate(
         &played.iter().map(|p| p.observed.clone()).collect::<Vec<_>>(),
@@ -100,7 +106,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let model = ModelVersion::of_file(&profile.id, profile.version);
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output::output();
     if arguments.json {
         let mut found = json(&evaluation, &played);
         found["model"] = model.as_str().into();
@@ -241,8 +247,8 @@ fn rows_of(history: &HistoryReader, device: &DeviceKey, metrics: &[MetricName]) 
     Ok(rows)
 }
 
-/// What technicians confirmed: from the ticket's opening to its closing.
-fn confirmed(data: &Path) -> anyhow::Result<Vec<(DeviceKey, KnownEvent)>> {
+/// What technicians confirmed: from the reading that raised the alarm, or the ticket's opening if that was earlier, to its closing.
+pub(super) fn confirmed(data: &Path) -> anyhow::Result<Vec<(DeviceKey, KnownEvent)>> {
     let store = Reader::open(&data.join(FILE_NAME))?;
     let mut events = Vec::new();
     let mut before = None;
@@ -254,9 +260,14 @@ fn confirmed(data: &Path) -> anyhow::Result<Vec<(DeviceKey, KnownEvent)>> {
             let ticket: alerting::ticket::TicketRecord =
                 serde_json::from_str(&row.record).with_context(|| format!("ticket {}", row.id))?;
             if let Some((fault, closed_at)) = ticket.mended() {
+                let alarm = match &ticket.alarm {
+                    Some(id) => store.alarm(&id.to_string())?,
+                    None => None,
+                };
+                let raised_at = alarm.map_or(ticket.opened_at, |alarm| alarm.raised_at);
                 let event = KnownEvent {
                     failure_mode: Some(fault.clone()),
-                    from: ticket.opened_at,
+                    from: ticket.opened_at.min(raised_at),
                     to: closed_at,
                 };
                 events.push((ticket.device.clone(), event));

@@ -2,9 +2,11 @@
 //! let go. The copy holds everything that was acknowledged when it began.
 
 use super::DataFolder;
+use super::output::output;
 use crate::history;
 use crate::store::{FILE_NAME, Reader, Store};
 use anyhow::Context;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -72,17 +74,18 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 pub(super) fn backup(arguments: &BackupArguments) -> anyhow::Result<ExitCode> {
     copy(&arguments.folder.data, &arguments.to)?;
-    println!("{}", arguments.to.display());
+    writeln!(output(), "{}", arguments.to.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn restore(arguments: &RestoreArguments) -> anyhow::Result<ExitCode> {
     copy(&arguments.from, &arguments.folder.data)?;
     let store = Store::open(&arguments.folder.data).context("the backup was copied but cannot be opened")?;
-    println!(
+    writeln!(
+        output(),
         "{}: position {}",
         arguments.folder.data.display(),
         store.last_position()
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }

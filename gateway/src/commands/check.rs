@@ -1,6 +1,8 @@
 //! `forewarn check`.
 
+use super::output::output;
 use super::run::load;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,14 +23,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match load(Some(&arguments.config)) {
         Ok(checked) => {
             if arguments.json {
-                println!("{}", serde_json::json!({ "ok": true }));
+                writeln!(output(), "{}", serde_json::json!({ "ok": true }))?;
             } else {
-                println!(
+                writeln!(
+                    output(),
                     "{}: no mistakes; {} profiles, {} devices by name",
                     arguments.config.display(),
                     checked.profiles.len(),
                     checked.registry.device.len()
-                );
+                )?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -39,9 +42,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                     let line = serde_json::json!({
                         "file": found.file, "line": problem.line, "path": problem.path, "message": problem.message,
                     });
-                    println!("{line}");
+                    writeln!(output(), "{line}")?;
                 } else {
-                    println!("{found}");
+                    writeln!(output(), "{found}")?;
                 }
             }
             eprintln!("{} mistakes", problems.len());

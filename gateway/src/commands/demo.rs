@@ -1,6 +1,7 @@
 //! `forewarn demo`: gateway, dashboard and a simulated fleet in one process, joined by real MQTT over a real socket. The
 //! fleet's clock and the gateway's are one, and it runs fast, so that hours of wear pass in minutes.
 
+use super::output::announce;
 use super::until_told_to_stop;
 use crate::app::Gateway;
 use crate::clock::Clock;
@@ -121,7 +122,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         told = until_told_to_stop() => told?,
         () = ended => {}
     }
-    println!("\nstopping …");
+    announce(format_args!("\nstopping …"));
     stop.send(()).ok();
     let report = driver.await.context("the simulation broke")??;
     let now = clock.now_ms();
@@ -129,16 +130,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     gateway.stop().await?;
     watching.abort();
 
-    println!(
+    announce(format_args!(
         "{} messages sent, {} confirmed by the gateway, {:.0} s, machine time {}",
         report.published,
         report.confirmed,
         report.seconds,
         Timestamp(report.machine_end_ms)
-    );
-    println!("{}", compare(&truth, &tickets(&Reader::open(&store_path)?)?, now));
+    ));
+    announce(format_args!(
+        "{}",
+        compare(&truth, &tickets(&Reader::open(&store_path)?)?, now)
+    ));
     if arguments.data.is_some() {
-        println!("kept in {}", data.display());
+        announce(format_args!("kept in {}", data.display()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -162,17 +166,29 @@ fn configuration(arguments: &Arguments, data: PathBuf) -> anyhow::Result<Checked
 
 fn introduce(gateway: &Gateway, mqtt: SocketAddr, devices: usize, speed: f64, faults: usize) {
     if let Some(http) = gateway.http_address() {
-        println!("dashboard: http://{http}");
+        announce(format_args!("dashboard: http://{http}"));
     }
-    println!("mqtt: {mqtt}");
-    println!();
-    println!("{devices} simulated machines on two sites publish over MQTT; {faults} of them will wear out.");
-    println!("One second here is {speed:.0} seconds of theirs. Look at:");
-    println!("  the fleet     sorted by risk; it changes as machines degrade");
-    println!("  the alarms    raised before the machine fails, each with value and limit");
-    println!("  the tickets   opened by the alarms, with their clocks running");
-    println!("Press Ctrl-C to end and to see how the tickets compare with what was really broken.");
-    println!();
+    announce(format_args!("mqtt: {mqtt}"));
+    announce("");
+    announce(format_args!(
+        "{devices} simulated machines on two sites publish over MQTT; {faults} of them will wear out."
+    ));
+    announce(format_args!(
+        "One second here is {speed:.0} seconds of theirs. Look at:"
+    ));
+    announce(format_args!(
+        "  the fleet     sorted by risk; it changes as machines degrade"
+    ));
+    announce(format_args!(
+        "  the alarms    raised before the machine fails, each with value and limit"
+    ));
+    announce(format_args!(
+        "  the tickets   opened by the alarms, with their clocks running"
+    ));
+    announce(format_args!(
+        "Press Ctrl-C to end and to see how the tickets compare with what was really broken."
+    ));
+    announce("");
 }
 
 /// Says each new ticket on the terminal.
@@ -193,10 +209,10 @@ async fn watch_tickets(
         if let Ok(Some(row)) = row {
             let record: Option<alerting::ticket::TicketRecord> = serde_json::from_str(&row.record).ok();
             let (title, reason) = record.map(|r| (r.title.en, r.reason.en)).unwrap_or_default();
-            println!(
+            announce(format_args!(
                 "{}  ticket T-{id:06}  {}  {}  {title}: {reason}",
                 row.opened_at, row.kind, row.device
-            );
+            ));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `forewarn diagnose`: names the fault of a recorded waveform, with what the verdict rests on.
 
 use super::npy::NpyRows;
+use super::output::output;
 use anyhow::Context;
 use domain::vibration::WatchedBearing;
 use models::vibration::bearing::BearingGeometry;
@@ -8,6 +9,7 @@ use models::vibration::catalogue::{self, CatalogueEntry};
 use models::vibration::severity::{DEFAULT_LIMITS, LIMIT_SETS, LimitSet};
 use models::vibration::spectrum::Plans;
 use models::vibration::{Diagnosis, FaultClass, Recording, diagnose};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -87,9 +89,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let diagnosis = diagnose(&mut Plans::default(), &recording)
         .with_context(|| format!("{} cannot be judged", arguments.waveform.display()))?;
     if arguments.json {
-        println!("{}", as_json(arguments, &diagnosis)?);
+        writeln!(output(), "{}", as_json(arguments, &diagnosis)?)?;
     } else {
-        print!("{}", as_text(arguments, &diagnosis));
+        write!(output(), "{}", as_text(arguments, &diagnosis))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,8 @@
 //! `forewarn hash-password`.
 
+use super::output::output;
 use anyhow::Context;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
@@ -14,6 +16,6 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
         "give the password on standard input: printf secret | forewarn hash-password"
     );
     let hash = crate::access::passwords::hash(password).map_err(anyhow::Error::msg)?;
-    println!("{hash}");
+    writeln!(output(), "{hash}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -116,7 +116,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn count(arguments: &CountArguments) -> anyhow::Result<ExitCode> {
     let rows = open(&arguments.selection.folder.data)?.count(&arguments.selection.filter())?;
     let total: u64 = rows.iter().map(|r| r.points).sum();
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output::output();
     if arguments.total {
         writeln!(out, "{total}")?;
     } else if arguments.json {
@@ -159,7 +159,7 @@ fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
             })?
         }
         None => {
-            let out = std::io::stdout().lock();
+            let out = super::output::output();
             reader.export_csv(&mut std::io::BufWriter::new(out), &filter, from, to, &mut |done| {
                 bar.set_position(done)
             })?

@@ -1,16 +1,21 @@
 //! The commands, one file each. What they print on standard output is their result; progress and logs go to standard error.
 
+#![deny(clippy::print_stdout)] // see `output`
+
 mod ages;
 mod audit;
 mod backtest;
+mod backtest_waveform;
 mod backup;
 mod check;
 mod demo;
 mod diagnose;
+mod from_history;
 mod hash_password;
 mod history;
 mod model;
 pub mod npy;
+mod output;
 mod predict;
 mod recording;
 mod report;
@@ -19,6 +24,8 @@ mod score;
 mod score_waveform;
 mod train;
 mod waveform_index;
+
+pub use output::is_reader_gone;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;

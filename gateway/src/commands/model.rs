@@ -139,7 +139,7 @@ impl Door {
     }
 
     fn print(&self, answer: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<ExitCode> {
-        let mut out = std::io::stdout().lock();
+        let mut out = super::output::output();
         match self.json {
             true => writeln!(out, "{}", serde_json::to_string_pretty(answer)?)?,
             false => write!(out, "{}", text(answer))?,
@@ -176,7 +176,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             match (toml, model["toml"].as_str()) {
                 (true, Some(text)) => {
-                    write!(std::io::stdout().lock(), "{text}")?;
+                    write!(super::output::output(), "{text}")?;
                     Ok(ExitCode::SUCCESS)
                 }
                 (true, None) => bail!("{version} is a profile file; it lies where the gateway read it"),

@@ -1,5 +1,6 @@
 //! `forewarn run`.
 
+use super::output::announce;
 use super::until_told_to_stop;
 use crate::app::Gateway;
 use crate::clock::Clock;
@@ -48,17 +49,17 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let gateway = Gateway::start(checked, clock()?).await?;
     let running = gateway.running();
     if let Some(address) = running.mqtt_address {
-        println!("mqtt: {address}");
+        announce(format_args!("mqtt: {address}"));
     }
     if let Some(address) = running.mqtts_address {
-        println!("mqtts: {address}");
+        announce(format_args!("mqtts: {address}"));
     }
     if let Some(address) = gateway.http_address() {
-        println!("dashboard: http://{address}");
+        announce(format_args!("dashboard: http://{address}"));
     }
-    println!("ready");
+    announce(format_args!("ready"));
     if let Some(link) = gateway.set_up_link() {
-        println!("set-up: {link}");
+        announce(format_args!("set-up: {link}"));
         eprintln!(
             "nobody can come in yet: open the link above within 24 hours and set the name and password of the first administrator"
         );

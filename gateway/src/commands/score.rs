@@ -1,11 +1,14 @@
 //! `forewarn score`: what the live engine would have said of recorded data, row by row.
 
+use super::output::output;
 use super::recording::{RecordingArguments, on_all};
 use super::score_waveform::{self, WaveformArguments};
-use crate::recorded::{InputFile, Inputs, Player, output_for, write_whole};
+use crate::backtest::drifts_json;
+use crate::recorded::{DriftCounts, InputFile, Inputs, Player, output_for, write_whole};
 use anyhow::Context;
 use device_sim::table::{Row, Table};
 use domain::{ModelVersion, Profile};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,6 +36,9 @@ pub(super) struct Arguments {
     /// Where the result goes: a file, or for a folder the same paths below this one.
     #[arg(long)]
     output: PathBuf,
+    /// What came of each recording as a JSON line on standard output: rows, alarms, how often normal has moved, what is to know.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     recording: RecordingArguments,
     #[command(flatten)]
@@ -50,15 +56,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let profile = arguments.recording.profile()?;
     let inputs = Inputs::find(input)?;
     let scored = on_all(&inputs.files, |file, bar| {
-        let output = output_for(&arguments.output, &inputs, file);
-        let notes = score_file(&arguments.recording, &profile, file, &output);
+        let place = output_for(&arguments.output, &inputs, file);
+        let notes = score_file(&arguments.recording, &profile, file, &place);
         let notes = notes.with_context(|| format!("cannot score {}", file.path.display()))?;
-        for note in notes {
+        for note in &notes.notes {
             bar.suspend(|| eprintln!("{}: {note}", file.path.display()));
         }
-        anyhow::Ok(())
+        anyhow::Ok(notes.as_json(file))
     });
-    let failures: Vec<anyhow::Error> = scored.into_iter().filter_map(Result::err).collect();
+    let (lines, failures): (Vec<_>, Vec<_>) = scored.into_iter().partition(Result::is_ok);
+    if arguments.json {
+        for line in lines.into_iter().flatten() {
+            writeln!(output(), "{line}")?;
+        }
+    }
+    let failures: Vec<anyhow::Error> = failures.into_iter().filter_map(Result::err).collect();
     for failure in &failures {
         eprintln!("{failure:#}");
     }
@@ -72,21 +84,40 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Scores one recording; returns what a person should know of it.
+/// What came of a recording.
+struct Summary {
+    rows: u64,
+    judged: u64,
+    alarms: u64,
+    drifts: DriftCounts,
+    notes: Vec<String>,
+}
+
+impl Summary {
+    fn as_json(&self, file: &InputFile) -> serde_json::Value {
+        serde_json::json!({
+            "file": file.relative, "rows": self.rows, "judged": self.judged, "alarms": self.alarms,
+            "drifts": drifts_json(&self.drifts), "notes": self.notes,
+        })
+    }
+}
+
+/// Scores one recording; returns what came of it.
 fn score_file(
     arguments: &RecordingArguments,
     profile: &Arc<Profile>,
     file: &InputFile,
     output: &Path,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Summary> {
     let mut player = arguments.player(profile)?;
     let mut table = arguments.open(&file.path)?;
     let mut failure = None;
+    let mut alarms = Rises::default();
     let written = write_whole(output, |out| {
         out.write_all(b"timestamp,score,alert\n")?;
         for row in table.by_ref() {
             let line = row.map_err(anyhow::Error::from);
-            match line.and_then(|row| step(arguments, &mut player, &row)) {
+            match line.and_then(|row| step(arguments, &mut player, &row, &mut alarms)) {
                 Ok(line) => out.write_all(line.as_bytes())?,
                 Err(error) => {
                     failure = Some(error);
@@ -101,10 +132,37 @@ fn score_file(
         (Err(_), Some(failure)) => return Err(failure),
         (Err(error), None) => return Err(error).with_context(|| format!("cannot write {}", output.display())),
     }
-    Ok(notes(&player, &table))
+    let mut notes = notes(&player, &table);
+    for (cause, count) in player.drifts() {
+        let cause = cause.as_str();
+        notes.push(format!(
+            "what is held for normal has itself moved {count} times ({cause})"
+        ));
+    }
+    Ok(Summary {
+        rows: table.rows(),
+        judged: player.judged(),
+        alarms: alarms.count,
+        drifts: player.drifts().clone(),
+        notes,
+    })
 }
 
-fn step(arguments: &RecordingArguments, player: &mut Player, row: &Row) -> anyhow::Result<String> {
+/// Counts how often an alarm begins.
+#[derive(Default)]
+struct Rises {
+    count: u64,
+    is_up: bool,
+}
+
+impl Rises {
+    fn see(&mut self, is_up: bool) {
+        self.count += u64::from(is_up && !self.is_up);
+        self.is_up = is_up;
+    }
+}
+
+fn step(arguments: &RecordingArguments, player: &mut Player, row: &Row, alarms: &mut Rises) -> anyhow::Result<String> {
     let time = quoted(&row.time);
     if row.number < arguments.train_rows {
         player.learn(row)?;
@@ -114,6 +172,7 @@ fn step(arguments: &RecordingArguments, player: &mut Player, row: &Row) -> anyho
         return Ok(format!("{time},0,0\n"));
     }
     let played = player.play(row)?;
+    alarms.see(played.is_alerting);
     Ok(format!("{time},{:.6},{}\n", played.score, u8::from(played.is_alerting)))
 }
 

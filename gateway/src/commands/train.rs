@@ -2,6 +2,7 @@
 //! goes to standard output, progress to standard error.
 
 use super::ages;
+use super::from_history::{HistoryArguments, Recorded, is_history};
 use super::waveform_index::{IndexArguments, labelled_recordings};
 use crate::clock::Clock;
 use crate::learning::fingerprint_of;
@@ -26,7 +27,8 @@ metrics. Answers come in the unit of the time column. Either may be gzipped.
 
 Examples:
   forewarn train life --data train_FD001.txt.gz --format cmapss --out engines.model
-  forewarn train life --data pumps.csv --format csv --unit pump --time hours --settings load,speed --out pumps.model";
+  forewarn train life --data pumps.csv --format csv --unit pump --time hours --settings load,speed --out pumps.model
+  forewarn train life --data forewarn-data --failure-mode bearing_wear --devices pump- --out pumps.model";
 
 const CLASSES_HELP: &str = "\
 The file has a header. Every numeric column and every text column with few different words is learned from, except the label,
@@ -39,6 +41,7 @@ are to be new, name a --group, or the report is too good to be true.
 Examples:
   forewarn train classes --data milling.csv --label failure --ignore cause_a,cause_b --out milling.model
   forewarn train classes --data cycles.csv --label valve --group test_run --out valve.model --json
+  forewarn train classes --data forewarn-data --devices pump- --out pumps.model
 
 Waveforms: --waveform-index is a CSV with a column of .npy files (paths relative to it) and their label, and perhaps speed and
 group. Each recording is cut into windows of 20 revolutions; their features are the level, form and spectrum, and with --bearing
@@ -66,7 +69,7 @@ pub(super) struct RunArguments {
     #[arg(long)]
     pub(super) data: PathBuf,
     /// How it is laid out.
-    #[arg(long)]
+    #[arg(long, default_value = "csv")]
     pub(super) format: RunFormat,
     /// Column that names the unit (csv); without it `unit`, `machine`, `device` and the like.
     #[arg(long)]
@@ -90,6 +93,8 @@ pub(super) struct LifeArguments {
     #[arg(long)]
     horizon: Option<f64>,
     #[command(flatten)]
+    history: HistoryArguments,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -107,15 +112,17 @@ pub(super) struct ClassArguments {
     /// nothing is known of fault frequencies.
     #[arg(long, value_name = "NAME|n,d,D,phi", requires = "waveform_index", value_parser = WatchedBearing::parse)]
     bearing: Option<WatchedBearing>,
-    /// Column that holds the class.
+    /// Column that holds the class; needed but with a gateway's folder as --data, where confirmed tickets tell it.
     #[arg(long)]
-    label: String,
+    label: Option<String>,
     /// Column whose equal values belong together: such rows are held back together.
     #[arg(long)]
     group: Option<String>,
     /// Columns to leave out; separated by commas.
     #[arg(long, value_delimiter = ',')]
     ignore: Vec<String>,
+    #[command(flatten)]
+    history: HistoryArguments,
     #[command(flatten)]
     output: Output,
 }
@@ -172,13 +179,23 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 fn life(arguments: &LifeArguments) -> anyhow::Result<ExitCode> {
     let LifeArguments { runs, output, .. } = arguments;
+    let is_history = is_history(&runs.data);
+    let data = match is_history {
+        true => {
+            let mode = arguments.history.failure_mode.as_deref();
+            let mode = mode.context("give --failure-mode: whose confirmed tickets end a life?")?;
+            Recorded::open(&runs.data, &arguments.history)?.runs(mode, &output.out)?
+        }
+        false => runs.data.clone(),
+    };
+    let named = |name: &str| is_history.then(|| name.to_owned());
     let columns = RunColumns {
-        unit: runs.unit.clone(),
-        time: runs.time.clone(),
+        unit: named("unit").or_else(|| runs.unit.clone()),
+        time: named("hours").or_else(|| runs.time.clone()),
         settings: arguments.settings.clone(),
         ignore: arguments.ignore.clone(),
     };
-    let read = read_runs(&runs.data, runs.format, &columns, None)?;
+    let read = read_runs(&data, runs.format, &columns, None)?;
     let settings = LifeSettings {
         horizon: arguments.horizon,
         seed: output.seed,
@@ -192,7 +209,7 @@ fn life(arguments: &LifeArguments) -> anyhow::Result<ExitCode> {
         rows: report.rows as u64,
         units: report.units as u64,
         figures: figures_of_life(&report),
-        ..output.description(&runs.data, read.columns.into_iter())?
+        ..output.description(&data, read.columns.into_iter())?
     };
     let bundle = Bundle::of_life(&model, description).map_err(unusable(&output.out))?;
     save_bundle(&bundle, &output.out)?;
@@ -213,6 +230,14 @@ fn figures_of_life(report: &LifeReport) -> Vec<(String, f64)> {
     figures.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
+impl ClassArguments {
+    fn label(&self) -> anyhow::Result<String> {
+        self.label
+            .clone()
+            .context("give --label, the column that holds the class")
+    }
+}
+
 fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
     let output = &arguments.output;
     let data = match (&arguments.data, &arguments.waveforms.waveform_index) {
@@ -220,12 +245,19 @@ fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
         (None, Some(index)) => return waveform_classes(arguments, index),
         (None, None) => anyhow::bail!("give --data or --waveform-index"),
     };
+    let (data, label, group) = match is_history(data) {
+        true => {
+            let table = Recorded::open(data, &arguments.history)?.classes(&output.out)?;
+            (table, "label".to_owned(), Some("device".to_owned()))
+        }
+        false => (data.clone(), arguments.label()?, arguments.group.clone()),
+    };
     let columns = LabelColumns {
-        label: arguments.label.clone(),
-        group: arguments.group.clone(),
+        label,
+        group,
         ignore: arguments.ignore.clone(),
     };
-    let table = read_labelled(data, &columns)?;
+    let table = read_labelled(&data, &columns)?;
     let settings = ClassSettings {
         seed: output.seed,
         ..ClassSettings::default()
@@ -238,7 +270,7 @@ fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
         rows: report.rows,
         units: report.groups,
         figures: figures_of_classes(&report),
-        ..output.description(data, table.columns.iter().map(|c| c.name.clone()))?
+        ..output.description(&data, table.columns.iter().map(|c| c.name.clone()))?
     };
     let bundle = Bundle::of_classes(&model, description).map_err(unusable(&output.out))?;
     save_bundle(&bundle, &output.out)?;
@@ -251,7 +283,7 @@ fn waveform_classes(arguments: &ClassArguments, index: &Path) -> anyhow::Result<
         .sample_rate
         .context("give --sample-rate, the samples per second")?;
     let columns = LabelColumns {
-        label: arguments.label.clone(),
+        label: arguments.label()?,
         group: arguments.group.clone(),
         ignore: Vec::new(),
     };
@@ -303,7 +335,7 @@ fn figures_of_classes(report: &ClassReport) -> Vec<(String, f64)> {
 /// Prints what was learned and how well it did on rows that were held back.
 fn tell(output: &Output, bundle: &Bundle, classes: &[models::classes::ClassFigures]) -> anyhow::Result<ExitCode> {
     let description = bundle.description();
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output::output();
     if output.json {
         let figures: serde_json::Map<String, serde_json::Value> = description
             .figures

@@ -3,6 +3,7 @@
 
 pub mod ages;
 pub mod labelled;
+pub mod lives;
 pub mod model_file;
 pub mod runs;
 pub mod threads;

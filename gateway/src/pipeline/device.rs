@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod drift_tests;
 #[cfg(test)]
+mod operation_tests;
+#[cfg(test)]
 mod outlook_tests;
 mod swap;
 
@@ -19,7 +21,7 @@ use domain::{
 };
 use models::learned::prior::Prior;
 use models::vibration::Finding;
-use models::{DeviceState, Engine, StepOutput};
+use models::{DeviceState, Engine, StepOutput, StoredSupplement};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -48,18 +50,30 @@ impl DeviceMemory {
     /// # Errors
     /// It cannot be written down.
     pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_stdvec(self)
+        let shadow = self.shadow.as_ref().map(|shadow| shadow.state.supplement());
+        postcard::to_stdvec(&(self, self.state.supplement(), shadow))
     }
 
-    /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in.
+    /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in. Those
+    /// from before there was anything beside a state have nothing there.
     ///
     /// # Errors
     /// The bytes are not a device's memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<DeviceMemory, postcard::Error> {
-        match postcard::from_bytes(bytes) {
-            Err(postcard::Error::DeserializeUnexpectedEnd) => postcard::from_bytes(&[bytes, &[0, 0]].concat()),
-            read => read,
+        let (mut memory, rest) = match postcard::take_from_bytes::<DeviceMemory>(bytes) {
+            Err(postcard::Error::DeserializeUnexpectedEnd) => {
+                return postcard::from_bytes(&[bytes, &[0, 0]].concat());
+            }
+            read => read?,
+        };
+        if !rest.is_empty() {
+            let (supplement, shadow) = postcard::from_bytes::<(StoredSupplement, Option<StoredSupplement>)>(rest)?;
+            memory.state.set_supplement(supplement);
+            if let (Some(beside), Some(supplement)) = (&mut memory.shadow, shadow) {
+                beside.state.set_supplement(supplement);
+            }
         }
+        Ok(memory)
     }
 }
 

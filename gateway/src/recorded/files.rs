@@ -38,20 +38,25 @@ pub enum InputsError {
         source: std::io::Error,
     },
     /// There is nothing in it.
-    #[error("there is no .csv or .csv.gz file in {}", path.display())]
+    #[error("there is no {} file in {}", endings.join(" or "), path.display())]
     Empty {
         /// The folder.
         path: PathBuf,
+        /// How a recording ends.
+        endings: &'static [&'static str],
     },
 }
 
-fn is_recording(path: &Path) -> bool {
+/// How tables end.
+const TABLES: &[&str] = &[".csv", ".csv.gz"];
+
+fn is_recording(path: &Path, endings: &[&str]) -> bool {
     let name = path
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .to_ascii_lowercase();
-    name.ends_with(".csv") || name.ends_with(".csv.gz")
+    endings.iter().any(|ending| name.ends_with(ending))
 }
 
 impl Inputs {
@@ -60,6 +65,14 @@ impl Inputs {
     /// # Errors
     /// It cannot be read, or holds nothing.
     pub fn find(path: &Path) -> Result<Inputs, InputsError> {
+        Inputs::find_ending(path, TABLES)
+    }
+
+    /// The file, or every file below the folder whose name ends so, in lower case.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds nothing.
+    pub fn find_ending(path: &Path, endings: &'static [&'static str]) -> Result<Inputs, InputsError> {
         let unreadable = |source| InputsError::Unreadable {
             path: path.to_owned(),
             source,
@@ -73,16 +86,23 @@ impl Inputs {
             });
         }
         let mut files = Vec::new();
-        gather(path, Path::new(""), MAX_DEPTH, &mut files)?;
+        gather(path, Path::new(""), MAX_DEPTH, endings, &mut files)?;
         files.sort_by(|a, b| a.relative.cmp(&b.relative));
         if files.is_empty() {
-            return Err(InputsError::Empty { path: path.to_owned() });
+            let path = path.to_owned();
+            return Err(InputsError::Empty { path, endings });
         }
         Ok(Inputs { files, is_folder: true })
     }
 }
 
-fn gather(folder: &Path, below: &Path, depth: usize, files: &mut Vec<InputFile>) -> Result<(), InputsError> {
+fn gather(
+    folder: &Path,
+    below: &Path,
+    depth: usize,
+    endings: &[&str],
+    files: &mut Vec<InputFile>,
+) -> Result<(), InputsError> {
     let unreadable = |source| InputsError::Unreadable {
         path: folder.to_owned(),
         source,
@@ -92,9 +112,9 @@ fn gather(folder: &Path, below: &Path, depth: usize, files: &mut Vec<InputFile>)
         let relative = below.join(path.file_name().unwrap_or_default());
         if path.is_dir() {
             if depth > 0 {
-                gather(&path, &relative, depth - 1, files)?;
+                gather(&path, &relative, depth - 1, endings, files)?;
             }
-        } else if is_recording(&path) {
+        } else if is_recording(&path, endings) {
             files.push(InputFile { path, relative });
         }
     }

@@ -5,4 +5,4 @@ mod files;
 mod player;
 
 pub use files::{InputFile, Inputs, InputsError, output_for, write_whole};
-pub use player::{Played, Player, PlayerError};
+pub use player::{DriftCounts, Played, Player, PlayerError};

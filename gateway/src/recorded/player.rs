@@ -6,7 +6,8 @@ use crate::pipeline::device::{Arrival, Device, Scratch, Surroundings};
 use device_sim::table::Row;
 use domain::registry::Registry;
 use domain::{
-    ConditionChange, DeviceKey, MetricIndex, MetricName, Millis, Profile, Quality, Reading, Sample, Timestamp,
+    ConditionChange, DeviceKey, DriftCause, MetricIndex, MetricName, Millis, Profile, Quality, Reading, Sample,
+    Timestamp,
 };
 use models::{Engine, Learning};
 use std::collections::BTreeMap;
@@ -37,6 +38,9 @@ pub struct Played<'a> {
     pub changes: &'a [ConditionChange],
 }
 
+/// How often normal has moved, by how that came.
+pub type DriftCounts = BTreeMap<DriftCause, u64>;
+
 /// A recorded device.
 pub struct Player {
     directory: Directory,
@@ -51,6 +55,7 @@ pub struct Player {
     /// Rows that got a score, and rows after the first of them that got none.
     judged: u64,
     passed_over: u64,
+    drifts: DriftCounts,
 }
 
 impl Player {
@@ -85,6 +90,7 @@ impl Player {
             ignored: 0,
             judged: 0,
             passed_over: 0,
+            drifts: DriftCounts::default(),
         })
     }
 
@@ -101,6 +107,11 @@ impl Player {
     /// Rows that were not, though rows before them were: they repeat a row, or are older than one before.
     pub fn passed_over(&self) -> u64 {
         self.passed_over
+    }
+
+    /// How often what is held for normal has itself moved, by how that came.
+    pub fn drifts(&self) -> &DriftCounts {
+        &self.drifts
     }
 
     /// Metrics of which it is still being learned what is normal, and all that are watched: of the former no alarm can be told.
@@ -178,6 +189,7 @@ impl Player {
         self.fill(row)?;
         self.scratch.out.changes.clear();
         self.scratch.out.reminders.clear();
+        self.scratch.out.drifts.clear();
         if self.scratch.writer.len() > JOURNAL_BYTES {
             self.scratch.writer.take();
         }
@@ -203,6 +215,9 @@ impl Player {
                     self.judged += 1;
                 }
                 None => self.passed_over += u64::from(self.judged > 0),
+            }
+            for (_, drift) in &self.scratch.out.drifts {
+                *self.drifts.entry(drift.cause).or_default() += 1;
             }
         }
         Ok(Played {

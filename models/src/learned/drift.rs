@@ -352,14 +352,14 @@ mod tests {
 
     #[test]
     fn a_machine_that_stays_as_it_is_does_not_drift_in_a_quarter_of_a_year() {
-        let mut rule = LearnedNormal::new(1);
+        let mut rule = LearnedNormal::new(1, 1);
         let daily = |row: i64| 50.0 + noise(row) + 3.0 * (row as f64 / DAYS as f64 * std::f64::consts::TAU).sin();
         assert_eq!(live(&mut rule, 0..90 * DAYS, daily).1, []);
     }
 
     #[test]
     fn a_creep_too_slow_for_the_rule_is_told_as_drift_of_the_rule() {
-        let mut rule = LearnedNormal::new(1);
+        let mut rule = LearnedNormal::new(1, 1);
         let creep = |row: i64| 50.0 + noise(row) + (row - 4 * DAYS).max(0) as f64 / DAYS as f64 * 0.05;
         let (_, shifts) = live(&mut rule, 0..120 * DAYS, creep);
         let causes: Vec<DriftCause> = shifts.iter().map(|s| s.cause).collect();
@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn a_fault_that_outlasts_its_reference_is_told_when_it_is_taken_as_normal() {
-        let mut rule = LearnedNormal::new(1);
+        let mut rule = LearnedNormal::new(1, 1);
         for row in 0..300 {
             rule.set(0, 50.0 + noise(row));
             rule.learn(Timestamp(row * 10 * MINUTE));

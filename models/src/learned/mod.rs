@@ -79,10 +79,31 @@ pub struct LearnedNormal {
 }
 
 impl LearnedNormal {
-    pub(crate) fn new(columns: usize) -> LearnedNormal {
+    /// `sharers`: how many operating modes share the memory of a series.
+    pub(crate) fn new(columns: usize, sharers: usize) -> LearnedNormal {
         let mut learned = LearnedNormal::default();
-        learned.grow(columns);
+        learned.grow(columns, sharers);
         learned
+    }
+
+    /// Of an operating mode that is not the present one.
+    pub(crate) fn waiting(columns: usize, sharers: usize) -> LearnedNormal {
+        let mut learned = LearnedNormal::default();
+        learned.grow_waiting(columns, sharers);
+        learned
+    }
+
+    /// Another operating mode begins: what was learned in it comes in, and what was learned in the present one goes out.
+    pub(crate) fn exchange(&mut self, other: &mut LearnedNormal) {
+        for (present, next) in self.alone.iter_mut().zip(&mut other.alone) {
+            present.give_way(next);
+        }
+        std::mem::swap(self, other);
+    }
+
+    /// Whether a stretch is known to be normal, in all operating modes together.
+    pub(crate) fn has_reference(&self) -> bool {
+        self.reference.is_some() || self.coming.is_some()
     }
 
     /// How many metrics it watches.
@@ -100,11 +121,27 @@ impl LearnedNormal {
         self.alone.get(column.checked_sub(self.known())?)
     }
 
-    pub(crate) fn grow(&mut self, columns: usize) {
+    pub(crate) fn grow(&mut self, columns: usize, sharers: usize) {
+        self.grow_with(columns, || Novelty::shared(sharers));
+    }
+
+    pub(crate) fn grow_waiting(&mut self, columns: usize, sharers: usize) {
+        self.grow_with(columns, || Novelty::waiting(sharers));
+    }
+
+    fn grow_with(&mut self, columns: usize, new: impl FnMut() -> Novelty) {
         self.row.grow(columns);
-        self.alone
-            .resize_with(columns.saturating_sub(self.known()), Novelty::default);
+        let alone = columns.saturating_sub(self.known());
+        // metrics come one by one, once: room for several that may never come would be most of what a series takes
+        self.alone.reserve_exact(alone.saturating_sub(self.alone.len()));
+        self.drift.reserve_exact(columns.saturating_sub(self.drift.len()));
+        self.alone.resize_with(alone, new);
         self.drift.resize_with(columns, Drift::default);
+    }
+
+    /// Takes no notice of the reading.
+    pub(crate) fn pass_over(&mut self) {
+        self.row.clear();
     }
 
     /// What the fleet knows of a metric that has not been seen yet.
@@ -246,12 +283,20 @@ impl LearnedNormal {
     }
 
     /// After a repair: begins anew, with what the fleet knew when the device came.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self, sharers: usize) {
         let priors: Vec<Option<Prior>> = self.alone.iter().map(Novelty::prior).collect();
-        *self = LearnedNormal::new(self.columns());
+        *self = LearnedNormal::new(self.columns(), sharers);
         for (novelty, prior) in self.alone.iter_mut().zip(priors) {
             prior.into_iter().for_each(|prior| novelty.begin_with(prior));
         }
+    }
+
+    /// The same of an operating mode that is not the present one.
+    pub(crate) fn is_sound_waiting(&self) -> bool {
+        !self.has_reference()
+            && self.alone.len() == self.columns()
+            && self.drift.len() == self.columns()
+            && self.alone.iter().all(Novelty::fits_waiting)
     }
 
     pub(crate) fn is_sound(&self) -> bool {

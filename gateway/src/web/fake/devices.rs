@@ -311,6 +311,7 @@ pub(super) fn life(now: Timestamp, days: [i64; 3]) -> TimeLeft {
         p10: Millis::days(days[0]),
         p50: Millis::days(days[1]),
         p90: Millis::days(days[2]),
+        basis: domain::LifeBasis::Trend,
     }
     .into()
 }
@@ -397,6 +398,7 @@ pub(super) fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Devic
         profile_title: profile.title.clone(),
         profile_version: profile.version,
         model: format!("{}@{}", profile.id, profile.version),
+        operating_mode: None,
         serial_number: if profile.id == "generic" {
             String::new()
         } else {

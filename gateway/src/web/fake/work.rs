@@ -122,6 +122,7 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
                     score: 0.97,
                     aspect: domain::Aspect::Level,
                     readings: 1,
+                    operating_mode: None,
                 },
             ),
         ],
@@ -222,6 +223,7 @@ pub(super) fn alarms(profiles: &[Profile], now: Timestamp) -> Vec<Alarm> {
                 score: 0.91,
                 aspect: domain::Aspect::Level,
                 readings: 1,
+                operating_mode: None,
             },
         )],
     );

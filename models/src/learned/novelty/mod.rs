@@ -113,6 +113,13 @@ pub struct Novelty {
 
 impl Default for Novelty {
     fn default() -> Novelty {
+        Novelty::shared(1)
+    }
+}
+
+impl Novelty {
+    /// One of so many operating modes of a series, which share its memory.
+    pub fn shared(sharers: usize) -> Novelty {
         Novelty {
             rows: 0,
             season_rows: 0,
@@ -123,7 +130,7 @@ impl Default for Novelty {
             squash: Squash::default(),
             season: Season::new(),
             views: Views::new(),
-            ranges: Ranges::new(),
+            ranges: Ranges::new(sharers),
             usual: Usual::default(),
             alarm: Alarm::default(),
             is_alerting: false,
@@ -132,12 +139,37 @@ impl Default for Novelty {
             prior: None,
         }
     }
-}
 
-impl Novelty {
+    /// The same while its mode is not the present one: it has no windows, see [`Self::leave`].
+    pub fn waiting(sharers: usize) -> Novelty {
+        Novelty {
+            views: Views::lent(),
+            ..Novelty::shared(sharers)
+        }
+    }
+
+    /// Its operating mode ends and that of another one begins, which takes over the windows. What was held back is learned, as
+    /// the stay in the mode is over, unless something was wrong at its end.
+    pub fn give_way(&mut self, to: &mut Novelty) {
+        if !self.is_alerting && self.frozen_rows == 0 {
+            let (ranges, at_ms) = (&mut self.ranges, self.last_at_ms.unwrap_or(0));
+            self.views.release(|values| ranges.learn(values, at_ms));
+        }
+        self.is_alerting = false;
+        self.views.clear();
+        std::mem::swap(&mut self.views, &mut to.views);
+        // the time between is no time in this mode
+        to.last_at_ms = None;
+    }
+
     /// Whether a state read from disk belongs to this version of the detector; if not, start anew.
     pub fn fits(&self) -> bool {
         self.season.fits() && self.views.fits() && self.ranges.fits()
+    }
+
+    /// The same of one whose mode is not the present one.
+    pub fn fits_waiting(&self) -> bool {
+        self.season.fits() && self.views.is_lent() && self.ranges.fits()
     }
 
     /// What others of its kind are like: while it is young its ranges are not narrower than theirs.
@@ -300,6 +332,9 @@ impl Novelty {
         let mut reason: Option<Reason> = None;
         let trust_of_age = self.trust_of_age();
         for (index, view) in VIEWS.iter().enumerate() {
+            if !self.views.has(view.rows) {
+                continue;
+            }
             let (excess, side) = self.ranges.excess(index, views[index]);
             let excess = self.usual.step(index, excess, self.rows);
             let rows = self.rows_of(view.lens);

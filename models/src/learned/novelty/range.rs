@@ -7,8 +7,10 @@ use super::view::{Lens, VIEWS};
 
 /// Blocks of the memory.
 const BLOCKS: usize = 32;
-/// Length of a block: 32 of them are 30 days, the period of the false-alarm budget.
-const BLOCK_MS: i64 = 30 * 86_400_000 / BLOCKS as i64;
+/// Fewest blocks, for a series whose memory is shared by operating modes.
+const LEAST_BLOCKS: usize = 2;
+/// All blocks together: 30 days, the period of the false-alarm budget.
+const MEMORY_MS: i64 = 30 * 86_400_000;
 /// Excess that is reported at most, in widths: what leaves a range of no width has no size.
 const MOST: f64 = 10.0;
 
@@ -45,9 +47,16 @@ pub(super) struct Ranges {
 }
 
 impl Ranges {
-    pub(super) fn new() -> Ranges {
+    /// `sharers`: how many operating modes of the series have ranges; together they take about as much memory as one, in longer
+    /// blocks.
+    pub(super) fn new(sharers: usize) -> Ranges {
+        // half of them make room for what else each mode knows
+        let blocks = match sharers {
+            0 | 1 => BLOCKS,
+            _ => (BLOCKS / 2 / sharers).max(LEAST_BLOCKS),
+        };
         Ranges {
-            blocks: vec![[EMPTY; VIEWS.len()]; BLOCKS],
+            blocks: vec![[EMPTY; VIEWS.len()]; blocks],
             whole: [EMPTY; VIEWS.len()],
             at: 0,
             began_ms: 0,
@@ -57,7 +66,7 @@ impl Ranges {
 
     /// Whether a state read from disk has the lengths of this version.
     pub(super) fn fits(&self) -> bool {
-        self.blocks.len() == BLOCKS && usize::from(self.at) < BLOCKS
+        (LEAST_BLOCKS..=BLOCKS).contains(&self.blocks.len()) && usize::from(self.at) < self.blocks.len()
     }
 
     /// Widens the ranges by the views of one row, and drops the oldest block when the present one is full.
@@ -66,9 +75,9 @@ impl Ranges {
             self.is_empty = false;
             self.began_ms = at_ms;
         }
-        if at_ms.saturating_sub(self.began_ms) >= BLOCK_MS {
+        if at_ms.saturating_sub(self.began_ms) >= MEMORY_MS / self.blocks.len() as i64 {
             self.began_ms = at_ms;
-            self.at = (self.at + 1) % BLOCKS as u16;
+            self.at = (self.at + 1) % self.blocks.len() as u16;
             self.blocks[usize::from(self.at)] = [EMPTY; VIEWS.len()];
             self.whole = self.blocks.iter().fold([EMPTY; VIEWS.len()], |mut whole, block| {
                 whole
@@ -129,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_value_is_forgotten_after_the_memory() {
-        let mut ranges = Ranges::new();
+        const BLOCK_MS: i64 = MEMORY_MS / BLOCKS as i64;
+        let mut ranges = Ranges::new(1);
         ranges.learn([9.0; VIEWS.len()], 0);
         for day in 1..=31 {
             ranges.learn([(day % 2) as f32; VIEWS.len()], day * BLOCK_MS);
@@ -141,8 +151,25 @@ mod tests {
     }
 
     #[test]
+    fn ranges_that_share_their_memory_have_fewer_blocks_and_remember_for_as_long() {
+        for sharers in 1..=8 {
+            let mut ranges = Ranges::new(sharers);
+            let blocks = ranges.blocks.len();
+            assert!(
+                ranges.fits() && blocks * sharers <= BLOCKS.max(LEAST_BLOCKS * sharers),
+                "{blocks}"
+            );
+            ranges.learn([9.0; VIEWS.len()], 0);
+            (1..29).for_each(|day| ranges.learn([0.0; VIEWS.len()], day * 86_400_000));
+            assert!(ranges.excess(0, 8.0).0 < 0.0, "{sharers}");
+            (29..70).for_each(|day| ranges.learn([0.0; VIEWS.len()], day * 86_400_000));
+            assert!(ranges.excess(0, 8.0).0 > 0.0, "{sharers}");
+        }
+    }
+
+    #[test]
     fn leaving_a_range_of_no_width_counts_the_most() {
-        let mut ranges = Ranges::new();
+        let mut ranges = Ranges::new(1);
         ranges.learn([1.0; VIEWS.len()], 0);
         assert_eq!(ranges.excess(0, 1.5).0, MOST);
         assert_eq!(ranges.excess(0, 1.0).0, -1.0);

@@ -45,9 +45,52 @@ impl Views {
         (newest, left.map(|row| self.held_back.step(row)))
     }
 
+    /// Of a series whose operating mode is not the present one: it borrows the windows of the present one when it becomes so.
+    pub(super) fn lent() -> Views {
+        let lent = Windows {
+            ring: Vec::new(),
+            at: 0,
+            filled: 0,
+            sums: [0.0; VIEWS.len()],
+        };
+        Views {
+            newest: lent.clone(),
+            held_back: lent,
+            last: None,
+        }
+    }
+
+    /// Hands out what is held back, the oldest first.
+    pub(super) fn release(&mut self, mut learn: impl FnMut(Values)) {
+        let (at, rows) = (usize::from(self.newest.at), usize::from(self.newest.filled));
+        for place in 0..rows {
+            learn(self.held_back.step(self.newest.ring[(at + ROWS - rows + place) % ROWS]));
+        }
+        self.newest.filled = 0;
+    }
+
+    /// Whether so many rows have come since the mode began; windows that are not full are rougher than those that are.
+    pub(super) fn has(&self, rows: u16) -> bool {
+        self.newest.filled >= rows
+    }
+
+    /// Forgets all rows; nothing is allocated.
+    pub(super) fn clear(&mut self) {
+        for windows in [&mut self.newest, &mut self.held_back] {
+            windows.ring.fill([0.0; LENSES]);
+            (windows.at, windows.filled, windows.sums) = (0, 0, [0.0; VIEWS.len()]);
+        }
+        self.last = None;
+    }
+
     /// Whether a state read from disk has the lengths of this version.
     pub(super) fn fits(&self) -> bool {
         self.newest.fits() && self.held_back.fits()
+    }
+
+    /// Whether they are those of a mode that is not the present one.
+    pub(super) fn is_lent(&self) -> bool {
+        self.newest.ring.is_empty() && self.held_back.ring.is_empty()
     }
 }
 
@@ -128,6 +171,18 @@ mod tests {
         assert_eq!(values[1], 997.5);
         assert_eq!(values[3], 967.5);
         assert_eq!(values[VIEWS.len() - 1], 1.0);
+    }
+
+    #[test]
+    fn what_is_released_is_what_would_have_been_learned_later() {
+        let rows = 150u32;
+        let step = |views: &mut Views, i: u32| views.step(f64::from(i * 7919 % 101), f64::from(i % 5), 0.0);
+        let (mut views, mut released, mut expected) = (Views::new(), Vec::new(), Vec::new());
+        (0..rows).for_each(|i| expected.push(step(&mut views, i).0));
+        views.release(|values| released.push(values));
+        assert_eq!(released, expected[expected.len() - ROWS..]);
+        views.clear();
+        assert_eq!(views, Views::new());
     }
 
     #[test]
