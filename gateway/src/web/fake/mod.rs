@@ -1,5 +1,7 @@
 //! A backend with believable content, for tests and for looking at the pages. Keeps everything in memory; commands work.
 
+mod answers;
+mod commands;
 mod desk;
 mod devices;
 mod models;
@@ -335,52 +337,7 @@ impl Backend for Fake {
     }
 
     async fn history(&self, query: HistoryQuery) -> Answer<History> {
-        let device = self.device(query.device.clone()).await?;
-        let metric = device.metrics.iter().find(|m| m.name == query.metric);
-        let metric = metric.ok_or_else(|| not_found(format!("metric {} of {}", query.metric, query.device)))?;
-        let to = query.to.unwrap_or_else(|| self.now()).min(self.now());
-        let from = query.from.unwrap_or(to - Millis::days(30));
-        let step = ((to - from).0 / query.max_points as i64).max(2_000);
-        let level = match step {
-            ..60_000 => HistoryLevel::Raw,
-            60_000..3_600_000 => HistoryLevel::Minute,
-            _ => HistoryLevel::Hour,
-        };
-        let points = (0..query.max_points as i64)
-            .map(|i| from + Millis(i * step))
-            .take_while(|at| *at < to)
-            .map(|at| {
-                let of = |part| value_at(metric, &query.device, at + Millis(step * part / 5));
-                let values: Vec<f64> = if level == HistoryLevel::Raw {
-                    vec![of(0)]
-                } else {
-                    (0..5).map(of).collect()
-                };
-                HistoryPoint {
-                    at: at.into(),
-                    count: values.len() as u64,
-                    min: values.iter().copied().fold(f64::INFINITY, f64::min),
-                    mean: values.iter().sum::<f64>() / values.len() as f64,
-                    max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-                }
-            });
-        let half = to - Millis((to - from).0 / 3);
-        let alarm_spans = device.alarms.iter().map(|a| AlarmSpan {
-            alarm_id: a.id.to_string(),
-            failure_mode: a.failure_mode.clone(),
-            severity: a.severity,
-            from: half.into(),
-            to: None,
-        });
-        Ok(History {
-            metric: metric.name.clone(),
-            unit: metric.unit.clone(),
-            from: from.into(),
-            to: to.into(),
-            level,
-            points: points.collect(),
-            alarm_spans: alarm_spans.collect(),
-        })
+        self.tell_history(query).await
     }
 
     async fn alarms(&self, query: AlarmQuery) -> Answer<Page<Alarm>> {
@@ -409,76 +366,7 @@ impl Backend for Fake {
     }
 
     async fn command_alarm(&self, order: Order, id: AlarmId, command: AlarmCommand) -> Answer<Alarm> {
-        let now = self.now();
-        let changed = self.with(|s| {
-            let alarm = s
-                .alarms
-                .iter_mut()
-                .find(|a| a.id == id)
-                .ok_or_else(|| not_found(format!("alarm {id}")))?;
-            check_revision(&order, alarm.revision)?;
-            let by = order.actor.name.clone();
-            match &command {
-                AlarmCommand::Acknowledge { note: _ } => {
-                    alarm.state = match alarm.state {
-                        AlarmState::Unacknowledged => AlarmState::Acknowledged,
-                        AlarmState::ReturnedUnacknowledged => AlarmState::Normal,
-                        AlarmState::Normal | AlarmState::Acknowledged | AlarmState::Latched => {
-                            return Err(conflict("there is nothing to acknowledge"));
-                        }
-                    };
-                    alarm.acknowledged = Some(Act { by, at: now.into() });
-                    alarm.since = now.into();
-                }
-                AlarmCommand::Shelve { .. } if alarm.shelved.is_some() => {
-                    return Err(conflict("the alarm is shelved already"));
-                }
-                AlarmCommand::Shelve { until, .. } if *until > now + Millis::days(1) => {
-                    let detail = "at most 1440 minutes".into();
-                    return Err(BackendError::Invalid {
-                        pointer: "/minutes".into(),
-                        detail,
-                    });
-                }
-                AlarmCommand::Shelve { reason, until } => {
-                    alarm.shelved = Some(Shelving {
-                        by,
-                        reason: reason.clone(),
-                        until: (*until).into(),
-                    });
-                }
-                AlarmCommand::Unshelve => {
-                    alarm
-                        .shelved
-                        .take()
-                        .ok_or_else(|| conflict("the alarm is not shelved"))?;
-                }
-                AlarmCommand::Reset if alarm.state == AlarmState::Latched => alarm.state = AlarmState::Normal,
-                AlarmCommand::Reset => return Err(conflict("the alarm is not latched")),
-                AlarmCommand::TakeOutOfService { .. } if alarm.out_of_service.is_some() => {
-                    return Err(conflict("the alarm is out of service already"));
-                }
-                AlarmCommand::TakeOutOfService { reason } => {
-                    alarm.out_of_service = Some(OutOfService {
-                        by,
-                        reason: reason.clone(),
-                        since: now.into(),
-                        window: None,
-                    });
-                }
-                AlarmCommand::ReturnToService => {
-                    alarm
-                        .out_of_service
-                        .take()
-                        .ok_or_else(|| conflict("the alarm is not out of service"))?;
-                }
-            }
-            alarm.revision += 1;
-            Ok(alarm.clone())
-        })?;
-        self.note(&order.actor, "alarm.change", &id, &format!("{command:?}"));
-        self.tell(StreamEvent::Alarm(Arc::new(changed.clone())));
-        Ok(changed)
+        self.carry_out_on_alarm(order, id, command).await
     }
 
     async fn incidents(&self, query: IncidentQuery) -> Answer<Page<Incident>> {
@@ -529,43 +417,11 @@ impl Backend for Fake {
     }
 
     async fn plan_window(&self, order: Order, plan: WindowPlan) -> Answer<Window> {
-        let now: At = self.now().into();
-        let made = self.with(|s| {
-            let window = Window {
-                id: format!("W-{:06}", s.windows.len() + 1),
-                purpose: plan.purpose,
-                covers: plan.covers,
-                schedule: plan.schedule,
-                by: order.actor.name.clone(),
-                reason: plan.reason,
-                created_at: now,
-                state: WindowState::Open {
-                    since: now,
-                    until: None,
-                },
-                ended: None,
-            };
-            s.windows.push(window.clone());
-            window
-        });
-        self.note(&order.actor, "window.planned", &made.id, &made.reason);
-        Ok(made)
+        self.plan_a_window(order, plan).await
     }
 
     async fn end_window(&self, order: Order, id: u64, reason: String) -> Answer<Window> {
-        let (at, by) = (self.now().into(), order.actor.name.clone());
-        let id = format!("W-{id:06}");
-        let ended = self.with(|s| {
-            let place = s.windows.iter().position(|w| w.id == id);
-            let mut window = s
-                .windows
-                .remove(place.ok_or_else(|| not_found(format!("window {id}")))?);
-            window.state = WindowState::Over { at };
-            window.ended = Some(WindowEnd { by, reason });
-            Ok(window)
-        })?;
-        self.note(&order.actor, "window.ended", &id, &ended.reason);
-        Ok(ended)
+        self.end_a_window(order, id, reason).await
     }
 
     async fn tickets(&self, query: TicketQuery) -> Answer<Page<TicketSummary>> {
@@ -631,120 +487,7 @@ impl Backend for Fake {
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
-        let _open = self.gate.lock().await;
-        let (name, now) = (id.to_string(), self.now());
-        let changed = self.with(|s| {
-            let ticket = s
-                .tickets
-                .iter_mut()
-                .find(|t| t.summary.id == name)
-                .ok_or_else(|| not_found(format!("ticket {id}")))?;
-            check_revision(&order, ticket.summary.revision)?;
-            let is_final = ticket.summary.state.is_final();
-            let act = Act {
-                by: order.actor.name.clone(),
-                at: now.into(),
-            };
-            let (what, note) = match command.clone() {
-                TicketCommand::Reopen { reason } if is_final => {
-                    ticket.summary.state = TicketState::Diagnosed;
-                    ticket.next_states = next(TicketState::Diagnosed);
-                    (StepKind::Reopened, reason)
-                }
-                TicketCommand::Archive if is_final => (StepKind::Archived, String::new()),
-                TicketCommand::Work(work) if is_final => desk::write(&mut ticket.work, work, &act)?,
-                TicketCommand::Reopen { .. } => return Err(conflict("the ticket is open")),
-                _ if is_final => return Err(conflict("the ticket is closed; it must be open for that")),
-                TicketCommand::Step { to, note } => {
-                    if !ticket.next_states.contains(&to) {
-                        return Err(conflict("the ticket cannot go there from here"));
-                    }
-                    ticket.summary.state = to;
-                    ticket.next_states = next(to);
-                    (StepKind::Stepped { to }, note)
-                }
-                TicketCommand::Assign { assignee } => {
-                    ticket.summary.assignee = Some(assignee.clone());
-                    (StepKind::Assigned { to: Some(assignee) }, String::new())
-                }
-                TicketCommand::Hold { .. } if ticket.summary.on_hold.is_some() => {
-                    return Err(conflict("the ticket is on hold already"));
-                }
-                TicketCommand::Hold { cause, reason } => {
-                    ticket.summary.on_hold = Some(Hold {
-                        act: act.clone(),
-                        cause,
-                        reason: reason.clone(),
-                    });
-                    (StepKind::Held { cause }, reason)
-                }
-                TicketCommand::Resume => {
-                    ticket
-                        .summary
-                        .on_hold
-                        .take()
-                        .ok_or_else(|| conflict("the ticket is not on hold"))?;
-                    (StepKind::Resumed, String::new())
-                }
-                TicketCommand::Reclass { class, reason } => {
-                    ticket.summary.class = class;
-                    (StepKind::Reclassed { class }, reason)
-                }
-                TicketCommand::Comment { text } => (StepKind::Commented { from: None }, text),
-                TicketCommand::Schedule { at } => {
-                    ticket.scheduled_for = Some(at.into());
-                    (StepKind::Scheduled { visit_at: at.into() }, String::new())
-                }
-                TicketCommand::Merge { into } => {
-                    ticket.summary.state = TicketState::Merged;
-                    ticket.next_states.clear();
-                    ticket.merged_into = Some(into.to_string());
-                    let ticket = into.to_string();
-                    (StepKind::MergedInto { ticket }, String::new())
-                }
-                TicketCommand::Split(off) => {
-                    let ticket = desk::split_note(&off);
-                    (StepKind::SplitOff { ticket }, String::new())
-                }
-                TicketCommand::Archive => return Err(conflict("the ticket is open")),
-                TicketCommand::Work(work) => desk::write(&mut ticket.work, work, &act)?,
-                TicketCommand::Close {
-                    outcome,
-                    failure_mode,
-                    part,
-                    damage,
-                    cause,
-                    remedy,
-                    parts,
-                    note,
-                } => {
-                    ticket.summary.state = TicketState::Closed;
-                    ticket.next_states.clear();
-                    ticket.closing = Some(Closing {
-                        outcome,
-                        failure_mode,
-                        part,
-                        damage,
-                        cause,
-                        remedy,
-                        parts,
-                        note: note.clone(),
-                    });
-                    (StepKind::Closed { outcome }, note)
-                }
-                TicketCommand::Cancel { reason } => {
-                    ticket.summary.state = TicketState::Cancelled;
-                    ticket.next_states.clear();
-                    (StepKind::Cancelled, reason)
-                }
-            };
-            ticket.history.push(TicketStep { act, what, note });
-            ticket.summary.revision += 1;
-            Ok(ticket.clone())
-        })?;
-        self.note(&order.actor, "ticket.change", id, &format!("{command:?}"));
-        self.tell(StreamEvent::Ticket(Arc::new(changed.summary.clone())));
-        Ok(changed)
+        self.carry_out_on_ticket(order, id, command).await
     }
 
     async fn quarantine(&self, slice: Slice) -> Answer<Page<QuarantinedPacket>> {
@@ -820,48 +563,7 @@ impl Backend for Fake {
     }
 
     async fn health(&self) -> Answer<SystemHealth> {
-        let part = |name: &str, state, en: &str, zh: &str| Component {
-            name: name.into(),
-            state,
-            detail: text(en, zh),
-        };
-        let now = self.now();
-        Ok(self.with(|s| SystemHealth {
-            ready: s.ready,
-            version: "0.1.0".into(),
-            started_at: (now - Millis::hours(31)).into(),
-            journal_position: 184_223,
-            history_lag_ms: 420,
-            quarantined: s.packets.len() as u64,
-            components: vec![
-                part(
-                    "listener",
-                    ComponentState::Ok,
-                    "127.0.0.1:1883, 13 connections",
-                    "127.0.0.1:1883，13 个连接",
-                ),
-                part(
-                    "journal",
-                    ComponentState::Ok,
-                    "last commit took 1.8 ms",
-                    "最近一次提交用时 1.8 毫秒",
-                ),
-                part("history", ComponentState::Ok, "0.4 s behind", "滞后 0.4 秒"),
-                part(
-                    "influx",
-                    ComponentState::Degraded,
-                    "not reached for 4 min; the journal keeps 21,400 points for it",
-                    "4 分钟未连通；日志暂存 21,400 点",
-                ),
-                part("broker", ComponentState::Off, "not configured", "未配置"),
-                part(
-                    "outbox",
-                    ComponentState::Down,
-                    "webhook answered 410; it is switched off",
-                    "Webhook 返回 410，已停用",
-                ),
-            ],
-        }))
+        self.tell_health().await
     }
 
     async fn models(&self) -> Answer<Vec<Model>> {
