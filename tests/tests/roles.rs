@@ -209,6 +209,8 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
         ("name", "boss"),
         ("mode", "bearing_wear"),
         ("episode", "1"),
+        ("entry", "1"),
+        ("file", "2026-11.html"),
     ];
     let of = |site: &'static str, device: &'static str, ticket: &str| -> Vec<(&str, String)> {
         let mut values: Vec<_> = common.iter().map(|(n, v)| (*n, (*v).to_owned())).collect();

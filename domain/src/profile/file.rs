@@ -1,8 +1,8 @@
 //! The TOML form of a profile, and its check: every mistake at once, with line and path.
 
 use super::{
-    AlarmPolicy, BuiltIn, Direction, FailureMode, FaultCode, Level, MAX_MODES, MAX_RULES, MaintenanceDue,
-    MaintenancePlan, MetricSet, MetricSpec, Profile, Role, Rule, RuleKind, Service, Wear,
+    AlarmPolicy, BuiltIn, Direction, FailureMode, Level, MAX_MODES, MAX_RULES, MetricSet, MetricSpec, Profile, Role,
+    Rule, RuleKind, Wear,
 };
 use crate::checked::{Problem, from_tree, locate, tree_of};
 use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severity, text::Text};
@@ -15,10 +15,13 @@ mod aged;
 mod followed;
 #[path = "file_operation.rs"]
 mod operated;
+#[path = "file_service.rs"]
+mod served;
 
 use aged::LifeFile;
 use followed::VibrationFile;
 use operated::OperationFile;
+use served::{FaultCodeFile, MaintenanceFile};
 
 /// Reads and checks a profile.
 ///
@@ -237,49 +240,6 @@ struct WearFile {
     failure_limit: f64,
     in_modes: Option<Vec<String>>,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FaultCodeFile {
-    code: String,
-    failure_mode: FailureModeId,
-    #[serde(default = "warning")]
-    severity: Severity,
-    #[serde(default)]
-    text: Text,
-    service: Option<Service>,
-    #[serde(default)]
-    cause: Text,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MaintenanceFile {
-    id: FailureModeId,
-    title: Text,
-    #[serde(default)]
-    action: Text,
-    #[serde(default)]
-    parts: Vec<String>,
-    metric: Option<MetricName>,
-    every: Option<f64>,
-    #[serde(default)]
-    lead: f64,
-    every_days: Option<f64>,
-    #[serde(default)]
-    lead_days: f64,
-    #[serde(default)]
-    checklist: Vec<Text>,
-    #[serde(default)]
-    grace_before_days: f64,
-    #[serde(default)]
-    grace_after_days: f64,
-}
-
-/// Most points of a plan's checklist.
-const MAX_CHECKLIST: usize = 50;
-/// Most days that a plan may be done before or after its date.
-const MOST_GRACE_DAYS: f64 = 366.0;
 
 #[derive(Default)]
 struct Checker {
@@ -804,90 +764,6 @@ impl Checker {
             life: None,
         });
         ModeIndex((self.modes.len() - 1) as u16)
-    }
-
-    fn fault_codes(&mut self, file: &File) -> BTreeMap<String, FaultCode> {
-        let mut codes = BTreeMap::new();
-        for (i, f) in file.fault_code.iter().enumerate() {
-            match self.modes.iter().position(|m| m.id == f.failure_mode) {
-                Some(place) => {
-                    let code = FaultCode {
-                        mode: ModeIndex(place as u16),
-                        severity: f.severity,
-                        text: f.text.clone(),
-                        service: f.service,
-                        cause: f.cause.clone(),
-                    };
-                    if codes.insert(f.code.clone(), code).is_some() {
-                        self.wrong(format!("fault_code[{i}].code"), format!("{} stands twice", f.code));
-                    }
-                }
-                None => {
-                    let known: Vec<&str> = self.modes.iter().map(|m| m.id.as_str()).collect();
-                    let message = format!(
-                        "there is no failure mode {:?}; known are {}",
-                        f.failure_mode.as_str(),
-                        known.join(", ")
-                    );
-                    self.wrong(format!("fault_code[{i}].failure_mode"), message);
-                }
-            }
-        }
-        codes
-    }
-
-    fn maintenance(&mut self, file: &File) -> Vec<MaintenancePlan> {
-        let mut plans = Vec::new();
-        for (i, m) in file.maintenance.iter().enumerate() {
-            let path = format!("maintenance[{i}]");
-            let due = match (&m.metric, m.every, m.every_days) {
-                (Some(metric), Some(every), None) => {
-                    self.known(file, format!("{path}.metric"), metric);
-                    self.positive(format!("{path}.every"), every);
-                    MaintenanceDue::Counter {
-                        metric: metric.clone(),
-                        every,
-                        lead: m.lead,
-                    }
-                }
-                (None, None, Some(days)) => {
-                    self.positive(format!("{path}.every_days"), days);
-                    MaintenanceDue::Calendar {
-                        every: Millis::from_hours(days * 24.0),
-                        lead: Millis::from_hours(m.lead_days * 24.0),
-                    }
-                }
-                (Some(_) | None, Some(_) | None, Some(_) | None) => {
-                    self.wrong(&path, "is due either by metric and every (a counter), or by every_days");
-                    continue;
-                }
-            };
-            if m.checklist.len() > MAX_CHECKLIST {
-                self.wrong(format!("{path}.checklist"), format!("at most {MAX_CHECKLIST} points"));
-            }
-            for (key, days) in [
-                ("grace_before_days", m.grace_before_days),
-                ("grace_after_days", m.grace_after_days),
-            ] {
-                if !(0.0..=MOST_GRACE_DAYS).contains(&days) {
-                    self.wrong(
-                        format!("{path}.{key}"),
-                        format!("{days}; 0 to {MOST_GRACE_DAYS} is expected"),
-                    );
-                }
-            }
-            plans.push(MaintenancePlan {
-                id: m.id.clone(),
-                title: m.title.clone(),
-                action: m.action.clone(),
-                parts: m.parts.clone(),
-                due,
-                checklist: m.checklist.clone(),
-                grace_before: Millis::from_hours(m.grace_before_days * 24.0),
-                grace_after: Millis::from_hours(m.grace_after_days * 24.0),
-            });
-        }
-        plans
     }
 
     fn link_rules(&mut self) {

@@ -1,6 +1,7 @@
 //! Profiles as a person writes them: what is taken, and which mistakes are told.
 
 use super::*;
+use crate::profile::Service;
 
 const SMALL: &str = r#"
 profile = "fan"
