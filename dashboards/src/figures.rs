@@ -27,6 +27,10 @@ pub enum FigureGroup {
     Warnings,
     /// How well the service worked.
     Service,
+    /// What customers met with.
+    Customers,
+    /// How reliable the machines were.
+    Machines,
     /// How much the alarms asked of people.
     Alarms,
 }
@@ -111,6 +115,19 @@ figures! {
     PLANNED = "planned_share", Service, Share, "Planned maintenance", "计划维护占比", "Tickets of maintenance plans / tickets opened", "计划维护工单 ÷ 新建工单";
     IN_TIME = "clocks_in_time", Service, Share, "Clocks in time", "时限达成率",
         "Clocks met in time / clocks that were due, of tickets opened in the span; holds stop them", "按时达成的时限 ÷ 到期的时限（暂停期间不计时）", "100 %", "100%";
+    ANSWERED = "requests_answered", Customers, Share, "Requests answered", "请求响应率",
+        "Tickets about which a person did something / tickets opened in the span; work by plan left out", "有人处理的工单 ÷ 期间新建工单（计划维护除外）", "100 %", "100%";
+    CALLED_BACK = "called_back", Customers, Share, "Called back within 24 h", "24 小时回访率",
+        "Call-backs within 24 h of the end of the work / tickets closed more than 24 h ago or called back", "完工后 24 小时内回访的工单 ÷ 已到回访时限的工单", "100 %", "100%";
+    SATISFIED = "customer_satisfaction", Customers, Share, "Customer satisfaction", "客户满意度",
+        "Ratings of 4 and 5 / ratings given in call-backs of the span", "回访中 4 分及以上的评价 ÷ 全部评价", "at least 90 %", "不低于 90%";
+    BREAKDOWNS = "breakdowns", Machines, Count, "Breakdowns", "停机故障", "Malfunctions that began in the span and made the machine stand still", "期间开始并导致停机的故障";
+    BETWEEN = "time_between_failures", Machines, Hours, "Between failures (MTBF)", "平均故障间隔（MTBF）",
+        "Calendar time of all machines known / breakdowns", "全部设备的日历时间 ÷ 停机故障数";
+    DOWNTIME = "downtime_mean", Machines, Hours, "Downtime (mean)", "平均停机时间", "From the beginning of a breakdown to its end", "从停机开始到恢复的平均时间";
+    AVAILABLE = "availability", Machines, Share, "Availability", "可用率", "Time without breakdown / calendar time of all machines", "无停机时间 ÷ 全部设备的日历时间";
+    DETECTION = "detection_mean", Machines, Hours, "Detected after (MTTD, mean)", "平均发现时间（MTTD）",
+        "From the beginning of a malfunction to its alarm; 0 where the alarm came before", "从故障开始到报警的平均时间；提前报警计为 0";
     RAISED = "alarms_raised", Alarms, Count, "Alarms raised", "报警次数", "Episodes that began in the span", "期间开始的报警次数";
     EACH_DAY = "alarms_per_day", Alarms, PerDay, "Alarms a day", "日均报警数", "Alarms raised / days of the span", "报警次数 ÷ 天数", "at most 150, 300 is the limit", "不超过 150，上限 300";
     PEAK = "alarms_peak", Alarms, Count, "Most in ten minutes", "十分钟峰值", "The most alarms raised within any ten minutes", "任意十分钟内的最多报警数", "at most 10", "不超过 10";

@@ -292,6 +292,8 @@ catalogue! {
     ByMonth: "By month", "按月";
     ReviewCut: "there is more than is counted here; choose a shorter span", "数据过多，仅统计最新部分；请选择更短的区间";
     ReviewWarnings: "Warnings", "预警";
+    ReviewCustomers: "Customers", "客户";
+    ReviewMachines: "Machines", "设备";
     ReviewService: "Service", "服务";
     ReviewAlarms: "Alarms", "报警";
     RightByMode: "Right, by failure mode", "按故障模式的准确数";

@@ -3,8 +3,10 @@
 //! Pure functions of rows. A figure whose denominator is nothing is "not known", never 0 or 100 %.
 
 mod alarms;
+mod customers;
 mod faults;
 mod month;
+mod reliability;
 mod service;
 mod warnings;
 
@@ -12,8 +14,10 @@ mod warnings;
 mod tests;
 
 pub use alarms::{AlarmLoad, alarm_load};
+pub use customers::{CALLED_BACK_WITHIN, CustomerFigures, customer_figures};
 pub use faults::{FaultCount, fault_counts};
 pub use month::{Month, due};
+pub use reliability::{ReliabilityFigures, reliability_figures};
 pub use service::{ServiceFigures, service_figures};
 pub use warnings::{WarningFigures, warning_figures};
 

@@ -92,7 +92,7 @@ fn repairs_by_fault(tickets: &[TicketRecord]) -> BTreeMap<(&DeviceKey, &FailureM
 }
 
 /// When a person first did something about it.
-fn first_reaction(ticket: &TicketRecord) -> Option<Timestamp> {
+pub(super) fn first_reaction(ticket: &TicketRecord) -> Option<Timestamp> {
     let by_person = |by: &Actor| match by {
         Actor::Person { .. } => true,
         Actor::System => false,

@@ -5,7 +5,7 @@ use crate::book::Book;
 use crate::effect::{AlarmCommand, Command, Effect, Input};
 use crate::policy::{AlertingConfig, Policy};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
-use crate::ticket::{Actor, Finding, Outcome, TicketCommand, TicketRecord, WorkStep};
+use crate::ticket::{Actor, Finding, Malfunction, Outcome, TicketCommand, TicketRecord, WorkCommand, WorkStep};
 use domain::profile::shipped;
 use domain::{
     AlarmId, ConditionChange, ConditionState, DeviceIndex, DeviceKey, Evidence, EvidenceReason, FailureModeId, Health,
@@ -316,4 +316,78 @@ fn a_different_fault_speaks_for_the_warning_of_the_machine_and_against_that_of_t
         ["bearing_wear", "cavitation"],
         "each is counted under what it was"
     );
+}
+
+#[test]
+fn customers_are_answered_called_back_in_time_and_satisfied_or_not() {
+    let mut month = Month::new();
+    for (machine, after_hours, rating) in [("pump-1", 2, Some(5)), ("pump-2", 30, Some(3)), ("pump-3", 3, None)] {
+        month.fault(machine, "bearing_wear", 10, confirmed("no grease"));
+        let (closed_at, ticket) = (
+            month.now - DAY + 10 * HOUR,
+            *month.tickets.keys().last().expect("opened"),
+        );
+        month.now = closed_at + after_hours * HOUR;
+        let work = WorkCommand::CallBack {
+            rating,
+            text: String::new(),
+        };
+        month.person(Command::Ticket {
+            ticket,
+            command: TicketCommand::Work { work },
+        });
+    }
+    month.fault("pump-4", "bearing_wear", 10, confirmed("no grease"));
+    let severity = Severity::Warning;
+    month.condition("pump-5", "bearing_wear", ConditionState::Active { severity });
+    let (_, tickets) = month.rows();
+    let figures = customer_figures(&tickets, november(), Timestamp(NOVEMBER + 30 * DAY));
+    let share = |part, of| Share { part, of };
+    assert_eq!(figures.answered, share(4, 5), "nobody looked at the fifth");
+    assert_eq!(figures.called_back, share(2, 4), "one too late, one not at all");
+    assert_eq!(figures.satisfied, share(1, 2), "the third gave no rating");
+    let soon = customer_figures(&tickets, november(), Timestamp(month.now - DAY + 12 * HOUR));
+    assert_eq!(soon.called_back, share(2, 3), "of the fourth there is time left");
+}
+
+#[test]
+fn breakdowns_give_the_time_between_them_downtime_availability_and_detection() {
+    let mut month = Month::new();
+    for (machine, is_breakdown, down_hours) in [
+        ("pump-1", Some(true), 6),
+        ("pump-2", Some(true), 18),
+        ("pump-3", Some(false), 5),
+    ] {
+        let began = month.now;
+        month.now = began + HOUR;
+        month.fault(machine, "bearing_wear", 10, confirmed("no grease"));
+        let ticket = *month.tickets.keys().last().expect("opened");
+        let malfunction = Malfunction {
+            is_breakdown,
+            began_at: Some(Timestamp(began)),
+            ended_at: Some(Timestamp(began + down_hours * HOUR)),
+            ..Malfunction::default()
+        };
+        month.person(Command::Ticket {
+            ticket,
+            command: TicketCommand::Work {
+                work: WorkCommand::Describe { malfunction },
+            },
+        });
+    }
+    let (alarms, tickets) = month.rows();
+    // three machines all month, one since its last day
+    let known = [NOVEMBER - DAY, NOVEMBER - DAY, 0, NOVEMBER + 29 * DAY].map(Timestamp);
+    let figures = reliability_figures(&tickets, &alarms, &known, november(), Timestamp(NOVEMBER + 40 * DAY));
+    assert_eq!(figures.operating, Millis(91 * DAY));
+    assert_eq!(
+        (figures.breakdowns, figures.between_failures),
+        (2, Some(Millis(91 * DAY / 2)))
+    );
+    assert_eq!(figures.downtime.mean, Some(Millis(12 * HOUR)));
+    let available = figures.available.value().expect("machines are known");
+    assert!((available - (1.0 - 24.0 / (91.0 * 24.0))).abs() < 1e-9, "{available}");
+    assert_eq!(figures.detection.mean, Some(Millis(HOUR)));
+    let none = reliability_figures(&[], &[], &known, november(), Timestamp(NOVEMBER + 40 * DAY));
+    assert_eq!(none.between_failures, None, "no failure, no time between");
 }

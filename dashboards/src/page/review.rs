@@ -73,7 +73,8 @@ pub fn review_report(review: &Review, title: &str, language: Language) -> Markup
 fn tables(frame: &Frame, review: &Review) -> Markup {
     html! {
         @for (group, title) in [
-            (FigureGroup::Warnings, W::ReviewWarnings), (FigureGroup::Service, W::ReviewService), (FigureGroup::Alarms, W::ReviewAlarms),
+            (FigureGroup::Warnings, W::ReviewWarnings), (FigureGroup::Service, W::ReviewService),
+            (FigureGroup::Customers, W::ReviewCustomers), (FigureGroup::Machines, W::ReviewMachines), (FigureGroup::Alarms, W::ReviewAlarms),
         ] {
             h2 { (frame.t(title)) }
             div.panel { table.cards.review {

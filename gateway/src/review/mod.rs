@@ -8,8 +8,8 @@ use crate::store::{Reader, StoreError};
 use alerting::Policy;
 use alerting::record::AlarmRecord;
 use alerting::review::{
-    AlarmLoad, Durations, ServiceFigures, Share, Span, WarningFigures, alarm_load, fault_counts, service_figures,
-    warning_figures,
+    AlarmLoad, CustomerFigures, Durations, ReliabilityFigures, ServiceFigures, Share, Span, WarningFigures, alarm_load,
+    customer_figures, fault_counts, reliability_figures, service_figures, warning_figures,
 };
 use alerting::storm::SiteNotices;
 use alerting::ticket::TicketRecord;
@@ -46,27 +46,56 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
     let service = service_figures(&tickets, policy, span, REPEAT_WITHIN, now);
     let warnings = warning_figures(&tickets, &alarms, &told, span, WARNED_WITHIN);
     let load = alarm_load(&alarms, &notices, span, now);
+    let customers = customer_figures(&tickets, span, now);
+    let known_since: Vec<Timestamp> = reader.devices()?.iter().map(|device| device.first_seen).collect();
+    let machines = reliability_figures(&tickets, &alarms, &known_since, span, now);
     let frequent = load.most_frequent.iter().map(|(of_what, part)| ShareOf {
         of_what: of_what.clone(),
         part: *part,
         of: load.raised,
     });
+    let frequent = frequent.collect();
+    let faults = fault_counts(&tickets, span).into_iter().map(fault_view).collect();
+    let counted = Counted {
+        warnings,
+        service,
+        customers,
+        machines,
+        load,
+    };
+    let (warnings, service) = (&counted.warnings, &counted.service);
     Ok(Review {
         from: span.from.into(),
         until: span.until.into(),
-        figures: figures_of(&warnings, &service, &load),
+        figures: figures_of(&counted),
         by_mode: shares(&warnings.by_mode),
         by_rule: shares(&warnings.by_rule),
         by_model: shares(&warnings.by_model),
-        clocks: clocks(&service),
-        faults: fault_counts(&tickets, span).into_iter().map(fault_view).collect(),
-        frequent: frequent.collect(),
+        clocks: clocks(service),
+        faults,
+        frequent,
         without_warning: warnings.without_warning.iter().map(ToString::to_string).collect(),
         is_cut,
     })
 }
 
-fn figures_of(warnings: &WarningFigures, service: &ServiceFigures, load: &AlarmLoad) -> Vec<Figure> {
+/// All that is counted of a span.
+struct Counted {
+    warnings: WarningFigures,
+    service: ServiceFigures,
+    customers: CustomerFigures,
+    machines: ReliabilityFigures,
+    load: AlarmLoad,
+}
+
+fn figures_of(counted: &Counted) -> Vec<Figure> {
+    let Counted {
+        warnings,
+        service,
+        customers,
+        machines,
+        load,
+    } = counted;
     let share = |kind: &FigureKind, share: Share| Figure::of(kind, share.value(), Some(share.part), Some(share.of));
     let count = |kind: &FigureKind, count: u64| Figure::of(kind, Some(count as f64), None, None);
     let hours = |kind: &FigureKind, time: Option<Millis>, of: &Durations| {
@@ -95,6 +124,19 @@ fn figures_of(warnings: &WarningFigures, service: &ServiceFigures, load: &AlarmL
         share(&figures::REPEAT_REPAIR, service.repeat_repair),
         share(&figures::PLANNED, service.planned),
         share(&figures::IN_TIME, in_time),
+        share(&figures::ANSWERED, customers.answered),
+        share(&figures::CALLED_BACK, customers.called_back),
+        share(&figures::SATISFIED, customers.satisfied),
+        count(&figures::BREAKDOWNS, machines.breakdowns),
+        Figure::of(
+            &figures::BETWEEN,
+            machines.between_failures.map(Millis::as_hours),
+            None,
+            None,
+        ),
+        hours(&figures::DOWNTIME, machines.downtime.mean, &machines.downtime),
+        Figure::of(&figures::AVAILABLE, machines.available.value(), None, None),
+        hours(&figures::DETECTION, machines.detection.mean, &machines.detection),
         count(&figures::RAISED, load.raised),
         Figure::of(&figures::EACH_DAY, load.each_day, None, None),
         count(&figures::PEAK, load.peak),

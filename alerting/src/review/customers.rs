@@ -1,0 +1,56 @@
+//! What customers met with: whether somebody answered, whether they were called back, and what they said.
+
+use super::service::{finished_at, first_reaction};
+use super::{Share, Span};
+use crate::ticket::{TicketClass, TicketEnd, TicketRecord, TicketState};
+use domain::Millis;
+use serde::Serialize;
+
+/// A rating from here on is a good one, of five.
+const GOOD: u8 = 4;
+/// Customers are called back within so long of the end of the work.
+pub const CALLED_BACK_WITHIN: Millis = Millis::hours(24);
+
+/// What customers met with in a span.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct CustomerFigures {
+    /// Tickets about which a person did something, of those opened; work by plan and tickets merged into others left out.
+    pub answered: Share,
+    /// Called back within [`CALLED_BACK_WITHIN`] of the end of the work, of the tickets closed so long ago.
+    pub called_back: Share,
+    /// Ratings of 4 or 5, of all that customers gave in call-backs.
+    pub satisfied: Share,
+}
+
+/// Counts. `now`: until when there was time for a call-back.
+pub fn customer_figures(tickets: &[TicketRecord], span: Span, now: domain::Timestamp) -> CustomerFigures {
+    let mut figures = CustomerFigures::default();
+    let own = tickets.iter().filter(|t| t.merged_into().is_none());
+    for ticket in own {
+        if span.contains(ticket.opened_at) && ticket.grade.class != TicketClass::Planned {
+            figures.answered.count(first_reaction(ticket).is_some());
+        }
+        let call = ticket.work.call_back.as_ref();
+        if let Some(at) = finished_at(ticket).filter(|at| span.contains(*at) && was_closed(ticket)) {
+            let is_in_time = call.is_some_and(|call| call.at - at <= CALLED_BACK_WITHIN);
+            if is_in_time || now - at > CALLED_BACK_WITHIN {
+                figures.called_back.count(is_in_time);
+            }
+        }
+        if let Some(rating) = call.filter(|call| span.contains(call.at)).and_then(|call| call.rating) {
+            figures.satisfied.count(rating >= GOOD);
+        }
+    }
+    figures
+}
+
+/// Work was done: nobody is called back about a ticket that was cancelled.
+fn was_closed(ticket: &TicketRecord) -> bool {
+    match &ticket.state {
+        TicketState::Open { .. } | TicketState::OnHold { .. } => false,
+        TicketState::Finished { end, .. } | TicketState::Archived { end, .. } => match end {
+            TicketEnd::Closed { .. } => true,
+            TicketEnd::Cancelled { .. } | TicketEnd::Merged { .. } => false,
+        },
+    }
+}
