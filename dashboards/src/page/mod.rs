@@ -19,6 +19,7 @@ mod similar;
 mod system;
 mod ticket;
 mod tickets;
+mod windows;
 mod work;
 
 pub use access::{AccessWords, account, audit, set_up, users};
@@ -33,6 +34,7 @@ pub use review::{review, review_report};
 pub use system::{Outbound, system};
 pub use ticket::ticket;
 pub use tickets::tickets;
+pub use windows::windows;
 
 use crate::assets;
 use crate::words::Word as W;
@@ -104,7 +106,13 @@ impl Frame {
             Place::Quarantine | Place::System => self.rights.may_see_system,
             Place::Users => self.rights.may_manage_users,
             Place::Audit => self.rights.may_read_audit,
-            Place::Fleet | Place::Alarms | Place::Tickets | Place::Review | Place::Api | Place::Nowhere => true,
+            Place::Fleet
+            | Place::Alarms
+            | Place::Tickets
+            | Place::Windows
+            | Place::Review
+            | Place::Api
+            | Place::Nowhere => true,
         }
     }
 
@@ -130,6 +138,7 @@ enum Place {
     Fleet,
     Alarms,
     Tickets,
+    Windows,
     Review,
     Quarantine,
     System,
@@ -166,6 +175,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
         (Place::Fleet, "/", W::Fleet, ICON_FLEET),
         (Place::Alarms, "/alarms", W::Alarms, ICON_ALARM),
         (Place::Tickets, "/tickets", W::Tickets, ICON_TICKET),
+        (Place::Windows, "/windows", W::Windows, ICON_WINDOWS),
         (Place::Review, "/review", W::Review, ICON_REVIEW),
         (Place::Quarantine, "/quarantine", W::Quarantine, ICON_QUARANTINE),
         (Place::System, "/system", W::System, ICON_SYSTEM),
@@ -246,6 +256,8 @@ const ICON_ALARM: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 2.5 18.5 17h-17zM10 8v4.5M10 14.6v.2"/></svg>"#;
 const ICON_TICKET: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
+const ICON_WINDOWS: &str =
+    r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v12H3zM3 9h14M7 3v4M13 3v4"/></svg>"#;
 const ICON_REVIEW: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 17V9h3v8zM8.5 17V4h3v13zM14 17v-6h3v6z"/></svg>"#;
 const ICON_QUARANTINE: &str =

@@ -1,8 +1,9 @@
 //! The periodic review: how good the warnings were, how well the service worked, what the alarms asked of people.
 
+use super::parts::{class_word, clock_word, when};
 use super::{Frame, Listens, Place, layout, tag};
 use crate::figures::{FigureGroup, FigureUnit};
-use crate::view::{Fault, Figure, MonthlyReport, Review, ShareOf};
+use crate::view::{Fault, Figure, LedgerLine, MonthlyReport, Review, ShareOf};
 use crate::words::Word as W;
 use domain::Timestamp;
 use domain::text::Language;
@@ -15,11 +16,13 @@ table { border-collapse: collapse; width: 100%; } th, td { text-align: left; pad
 th { font-weight: 600; } .number { text-align: right; white-space: nowrap; } .mute { color: #56616d; } .small { font-size: 13px; font-weight: 400; }
 .block { display: block; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; } .months { vertical-align: middle; } .months rect { fill: #24588f; }
 @media print { body { margin: 0; max-width: none; } tr { break-inside: avoid; } }";
+/// Lines of the ledger on the page.
+const LINES: usize = 50;
 /// Months shown of each fault.
 const MONTHS: usize = 12;
 
 /// The page of a review. `days`: how long the span is, if it ends now.
-pub fn review(frame: &Frame, review: &Review, reports: &[MonthlyReport], days: u32) -> Markup {
+pub fn review(frame: &Frame, review: &Review, breaches: &[LedgerLine], reports: &[MonthlyReport], days: u32) -> Markup {
     let csv = format!(
         "/api/v1/review.csv?from={}&until={}",
         iso(review.from.0),
@@ -45,6 +48,7 @@ pub fn review(frame: &Frame, review: &Review, reports: &[MonthlyReport], days: u
             }
         }
         (tables(frame, review))
+        (ledger(frame, breaches))
     };
     layout(frame, Place::Review, frame.t(W::Review), &Listens::Nothing, &body)
 }
@@ -115,6 +119,32 @@ fn row(frame: &Frame, figure: &Figure) -> Markup {
                 }
             }
             td.small.mute { @if let Some(target) = &figure.target { (frame.t(W::Target)) ": " (frame.say(target)) } }
+        }
+    }
+}
+
+/// The newest lines of the ledger; the others are reached through the API.
+fn ledger(frame: &Frame, lines: &[LedgerLine]) -> Markup {
+    html! {
+        @if !lines.is_empty() {
+            h2 #breaches { (frame.t(W::Ledger)) " " span.mute.small { (lines.len()) } }
+            div.panel { table.cards aria-labelledby="breaches" {
+                thead { tr {
+                    th scope="col" { (frame.t(W::Ticket)) }
+                    th scope="col" { (frame.t(W::Clock)) }
+                    th scope="col" { (frame.t(W::DueAt)) }
+                    th scope="col" { (frame.t(W::Assignee)) }
+                } }
+                tbody { @for line in lines.iter().take(LINES) {
+                    tr {
+                        th.lead scope="row" { a href=(format!("/tickets/{}", line.ticket)) { (line.ticket) } span.small.block.mute { (line.site) " / " (line.device) } }
+                        td data-label=(frame.t(W::Clock)) { (frame.t(clock_word(line.breach.clock))) " · " (frame.t(class_word(line.breach.class))) }
+                        td data-label=(frame.t(W::DueAt)) { (when(frame, line.breach.due_at))
+                            @if line.breach.ended_at.is_none() { " " span.tag.bad { (frame.t(W::StillLate)) } } }
+                        td data-label=(frame.t(W::Assignee)) { (line.breach.assignee.as_deref().unwrap_or(frame.t(W::NobodyAssigned))) }
+                    }
+                } }
+            } }
         }
     }
 }

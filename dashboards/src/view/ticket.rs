@@ -283,6 +283,22 @@ pub struct Breach {
     pub ended_at: Option<At>,
 }
 
+/// A line of the ledger with its ticket.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct LedgerLine {
+    /// Such as `T-000042`.
+    pub ticket: String,
+    /// The place.
+    #[schema(value_type = String)]
+    pub site: SiteName,
+    /// The machine.
+    #[schema(value_type = String)]
+    pub device: DeviceName,
+    /// What was too late.
+    #[serde(flatten)]
+    pub breach: Breach,
+}
+
 /// Why a ticket waits.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Hold {

@@ -35,9 +35,9 @@ use crate::web::backend::{
     ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, Model, ModelDetail,
-    MonthlyReport, Page, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth,
-    Ticket, TicketSummary, Tried, Window,
+    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
+    ModelDetail, MonthlyReport, Page, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteStorms,
+    SystemHealth, Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
@@ -279,6 +279,10 @@ impl Backend for LiveBackend {
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
         self.make_review(from, until).await
+    }
+
+    async fn breaches(&self, from: Timestamp, until: Timestamp) -> Answer<Vec<LedgerLine>> {
+        self.list_breaches(from, until).await
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {

@@ -139,7 +139,7 @@ fn hold_cause_of(cause: view::HoldCause) -> ticket::HoldCause {
     }
 }
 
-fn breach_view(breach: &Breach) -> view::Breach {
+pub(super) fn breach_view(breach: &Breach) -> view::Breach {
     let ended_at = breach.end.map(|end| match end {
         BreachEnd::Met { at } | BreachEnd::Reclassed { at } | BreachEnd::Cancelled { at } => at.into(),
     });

@@ -8,8 +8,8 @@ pub use alerting::effect::SplitOff;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
-    Incident, Model, ModelDetail, MonthlyReport, Outcome, Page, QuarantinedPacket, Receiver, Replayed, Review,
-    ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window,
+    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, Outcome, Page, QuarantinedPacket, Receiver, Replayed,
+    Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window,
     WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
@@ -466,6 +466,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// What a span came to.
     fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;
+    /// Clocks that ran out in a span, the newest first.
+    fn breaches(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Vec<LedgerLine>>> + Send;
     /// Which reviews of past months there are, the newest first.
     fn reports(&self) -> impl Future<Output = Answer<Vec<MonthlyReport>>> + Send;
     /// The review of a past month, such as `2026-11`.

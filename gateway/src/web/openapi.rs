@@ -40,7 +40,7 @@ impl IntoResponses for Problems {
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
-        review::review, review::csv, review::reports, review::report,
+        review::review, review::csv, review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,

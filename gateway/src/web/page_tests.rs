@@ -4,7 +4,7 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -18,6 +18,7 @@ const PAGES: [&str; 18] = [
     "/tickets/T-000042",
     "/tickets/T-000038",
     "/tickets/T-000042/report",
+    "/windows",
     "/quarantine",
     "/system",
     "/users",
@@ -392,4 +393,50 @@ fn the_views_write_words_not_variants() {
         detail: Text::default(),
     };
     assert_eq!(serde_json::to_value(part).unwrap()["state"], "degraded");
+}
+
+#[tokio::test]
+async fn a_window_is_planned_and_ended_on_its_page() {
+    let door = Door::with(
+        WebConfig::default(),
+        &[("host", "localhost"), ("sec-fetch-site", "same-origin")],
+    );
+    let weekly = "back=/windows&reason=night+work&purpose=maintenance&sites=harbour*&devices=pump-1,+pump-2&schedule=weekly\
+                  &from=22:00&minutes=90&time_zone=Europe/Berlin&monday=yes&friday=yes";
+    let planned = door.form("/windows", &[], weekly).await;
+    assert_eq!(planned.status, StatusCode::SEE_OTHER, "{planned:?}");
+    let page = door.get("/windows").await.body;
+    for said in [
+        "night work",
+        "harbour*",
+        "pump-1, pump-2",
+        "Monday, Friday 22:00 (Europe/Berlin)",
+        "90 min",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    for (wrong, field) in [
+        (
+            "reason=x&purpose=maintenance&sites=a&schedule=once&from=soon&until=2026-12-05T09:00:00Z",
+            "/from",
+        ),
+        (
+            "reason=x&purpose=maintenance&sites=a&schedule=weekly&from=22:00&minutes=long",
+            "/minutes",
+        ),
+        ("reason=&purpose=maintenance&sites=a&schedule=until_ended", "/reason"),
+    ] {
+        let refused = door.form("/windows", &[], wrong).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {refused:?}");
+        assert!(refused.body.contains(field), "{wrong}: {refused:?}");
+    }
+    let windows = door.get("/api/v1/windows").await.json();
+    let id = windows[windows.as_array().expect("a list").len() - 1]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let ended = door
+        .form(&format!("/windows/{id}/end"), &[], "back=/windows&reason=done")
+        .await;
+    assert_eq!(ended.status, StatusCode::SEE_OTHER, "{ended:?}");
 }

@@ -9,7 +9,7 @@ use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
-use super::{App, Whole, access_pages};
+use super::{App, Whole, access_pages, window_pages};
 use crate::access::notes::Note;
 use crate::web::extract::State;
 use axum::Router;
@@ -54,6 +54,8 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets/{ticket}/report", get(report::<B>))
         .route("/tickets/{ticket}/work", post(forms::work::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
+        .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))
+        .route("/windows/{window}/end", post(window_pages::end::<B>))
         .route("/review", get(review::<B>))
         .route("/quarantine", get(quarantine::<B>))
         .route("/quarantine/replay", post(forms::replay_all::<B>))
@@ -356,7 +358,9 @@ async fn alarms<B: Backend>(
         AlarmShow::All => asked.with_normal = true,
     }
     let (list, sites) = (app.backend.alarms(asked).await?, app.backend.sites().await?);
-    Ok(visit.show(page::alarms(&visit.frame, &sites, &filter, &incidents, &list)))
+    let floods = app.backend.floods().await?;
+    let flooded: Vec<SiteName> = floods.into_iter().filter(|s| s.is_flooded).map(|s| s.site).collect();
+    Ok(visit.show(page::alarms(&visit.frame, &sites, &filter, &incidents, &flooded, &list)))
 }
 
 /// The one that is asked for, with its number; else those that are not over.
@@ -436,9 +440,11 @@ async fn review<B: Backend>(
 ) -> Result<Page, Problem> {
     let days = query.days.unwrap_or(30).clamp(1, 3_660);
     let until = visit.frame.now;
-    let review = app.backend.review(until - Millis::days(i64::from(days)), until).await?;
+    let from = until - Millis::days(i64::from(days));
+    let review = app.backend.review(from, until).await?;
+    let breaches = app.backend.breaches(from, until).await?;
     let reports = app.backend.reports().await?;
-    Ok(visit.show(page::review(&visit.frame, &review, &reports, days)))
+    Ok(visit.show(page::review(&visit.frame, &review, &breaches, &reports, days)))
 }
 
 async fn quarantine<B: Backend>(

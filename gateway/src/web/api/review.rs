@@ -8,7 +8,7 @@ use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dashboards::view::{At, MonthlyReport, Review};
+use dashboards::view::{At, LedgerLine, MonthlyReport, Review};
 use domain::{Millis, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -70,6 +70,19 @@ pub async fn csv<B: Backend>(
         (header::CONTENT_DISPOSITION, name),
     ];
     Ok((headers, crate::web::review_csv::rows(&review)).into_response())
+}
+
+/// The ledger of clocks that were too late, the newest first
+#[utoipa::path(get, path = "/api/v1/breaches", tag = "Review", params(ReviewQuery),
+    responses((status = 200, description = "Those whose time was over in the span; at most 1000", body = [LedgerLine]), Problems))]
+pub async fn breaches<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    Asked(query): Asked<ReviewQuery>,
+) -> Result<axum::Json<Vec<LedgerLine>>, Problem> {
+    who.needs(Right::View)?;
+    let (from, until) = query.span(app.backend.now())?;
+    Ok(axum::Json(app.backend.breaches(from, until).await?))
 }
 
 /// Reviews of past months, the newest first

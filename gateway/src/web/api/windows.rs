@@ -28,7 +28,7 @@ pub struct WindowBody {
 }
 
 /// A number such as `W-000042` or `42`.
-fn window_id(text: &str) -> Result<u64, Problem> {
+pub fn window_id(text: &str) -> Result<u64, Problem> {
     let digits = text.strip_prefix("W-").unwrap_or(text);
     match digits.parse() {
         Ok(number) if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(number),

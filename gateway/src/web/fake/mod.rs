@@ -383,6 +383,10 @@ impl Backend for Fake {
             .ok_or_else(|| not_found(format!("incident {id}")))
     }
 
+    async fn breaches(&self, _: Timestamp, _: Timestamp) -> Answer<Vec<LedgerLine>> {
+        Ok(Vec::new())
+    }
+
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {
         Ok(Vec::new())
     }
