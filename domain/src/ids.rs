@@ -113,6 +113,16 @@ name!(
     /// A place with machines, the first topic level after the prefix.
     SiteName, "site name"
 );
+/// Sites whose names begin so are rehearsals.
+const DRILL: &str = "drill-";
+
+impl SiteName {
+    /// Whether what happens here is a drill: it is told to no receiver that does not ask for drills, and counts nowhere.
+    pub fn is_drill(&self) -> bool {
+        self.as_str().starts_with(DRILL)
+    }
+}
+
 name!(
     /// A machine's name, unique within its site.
     DeviceName, "device name"

@@ -139,7 +139,22 @@ impl Registry {
             return &entry.profile;
         }
         let fits = |a: &&Assign| matches(&a.site, device.site.as_str()) && matches(&a.device, device.device.as_str());
-        self.assign.iter().find(fits).map_or("generic", |a| &a.profile)
+        let unknown = if device.site.is_drill() {
+            profile_of_drill(device.device.as_str())
+        } else {
+            "generic"
+        };
+        self.assign.iter().find(fits).map_or(unknown, |a| &a.profile)
+    }
+}
+
+/// Machines of a drill say by their names what they are, as the simulator calls them.
+fn profile_of_drill(device: &str) -> &'static str {
+    match device.split_once('-').map_or(device, |(kind, _)| kind) {
+        "pump" => "pump",
+        "elevator" => "elevator",
+        "ac" => "air_conditioner",
+        _ => "generic",
     }
 }
 

@@ -11,6 +11,7 @@ pub mod broker;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod drill;
 pub mod failpoint;
 pub mod history;
 pub mod ingest;

@@ -89,6 +89,16 @@ impl Hall {
         Api::new(self.gateway().http.expect("it has pages"))
     }
 
+    /// Where the pages are, `http://127.0.0.1:port`.
+    pub fn pages(&self) -> String {
+        format!("http://{}", self.gateway().http.expect("it has pages"))
+    }
+
+    /// Where machines connect, `127.0.0.1:port`.
+    pub fn mqtt(&self) -> String {
+        format!("127.0.0.1:{}", self.gateway().mqtt_port())
+    }
+
     /// The gateway loses its power.
     pub fn power_cut(&mut self) {
         self.gateway.take().expect("it runs").kill();

@@ -34,6 +34,9 @@ impl Book {
             found: ticket.and_then(TicketRecord::different_fault).cloned(),
             ..PastEpisode::of(alarm, verdict, now)
         };
+        if episode.device.site.is_drill() {
+            return; // a rehearsal teaches nobody
+        }
         self.keep_episode(episode.clone());
         out.push(Effect::EpisodeClosed {
             episode: Box::new(episode),

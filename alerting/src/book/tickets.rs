@@ -339,6 +339,11 @@ impl Book {
     pub(super) fn open_ticket(&mut self, new: NewTicket, by: Actor, now: Timestamp, out: &mut Vec<Effect>) -> TicketId {
         self.last_ticket += 1;
         let id = TicketId(self.last_ticket);
+        let title = if new.device.site.is_drill() {
+            drill(&new.title)
+        } else {
+            new.title
+        };
         let others: BTreeSet<TicketId> = match self.open.get(&new.device) {
             Some(by_mode) => by_mode.values().flatten().copied().collect(),
             None => BTreeSet::new(),
@@ -368,7 +373,7 @@ impl Book {
             contract: contract.map(str::to_owned),
             breaches: Vec::new(),
             judged: None,
-            title: new.title,
+            title,
             reason: new.reason.clone(),
             action: new.action,
             safety_note: if new.is_safety { safety_note() } else { Text::default() },
@@ -536,6 +541,15 @@ pub(super) fn title(what: &Text, device: &str) -> Text {
     Text {
         en: format!("{}: {device}", what.get(En)),
         zh: format!("{}：{device}", what.get(Zh)),
+    }
+}
+
+/// Nobody shall travel for a rehearsal.
+fn drill(title: &Text) -> Text {
+    use domain::text::Language::{En, Zh};
+    Text {
+        en: format!("DRILL, {}", title.get(En)),
+        zh: format!("【演练】{}", title.get(Zh)),
     }
 }
 

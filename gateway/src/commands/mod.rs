@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod demo;
 mod diagnose;
+mod drill;
 mod from_history;
 mod hash_password;
 mod history;
@@ -41,6 +42,7 @@ Examples:
   forewarn history count --data forewarn-data    how many readings are recorded
   forewarn train life --data runs.csv --format csv --out life.model
   forewarn predict life --model life.model --data now.csv --format csv --out left.csv
+  forewarn drill --scenario device_fault         a rehearsal with marked machines, timed, nobody is told
   forewarn report --month 2026-11 --output review.html
                                                  how good warnings and service were
   forewarn backup --data forewarn-data --to b    a consistent copy, while the gateway runs
@@ -91,6 +93,8 @@ enum Command {
     /// Applies a model that `train` wrote to other data.
     #[command(subcommand)]
     Predict(predict::Command),
+    /// Rehearses an event against a running gateway: marked machines, the real path, nobody is told, and what was slow.
+    Drill(drill::Arguments),
     /// The review of a month or a span: warnings, service, alarms, each figure with what it means.
     Report(report::Arguments),
     /// Model versions of a running gateway: what judges, what runs in shadow, and how the two differ.
@@ -120,6 +124,7 @@ pub fn set_up_logging(line: &CommandLine) {
             | Command::Train(_)
             | Command::Predict(_)
             | Command::Report(_)
+            | Command::Drill(_)
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Audit(_)
@@ -148,6 +153,7 @@ pub fn run(line: CommandLine) -> anyhow::Result<ExitCode> {
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Train(command) => train::run(command),
         Command::Predict(command) => predict::run(command),
+        Command::Drill(arguments) => on_runtime(drill::run(arguments)),
         Command::Report(arguments) => report::run(&arguments),
         Command::Model(command) => on_runtime(model::run(command)),
         Command::Backup(arguments) => backup::backup(&arguments),

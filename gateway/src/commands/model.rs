@@ -93,44 +93,7 @@ pub(super) struct DiscardArguments {
 impl Door {
     /// Asks; an answer that is a problem becomes the error, in its own words.
     async fn ask(&self, method: Method, path: &str, body: Option<(&'static str, Vec<u8>)>) -> anyhow::Result<Value> {
-        let client = Client::builder()
-            .timeout(PATIENCE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("cannot set up an HTTP client")?;
-        let url = format!("{}/api/v1/models{path}", self.gateway.trim_end_matches('/'));
-        let mut request = client.request(method, &url).header("X-Forewarn", "1");
-        if let Ok(token) = std::env::var("FOREWARN_TOKEN") {
-            request = request.bearer_auth(token);
-        }
-        if let Some((kind, body)) = body {
-            request = request.header("Content-Type", kind).body(body);
-        }
-        let answer = request.send().await.with_context(|| {
-            let gateway = &self.gateway;
-            format!("no gateway answers at {gateway}; is it running? Another address goes with --gateway")
-        })?;
-        let status = answer.status();
-        let body = answer
-            .bytes()
-            .await
-            .with_context(|| format!("the answer of {url} broke off"))?;
-        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        if status.is_success() {
-            return Ok(body);
-        }
-        let errors = body["errors"].as_array().cloned().unwrap_or_default();
-        for error in errors
-            .iter()
-            .filter_map(|e| e["detail"].as_str().zip(e["pointer"].as_str()))
-        {
-            eprintln!("{}: {}", error.1.trim_start_matches('/').replace('/', "."), error.0);
-        }
-        match body["detail"].as_str() {
-            Some(_) if errors.len() > 1 => bail!("{status}: {} mistakes; nothing was changed", errors.len()),
-            Some(detail) => bail!("{status}: {detail}"),
-            None => bail!("{status}: {url} is no gateway of this version"),
-        }
+        ask_gateway(&self.gateway, method, &format!("models{path}"), body).await
     }
 
     async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
@@ -353,4 +316,51 @@ fn difference(comparison: &Value) -> String {
         ));
     }
     text
+}
+
+/// Asks a running gateway at `/api/v1/{path}`; an answer that is a problem becomes the error, in its own words. The token comes
+/// from the environment: FOREWARN_TOKEN.
+pub(super) async fn ask_gateway(
+    gateway: &str,
+    method: Method,
+    path: &str,
+    body: Option<(&'static str, Vec<u8>)>,
+) -> anyhow::Result<Value> {
+    let client = Client::builder()
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context("cannot set up an HTTP client")?;
+    let url = format!("{}/api/v1/{path}", gateway.trim_end_matches('/'));
+    let mut request = client.request(method, &url).header("X-Forewarn", "1");
+    if let Ok(token) = std::env::var("FOREWARN_TOKEN") {
+        request = request.bearer_auth(token);
+    }
+    if let Some((kind, body)) = body {
+        request = request.header("Content-Type", kind).body(body);
+    }
+    let answer = request.send().await.with_context(|| {
+        format!("no gateway answers at {gateway}; is it running? Another address goes with --gateway")
+    })?;
+    let status = answer.status();
+    let body = answer
+        .bytes()
+        .await
+        .with_context(|| format!("the answer of {url} broke off"))?;
+    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    if status.is_success() {
+        return Ok(body);
+    }
+    let errors = body["errors"].as_array().cloned().unwrap_or_default();
+    for error in errors
+        .iter()
+        .filter_map(|e| e["detail"].as_str().zip(e["pointer"].as_str()))
+    {
+        eprintln!("{}: {}", error.1.trim_start_matches('/').replace('/', "."), error.0);
+    }
+    match body["detail"].as_str() {
+        Some(_) if errors.len() > 1 => bail!("{status}: {} mistakes; nothing was changed", errors.len()),
+        Some(detail) => bail!("{status}: {detail}"),
+        None => bail!("{status}: {url} is no gateway of this version"),
+    }
 }

@@ -55,6 +55,9 @@ pub struct WebhookConfig {
     /// Whether it also gets what is only for those who follow along, such as changes of shelved alarms.
     #[serde(default)]
     pub wants_everything: bool,
+    /// Whether it is also told of drills.
+    #[serde(default)]
+    pub drills: bool,
     /// How long one try may take.
     #[serde(default = "ten_seconds")]
     pub timeout_ms: u64,
@@ -190,7 +193,8 @@ impl Routing {
         }
         let kind = kind_of(&message.content);
         for hook in &self.outbound.webhook {
-            if hook.events.contains(&kind) && (message.notice.is_some() || hook.wants_everything) {
+            let is_meant = hook.drills || !message.site.is_drill();
+            if is_meant && hook.events.contains(&kind) && (message.notice.is_some() || hook.wants_everything) {
                 let source = self.outbound.source.as_deref().unwrap_or("forewarn");
                 rows.push(row(
                     format!("webhook:{}", hook.name),

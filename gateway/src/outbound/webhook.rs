@@ -146,6 +146,7 @@ mod tests {
             token: None,
             events: vec![],
             wants_everything: false,
+            drills: false,
             timeout_ms: 1_000,
         };
         assert!(Webhook::new(config).is_ok());

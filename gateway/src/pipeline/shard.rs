@@ -10,6 +10,7 @@ use crate::ingest::directory::Directory;
 use crate::store::Repair;
 use crate::store::codec::{ModelChange, Record};
 use crate::store::rows::WaveformRow;
+use domain::Names;
 use domain::wire::Connectivity;
 use domain::{DeviceIndex, Millis, ModelVersion, Quality, Sample, SensorName, Timestamp};
 use models::{DeviceSnapshot, Engine};
@@ -458,7 +459,9 @@ impl Shard {
                         device.is_dirty = false;
                         let (engine, memory) = (&device.engine, &device.memory);
                         let normals = engine.normals(&memory.state);
-                        self.setup.fleet.report(&engine.profile().id, device.index, normals);
+                        if !self.setup.directory.device(device.index).site.is_drill() {
+                            self.setup.fleet.report(&engine.profile().id, device.index, normals);
+                        }
                     }
                     Err(error) => {
                         tracing::error!(device = device.index.0, %error, "cannot write the state of a device")

@@ -42,12 +42,19 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
     let notices: Vec<SiteNotices> = notices
         .iter()
         .filter_map(|r| serde_json::from_str(&r.record).ok())
+        .filter(|site: &SiteNotices| !site.site.is_drill())
         .collect();
+    let (alarms, tickets) = without_drills(alarms, tickets);
     let service = service_figures(&tickets, policy, span, REPEAT_WITHIN, now);
     let warnings = warning_figures(&tickets, &alarms, &told, span, WARNED_WITHIN);
     let load = alarm_load(&alarms, &notices, span, now);
     let customers = customer_figures(&tickets, span, now);
-    let known_since: Vec<Timestamp> = reader.devices()?.iter().map(|device| device.first_seen).collect();
+    let known_since: Vec<Timestamp> = reader
+        .devices()?
+        .iter()
+        .filter(|device| !device.key.site.is_drill())
+        .map(|device| device.first_seen)
+        .collect();
     let machines = reliability_figures(&tickets, &alarms, &known_since, span, now);
     let frequent = load.most_frequent.iter().map(|(of_what, part)| ShareOf {
         of_what: of_what.clone(),
@@ -77,6 +84,16 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
         without_warning: warnings.without_warning.iter().map(ToString::to_string).collect(),
         is_cut,
     })
+}
+
+/// A rehearsal counts nowhere.
+fn without_drills(
+    mut alarms: Vec<AlarmRecord>,
+    mut tickets: Vec<TicketRecord>,
+) -> (Vec<AlarmRecord>, Vec<TicketRecord>) {
+    alarms.retain(|alarm| !alarm.device.site.is_drill());
+    tickets.retain(|ticket| !ticket.device.site.is_drill());
+    (alarms, tickets)
 }
 
 /// All that is counted of a span.

@@ -168,6 +168,9 @@ pub struct ReceiverConfig {
     /// Also what becomes of it: acknowledged, over, closed. Receivers that keep a state always hear it.
     #[serde(default)]
     pub follow_ups: bool,
+    /// Whether it is also told of drills.
+    #[serde(default)]
+    pub drills: bool,
     /// Only in these hours; a receiver that keeps a state hears it when they begin, another one never.
     #[serde(default)]
     pub hours: Option<CalendarConfig>,

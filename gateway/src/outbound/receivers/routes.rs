@@ -45,6 +45,9 @@ impl Route {
     fn wants(&self, message: &Message) -> bool {
         let config = &self.config;
         let keeps_state = config.kind.keeps_state();
+        if message.site.is_drill() && !config.drills {
+            return false;
+        }
         if !config.events().contains(&kind_of(&message.content)) || is_archived(message) {
             return false;
         }
