@@ -74,7 +74,7 @@ impl Hall {
         }
         std::fs::create_dir(setup.folder().join("profiles")).expect("folder made");
         std::fs::write(setup.folder().join("profiles/press.toml"), PRESS).expect("profile written");
-        let registry = "[[assign]]\nprofile = \"press\"\n";
+        let registry = "[[assign]]\nsite = \"hall\"\nprofile = \"press\"\n";
         std::fs::write(setup.folder().join("registry.toml"), registry).expect("registry written");
         let gateway = Some(setup.start());
         Hall { setup, told, gateway }
