@@ -258,6 +258,8 @@ catalogue! {
     ClockLeft: "{} left", "剩余 {}";
     ClockOver: "breached · {} over", "已超时 {}";
     NobodyAssigned: "nobody assigned", "未派工";
+    WhomToSend: "Whom to send", "派工建议";
+    OverrideWhy: "Why not the first proposal", "未采用首选的理由";
     Assignee: "Assigned to", "负责人";
     OnHold: "on hold", "暂停中";
     Opened: "Opened", "开单";

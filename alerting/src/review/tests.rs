@@ -174,6 +174,30 @@ fn a_month_of_service_is_counted_as_by_hand() {
 }
 
 #[test]
+fn proposals_that_were_overridden_are_counted() {
+    let mut month = Month::new();
+    let severity = Severity::Warning;
+    for machine in ["pump-1", "pump-2"] {
+        month.condition(machine, "bearing_wear", ConditionState::Active { severity });
+    }
+    let tickets: Vec<_> = month.tickets.keys().copied().collect();
+    for (ticket, why) in tickets.into_iter().zip(["", "knows the house"]) {
+        let to = Some(if why.is_empty() { "li" } else { "wang" }.to_owned());
+        let dispatched = Some(crate::dispatch::Dispatched {
+            proposed: "li".into(),
+            rank: None,
+            override_reason: why.into(),
+        });
+        let command = TicketCommand::Assign { to, dispatched };
+        month.person(Command::Ticket { ticket, command });
+    }
+    let (_, tickets) = month.rows();
+    let now = Timestamp(NOVEMBER + 29 * DAY);
+    let figures = service_figures(&tickets, &Policy::default(), november(), Millis::days(30), now);
+    assert_eq!(figures.overrides, Share { part: 1, of: 2 });
+}
+
+#[test]
 fn warnings_are_judged_by_what_technicians_found() {
     let mut month = Month::new();
     month.fault("pump-1", "bearing_wear", 10, confirmed("no grease"));

@@ -93,6 +93,7 @@ fn figures_of(warnings: &WarningFigures, service: &ServiceFigures, load: &AlarmL
         hours(&figures::REPAIR, service.repair.mean, &service.repair),
         share(&figures::FIRST_TIME_FIX, service.first_time_fix),
         share(&figures::REPEAT_REPAIR, service.repeat_repair),
+        share(&figures::OVERRIDES, service.overrides),
         share(&figures::PLANNED, service.planned),
         share(&figures::IN_TIME, in_time),
         count(&figures::RAISED, load.raised),

@@ -4,6 +4,7 @@ mod answers;
 mod commands;
 mod desk;
 mod devices;
+mod dispatch;
 mod models;
 mod outbound;
 mod storms;
@@ -19,6 +20,7 @@ use crate::web::backend::{
 use dashboards::figures;
 use dashboards::view::*;
 use devices::*;
+use dispatch::proposed;
 use domain::profile::{Profile, Role as MetricRole, shipped};
 use domain::text::Text;
 use domain::*;
@@ -456,6 +458,10 @@ impl Backend for Fake {
         let name = id.to_string();
         self.with(|s| s.tickets.iter().find(|t| t.summary.id == name).cloned())
             .ok_or_else(|| not_found(format!("ticket {id}")))
+    }
+
+    async fn proposals(&self, id: TicketId) -> Answer<Vec<Proposal>> {
+        Ok(proposed(&self.ticket(id).await?.summary.id))
     }
 
     async fn report_fault(
