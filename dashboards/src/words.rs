@@ -301,6 +301,7 @@ catalogue! {
     RightByModel: "Right, by model version", "按模型版本的准确数";
     ClocksInTime: "Clocks in time, by class", "按级别的时限达成";
     FrequentAlarms: "Most frequent alarms", "最频繁的报警";
+    Suggestions: "What verdicts suggest", "结论反馈建议";
     WithoutWarning: "Failures without a warning", "无预警的故障";
     FaultsByModel: "Faults by model of machine", "按机型的故障";
     HowOften: "Times", "次数";

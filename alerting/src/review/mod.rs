@@ -6,6 +6,7 @@ mod alarms;
 mod faults;
 mod month;
 mod service;
+mod suggestions;
 mod warnings;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use alarms::{AlarmLoad, alarm_load};
 pub use faults::{FaultCount, fault_counts};
 pub use month::{Month, due};
 pub use service::{ServiceFigures, service_figures};
+pub use suggestions::{Advice, LEAST_FALSE, Suggestion, suggestions};
 pub use warnings::{WarningFigures, warning_figures};
 
 use domain::{Millis, Timestamp};

@@ -341,3 +341,31 @@ fn a_different_fault_speaks_for_the_warning_of_the_machine_and_against_that_of_t
         "each is counted under what it was"
     );
 }
+
+#[test]
+fn verdicts_of_a_month_suggest_another_limit() {
+    let mut month = Month::new();
+    for machine in 0..8 {
+        let outcome = if machine < 5 {
+            Outcome::NoFaultFound
+        } else {
+            confirmed("no grease")
+        };
+        month.fault(&format!("pump-{machine}"), "bearing_wear", 5, outcome);
+    }
+    let (mut alarms, tickets) = month.rows();
+    for alarm in &mut alarms {
+        let is_right = alarm.device.device.as_str() >= "pump-5";
+        alarm.evidence[0].value = Some(if is_right { 6.0 } else { 4.6 });
+    }
+    let told = FailureModeId::new("device_fault").unwrap();
+    let found = suggestions(&tickets, &alarms, &told, november());
+    let advice = Advice::MoveLimit {
+        from: 4.5,
+        to: 5.3,
+        spared: 5,
+    };
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].rule.as_str(), found[0].advice), ("bearing_wear_rule", advice));
+    assert_eq!((found[0].right, found[0].false_alarms), (3, 5));
+}

@@ -8,13 +8,13 @@ use crate::store::{Reader, StoreError};
 use alerting::Policy;
 use alerting::record::AlarmRecord;
 use alerting::review::{
-    AlarmLoad, Durations, ServiceFigures, Share, Span, WarningFigures, alarm_load, fault_counts, service_figures,
-    warning_figures,
+    Advice, AlarmLoad, Durations, ServiceFigures, Share, Span, WarningFigures, alarm_load, fault_counts,
+    service_figures, suggestions, warning_figures,
 };
 use alerting::storm::SiteNotices;
 use alerting::ticket::TicketRecord;
 use dashboards::figures::{self, FigureKind};
-use dashboards::view::{Fault, Figure, Review, ShareOf};
+use dashboards::view::{Fault, Figure, Review, ShareOf, Suggestion};
 use domain::{FailureModeId, Millis, Timestamp};
 
 /// A repair of the same fault within so long is a repeat: 30 days, as service contracts count.
@@ -62,8 +62,29 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
         faults: fault_counts(&tickets, span).into_iter().map(fault_view).collect(),
         frequent: frequent.collect(),
         without_warning: warnings.without_warning.iter().map(ToString::to_string).collect(),
+        suggestions: suggestions(&tickets, &alarms, &told, span)
+            .iter()
+            .map(suggestion_view)
+            .collect(),
         is_cut,
     })
+}
+
+fn suggestion_view(suggestion: &alerting::review::Suggestion) -> Suggestion {
+    let moved = match suggestion.advice {
+        Advice::MoveLimit { from, to, spared } => Some((from, to, spared)),
+        Advice::NeverRight | Advice::TooFew | Advice::NoLimit | Advice::NotApart => None,
+    };
+    Suggestion {
+        profile: suggestion.profile.clone(),
+        rule: suggestion.rule.clone(),
+        right: suggestion.right,
+        false_alarms: suggestion.false_alarms,
+        limit: moved.map(|(from, _, _)| from),
+        suggested_limit: moved.map(|(_, to, _)| to),
+        spared: moved.map(|(_, _, spared)| spared),
+        text: suggestion.text(),
+    }
 }
 
 fn figures_of(warnings: &WarningFigures, service: &ServiceFigures, load: &AlarmLoad) -> Vec<Figure> {

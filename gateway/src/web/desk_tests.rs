@@ -169,6 +169,21 @@ async fn the_service_report_is_there_for_programs_and_as_a_sheet() {
 }
 
 #[tokio::test]
+async fn what_verdicts_suggest_is_in_the_review_its_page_and_its_table() {
+    let door = Door::open();
+    let review = door.get("/api/v1/review").await.json();
+    let said = &review["suggestions"][0];
+    assert_eq!(
+        (&said["suggested_limit"], &said["spared"], &said["rule"]),
+        (&json!(1.8), &json!(2), &json!("vibration_zone"))
+    );
+    let page = door.send(Method::GET, "/review", &[("accept", "text/html")], "").await;
+    assert!(page.body.contains("What verdicts suggest") && page.body.contains("limit 1.6 → 1.8"));
+    let table = door.get("/api/v1/review.csv").await.body;
+    assert!(table.contains("suggestion,pump/vibration_zone,1.8,12,17,"), "{table}");
+}
+
+#[tokio::test]
 async fn whom_to_send_is_proposed_with_reasons_and_somebody_else_needs_one() {
     let door = Door::open();
     let proposals = door.get("/api/v1/tickets/T-000041/dispatch").await.json();

@@ -406,6 +406,19 @@ impl Backend for Fake {
             faults: Vec::new(),
             frequent: Vec::new(),
             without_warning: vec!["harbour/pump-1/device_fault/1".into()],
+            suggestions: vec![Suggestion {
+                profile: "pump".into(),
+                rule: "vibration_zone".into(),
+                right: 12,
+                false_alarms: 5,
+                limit: Some(1.6),
+                suggested_limit: Some(1.8),
+                spared: Some(2),
+                text: Text {
+                    en: "limit 1.6 → 1.8".into(),
+                    zh: "限值 1.6 → 1.8".into(),
+                },
+            }],
             is_cut: false,
         })
     }
