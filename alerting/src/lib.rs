@@ -8,6 +8,7 @@ pub mod book;
 pub mod calendar;
 pub mod clock;
 pub mod condition;
+pub mod dispatch;
 pub mod effect;
 pub mod episode;
 pub mod habit;

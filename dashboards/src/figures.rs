@@ -112,6 +112,8 @@ figures! {
         "Confirmed faults closed after one visit and not reopened / confirmed faults closed", "一次上门即修复且未重开的比例";
     REPEAT_REPAIR = "repeat_repair", Service, Share, "Repeat repair", "返修率",
         "Repairs of a fault that the same machine had been repaired of within 30 days / repairs", "同一设备 30 天内同一故障再次维修的比例", "at most 5 %", "不超过 5%";
+    OVERRIDES = "dispatch_overrides", Service, Share, "Proposals overridden", "派工建议改派率",
+        "Tickets given to somebody other than the first proposed / tickets given to somebody after a proposal", "未采用首选派工建议的次数 ÷ 有派工建议的派工次数";
     PLANNED = "planned_share", Service, Share, "Planned maintenance", "计划维护占比", "Tickets of maintenance plans / tickets opened", "计划维护工单 ÷ 新建工单";
     IN_TIME = "clocks_in_time", Service, Share, "Clocks in time", "时限达成率",
         "Clocks met in time / clocks that were due, of tickets opened in the span; holds stop them", "按时达成的时限 ÷ 到期的时限（暂停期间不计时）", "100 %", "100%";

@@ -258,6 +258,8 @@ catalogue! {
     ClockLeft: "{} left", "剩余 {}";
     ClockOver: "breached · {} over", "已超时 {}";
     NobodyAssigned: "nobody assigned", "未派工";
+    WhomToSend: "Whom to send", "派工建议";
+    OverrideWhy: "Why not the first proposal", "未采用首选的理由";
     Assignee: "Assigned to", "负责人";
     OnHold: "on hold", "暂停中";
     Opened: "Opened", "开单";
@@ -336,6 +338,7 @@ catalogue! {
     RightByModel: "Right, by model version", "按模型版本的准确数";
     ClocksInTime: "Clocks in time, by class", "按级别的时限达成";
     FrequentAlarms: "Most frequent alarms", "最频繁的报警";
+    Suggestions: "What verdicts suggest", "结论反馈建议";
     WithoutWarning: "Failures without a warning", "无预警的故障";
     FaultsByModel: "Faults by model of machine", "按机型的故障";
     HowOften: "Times", "次数";

@@ -5,6 +5,7 @@ pub mod checked;
 pub mod condition;
 pub mod drift;
 pub mod ids;
+pub mod place;
 pub mod profile;
 pub mod prognosis;
 pub mod reading;

@@ -1,6 +1,7 @@
 //! The device registry: which machine has which profile, where it stands and how much it matters.
 
 use crate::checked::{Problem, from_tree, locate, tree_of};
+use crate::place::Place;
 use crate::{DeviceKey, DeviceName, Impact, Profile, RuleId, SiteName, profile::RuleKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,8 +12,37 @@ use std::collections::BTreeMap;
 pub struct Registry {
     /// Devices that are known by name.
     pub device: Vec<DeviceEntry>,
+    /// Sites of which more is known than their name.
+    pub site: Vec<SiteEntry>,
     /// Patterns for the others; the first that fits decides. Where none fits, the profile is `generic`.
     pub assign: Vec<Assign>,
+}
+
+/// Where a site is and whose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteEntry {
+    /// Its name.
+    pub name: SiteName,
+    /// Degrees, north is positive.
+    #[serde(default)]
+    pub latitude: Option<f64>,
+    /// Degrees, east is positive.
+    #[serde(default)]
+    pub longitude: Option<f64>,
+    /// The network point that serves it; empty: none.
+    #[serde(default)]
+    pub region: String,
+    /// Whose it is; for people.
+    #[serde(default)]
+    pub customer: String,
+}
+
+impl SiteEntry {
+    /// Where it is; none: nobody has said.
+    pub fn place(&self) -> Option<Place> {
+        Place::new(self.latitude?, self.longitude?)
+    }
 }
 
 /// A device that is known by name.
@@ -120,10 +150,22 @@ impl Registry {
                 problems.push(Problem::at(format!("device[{i}].{}", problem.path), problem.message));
             }
         }
+        let mut sites = std::collections::BTreeSet::new();
+        for (i, site) in self.site.iter().enumerate() {
+            Place::check(site.latitude, site.longitude, &format!("site[{i}]"), &mut problems);
+            if !sites.insert(&site.name) {
+                problems.push(Problem::at(format!("site[{i}]"), format!("{} stands twice", site.name)));
+            }
+        }
         for (i, assign) in self.assign.iter().enumerate() {
             problems.extend(unknown(format!("assign[{i}].profile"), &assign.profile));
         }
         problems
+    }
+
+    /// The entry of a site, if there is one.
+    pub fn site_entry(&self, name: &SiteName) -> Option<&SiteEntry> {
+        self.site.iter().find(|s| s.name == *name)
     }
 
     /// The entry of a device, if it is known by name.
@@ -214,6 +256,15 @@ mod tests {
             (problems("2027-03-31"), problems("2027-02-30"), problems("soon")),
             (0, 1, 1)
         );
+    }
+
+    #[test]
+    fn a_site_is_named_once_and_lies_on_the_earth() {
+        let text = "[[site]]\nname=\"a\"\nlatitude=31.2\nlongitude=121.5\n[[site]]\nname=\"a\"\n[[site]]\nname=\"b\"\nlatitude=91.0\nlongitude=0.0\n";
+        let registry = Registry::parse(text).expect("fine");
+        let paths: Vec<_> = registry.problems(&[]).into_iter().map(|p| p.path).collect();
+        assert_eq!(paths, ["site[1]", "site[2].latitude"]);
+        assert!(registry.site[0].place().is_some());
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub struct Running {
     pub influx: Option<watch::Receiver<InfluxStatus>>,
     /// The policy of alarms and tickets.
     pub policy: Arc<alerting::policy::Policy>,
+    /// Who can be sent.
+    pub roster: Arc<alerting::dispatch::Roster>,
     /// Where devices connect, if there is a listener.
     pub mqtt_address: Option<SocketAddr>,
     /// The listener's TLS port, if there is one.
@@ -131,6 +133,7 @@ impl Gateway {
             policy,
             profiles,
             registry,
+            roster,
         } = checked;
         let policy = Arc::new(policy);
         let mut store = Store::open(&config.data)?;
@@ -321,6 +324,7 @@ impl Gateway {
             broker: None,
             influx,
             policy,
+            roster: Arc::new(roster),
             mqtt_address: None,
             mqtts_address: None,
             recovered,

@@ -12,6 +12,7 @@ use crate::pipeline::commit::StoreConfig;
 use crate::review::monthly::ReportsConfig;
 use crate::secret::Secret;
 use crate::web::WebConfig;
+use alerting::dispatch::Roster;
 use alerting::policy::{AlertingConfig, Policy};
 use domain::checked::{Problem, from_tree, locate, tree_of};
 use domain::registry::Registry;
@@ -48,6 +49,8 @@ pub struct Config {
     pub influxdb: Option<InfluxSection>,
     /// Alarms, risk, tickets and their clocks.
     pub alerting: AlertingConfig,
+    /// Whom to send.
+    pub dispatch: DispatchSection,
     /// Reviews of past months.
     pub reports: ReportsConfig,
     /// Webhooks.
@@ -63,6 +66,7 @@ impl Default for Config {
             listener: None,
             broker: None,
             subscribers: HubLimits::default(),
+            dispatch: DispatchSection::default(),
             reports: ReportsConfig::default(),
             ingest: IngestConfig::default(),
             devices: DevicesConfig::default(),
@@ -74,6 +78,14 @@ impl Default for Config {
             web: WebConfig::default(),
         }
     }
+}
+
+/// Whom to send.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DispatchSection {
+    /// The file of engineers (`[[engineer]]`); none: nobody is proposed.
+    pub engineers: Option<PathBuf>,
 }
 
 /// The embedded history.
@@ -176,6 +188,8 @@ pub struct Checked {
     pub profiles: Vec<Profile>,
     /// The registry.
     pub registry: Registry,
+    /// Who can be sent.
+    pub roster: Roster,
 }
 
 impl Checked {
@@ -248,6 +262,7 @@ fn relative_to(folder: &Path, config: &mut Config) {
     fix(&mut config.data);
     config.devices.registry.iter_mut().for_each(fix);
     config.devices.profiles.iter_mut().for_each(fix);
+    config.dispatch.engineers.iter_mut().for_each(fix);
     if let Some(tls) = config.listener.as_mut().and_then(|l| l.tls.as_mut()) {
         fix(&mut tls.cert);
         fix(&mut tls.key);
@@ -387,6 +402,7 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
             policy,
             profiles: files.profiles,
             registry: files.registry,
+            roster: files.roster,
         }),
         (Ok(_) | Err(_), _) => Err(in_order(problems)),
     }
@@ -403,6 +419,7 @@ fn in_order(mut problems: Vec<FileProblem>) -> Vec<FileProblem> {
 struct NamedFiles {
     profiles: Vec<Profile>,
     registry: Registry,
+    roster: Roster,
     problems: Vec<FileProblem>,
 }
 
@@ -438,9 +455,22 @@ fn named_files(config: &Config) -> NamedFiles {
             },
         }
     }
+    let mut roster = Roster::default();
+    if let Some(path) = &config.dispatch.engineers {
+        let read = std::fs::read_to_string(path)
+            .map_err(|error| vec![Problem::at("", format!("cannot read the engineers: {error}"))]);
+        match read.and_then(|text| Roster::parse(&text)) {
+            Ok(read) => roster = read,
+            Err(found) => problems.extend(found.into_iter().map(|problem| FileProblem {
+                file: path.clone(),
+                problem,
+            })),
+        }
+    }
     NamedFiles {
         profiles,
         registry,
+        roster,
         problems,
     }
 }
@@ -473,6 +503,21 @@ mod tests {
                 .iter()
                 .all(|p| p.to_string().starts_with(&file.display().to_string()))
         );
+    }
+
+    #[test]
+    fn mistakes_in_the_file_of_engineers_are_told_with_its_name() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("forewarn.toml");
+        std::fs::write(&file, "[dispatch]\nengineers = \"engineers.toml\"\n").expect("written");
+        let engineers = folder.path().join("engineers.toml");
+        std::fs::write(&engineers, "[[engineer]]\nname = \"li\"\nlatitude = 3.0\n").expect("written");
+        let problems = load(&file, std::iter::empty()).expect_err("half a place");
+        let told: Vec<_> = problems.iter().map(|p| (&p.file, p.problem.path.as_str())).collect();
+        assert_eq!(told, [(&engineers, "engineer[0].latitude")]);
+        std::fs::write(&engineers, "[[engineer]]\nname = \"li\"\n").expect("written");
+        let checked = load(&file, std::iter::empty()).expect("fine");
+        assert_eq!(checked.roster.engineers()[0].name, "li");
     }
 
     #[test]

@@ -99,7 +99,10 @@ fn act() -> impl Strategy<Value = Act> {
             reason: text()
         }),
         Just(TicketCommand::Resume),
-        Just(TicketCommand::Assign { to: Some(text()) }),
+        Just(TicketCommand::Assign {
+            to: Some(text()),
+            dispatched: None
+        }),
         Just(TicketCommand::Schedule { at: Timestamp(7) }),
         Just(TicketCommand::Comment { text: text() }),
         Just(closed()),

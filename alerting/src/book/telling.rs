@@ -267,7 +267,10 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
         },
         TicketChange::Cancelled { reason } => reason.clone(),
         TicketChange::Resumed => format!("at {}", ticket.state.as_str()),
-        TicketChange::Assigned { from, to } => format!("from {} to {}", optional(from), optional(to)),
+        TicketChange::Assigned { from, to, dispatched } => {
+            let why = dispatched.as_ref().map_or("", |d| d.override_reason.as_str());
+            format!("from {} to {}{}", optional(from), optional(to), remark(why))
+        }
         TicketChange::Scheduled { at } => format!("for {at}"),
         TicketChange::Commented { text, .. } => text.clone(),
         TicketChange::MergedInto { ticket } | TicketChange::SplitFrom { ticket } => ticket.to_string(),

@@ -8,6 +8,7 @@ mod faults;
 mod month;
 mod reliability;
 mod service;
+mod suggestions;
 mod warnings;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use faults::{FaultCount, fault_counts};
 pub use month::{Month, due};
 pub use reliability::{ReliabilityFigures, reliability_figures};
 pub use service::{ServiceFigures, service_figures};
+pub use suggestions::{Advice, LEAST_FALSE, Suggestion, suggestions};
 pub use warnings::{WarningFigures, warning_figures};
 
 use domain::{Millis, Timestamp};

@@ -26,6 +26,8 @@ pub struct ServiceFigures {
     pub first_time_fix: Share,
     /// Repairs of a fault that the same machine had been repaired of within the policy's days, of all repairs.
     pub repeat_repair: Share,
+    /// Given to somebody other than the first that was proposed, of all that were given to somebody after a proposal.
+    pub overrides: Share,
     /// Maintenance by plan, of all tickets opened.
     pub planned: Share,
     /// Clocks in time and late, of tickets opened in the span, by class and clock.
@@ -51,6 +53,16 @@ pub fn service_figures(
     figures.opened = opened.len() as u64;
     let repaired = repairs_by_fault(tickets);
     for ticket in tickets {
+        for step in ticket.history.iter().filter(|step| span.contains(step.at)) {
+            if let TicketChange::Assigned {
+                to: Some(to),
+                dispatched: Some(told),
+                ..
+            } = &step.what
+            {
+                figures.overrides.count(*to != told.proposed);
+            }
+        }
         let closed_at = finished_at(ticket);
         figures.backlog += u64::from(ticket.opened_at < span.until && closed_at.is_none_or(|at| at >= span.until));
         let Some(at) = closed_at.filter(|at| span.contains(*at)) else {

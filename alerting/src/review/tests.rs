@@ -174,6 +174,30 @@ fn a_month_of_service_is_counted_as_by_hand() {
 }
 
 #[test]
+fn proposals_that_were_overridden_are_counted() {
+    let mut month = Month::new();
+    let severity = Severity::Warning;
+    for machine in ["pump-1", "pump-2"] {
+        month.condition(machine, "bearing_wear", ConditionState::Active { severity });
+    }
+    let tickets: Vec<_> = month.tickets.keys().copied().collect();
+    for (ticket, why) in tickets.into_iter().zip(["", "knows the house"]) {
+        let to = Some(if why.is_empty() { "li" } else { "wang" }.to_owned());
+        let dispatched = Some(crate::dispatch::Dispatched {
+            proposed: "li".into(),
+            rank: None,
+            override_reason: why.into(),
+        });
+        let command = TicketCommand::Assign { to, dispatched };
+        month.person(Command::Ticket { ticket, command });
+    }
+    let (_, tickets) = month.rows();
+    let now = Timestamp(NOVEMBER + 29 * DAY);
+    let figures = service_figures(&tickets, &Policy::default(), november(), Millis::days(30), now);
+    assert_eq!(figures.overrides, Share { part: 1, of: 2 });
+}
+
+#[test]
 fn warnings_are_judged_by_what_technicians_found() {
     let mut month = Month::new();
     month.fault("pump-1", "bearing_wear", 10, confirmed("no grease"));
@@ -390,4 +414,32 @@ fn breakdowns_give_the_time_between_them_downtime_availability_and_detection() {
     assert_eq!(figures.detection.mean, Some(Millis(HOUR)));
     let none = reliability_figures(&[], &[], &known, november(), Timestamp(NOVEMBER + 40 * DAY));
     assert_eq!(none.between_failures, None, "no failure, no time between");
+}
+
+#[test]
+fn verdicts_of_a_month_suggest_another_limit() {
+    let mut month = Month::new();
+    for machine in 0..8 {
+        let outcome = if machine < 5 {
+            Outcome::NoFaultFound
+        } else {
+            confirmed("no grease")
+        };
+        month.fault(&format!("pump-{machine}"), "bearing_wear", 5, outcome);
+    }
+    let (mut alarms, tickets) = month.rows();
+    for alarm in &mut alarms {
+        let is_right = alarm.device.device.as_str() >= "pump-5";
+        alarm.evidence[0].value = Some(if is_right { 6.0 } else { 4.6 });
+    }
+    let told = FailureModeId::new("device_fault").unwrap();
+    let found = suggestions(&tickets, &alarms, &told, november());
+    let advice = Advice::MoveLimit {
+        from: 4.5,
+        to: 5.3,
+        spared: 5,
+    };
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].rule.as_str(), found[0].advice), ("bearing_wear_rule", advice));
+    assert_eq!((found[0].right, found[0].false_alarms), (3, 5));
 }

@@ -80,7 +80,7 @@ pub fn warning_figures(
 }
 
 /// Whether the machine was at fault, and whether in the way that was warned of; not known of other outcomes.
-fn was_there(outcome: &Outcome) -> Option<(bool, bool)> {
+pub(super) fn was_there(outcome: &Outcome) -> Option<(bool, bool)> {
     match outcome {
         Outcome::FaultConfirmed(_) | Outcome::Prevented(_) => Some((true, true)),
         Outcome::DifferentFault { .. } => Some((true, false)),

@@ -171,7 +171,7 @@ fn a_breach_is_told_one_level_higher_although_somebody_answered() {
     desk.raise(Severity::Critical);
     desk.wait(5);
     let to = Some("li".to_owned());
-    desk.ticket(TicketCommand::Assign { to });
+    desk.ticket(TicketCommand::Assign { to, dispatched: None });
     desk.wait(70);
     // First response within an hour: nobody has begun.
     assert_eq!(desk.told, ["0 li", "60 level 2 li"]);
@@ -188,7 +188,7 @@ fn a_ticket_that_gets_worse_is_told_anew() {
     let mut desk = Desk::new("");
     desk.raise(Severity::Warning);
     let to = Some("li".to_owned());
-    desk.ticket(TicketCommand::Assign { to });
+    desk.ticket(TicketCommand::Assign { to, dispatched: None });
     desk.wait(40);
     desk.raise(Severity::Critical);
     desk.wait(16);

@@ -406,7 +406,15 @@ fn the_ledger_says_who_had_the_ticket_and_how_late_it_was_met() {
     let hour = |n| now + Millis::hours(n);
     let to = Some("wang".to_owned());
     ticket
-        .command(TicketCommand::Assign { to: to.clone() }, Actor::System, &policy, now)
+        .command(
+            TicketCommand::Assign {
+                to: to.clone(),
+                dispatched: None,
+            },
+            Actor::System,
+            &policy,
+            now,
+        )
         .unwrap();
     let (step, note) = (WorkStep::InProgress, String::new());
     // Nobody looked at the clocks in between: the breach is noted all the same.

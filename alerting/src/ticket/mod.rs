@@ -28,6 +28,7 @@ pub use work::*;
 
 use crate::alarm::PersonName;
 use crate::clock::{Clock, ClockKind};
+use crate::dispatch::Dispatched;
 use crate::ledger::Breach;
 use crate::policy::Policy;
 use crate::record::Asset;
@@ -228,7 +229,7 @@ impl TicketRecord {
                 }
                 TicketCommand::Hold { cause, reason } => Ok(TicketChange::Held { cause, reason }),
                 TicketCommand::Resume => Err(TicketRefusal::NotOnHold),
-                TicketCommand::Assign { to } => self.assign(to),
+                TicketCommand::Assign { to, dispatched } => self.assign(to, dispatched),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
                 TicketCommand::Comment { text } => Ok(commented(text)),
                 TicketCommand::Reclass {
@@ -245,7 +246,7 @@ impl TicketRecord {
                 TicketCommand::Step { .. } => Err(TicketRefusal::OnHold),
                 TicketCommand::Hold { .. } => Err(TicketRefusal::NoChange),
                 TicketCommand::Resume => Ok(TicketChange::Resumed),
-                TicketCommand::Assign { to } => self.assign(to),
+                TicketCommand::Assign { to, dispatched } => self.assign(to, dispatched),
                 TicketCommand::Schedule { at } => Ok(TicketChange::Scheduled { at }),
                 TicketCommand::Comment { text } => Ok(commented(text)),
                 TicketCommand::Reclass {
@@ -299,12 +300,19 @@ impl TicketRecord {
         Ok(TicketChange::Worked { work })
     }
 
-    fn assign(&self, to: Option<PersonName>) -> Result<TicketChange, TicketRefusal> {
+    fn assign(&self, to: Option<PersonName>, dispatched: Option<Dispatched>) -> Result<TicketChange, TicketRefusal> {
         if to == self.assignee {
             return Err(TicketRefusal::NoChange);
         }
+        if let Some(told) = &dispatched
+            && to.as_ref().is_some_and(|to| *to != told.proposed)
+            && told.override_reason.trim().is_empty()
+        {
+            let proposed = told.proposed.clone();
+            return Err(TicketRefusal::OverrideWithoutReason { proposed });
+        }
         let from = self.assignee.clone();
-        Ok(TicketChange::Assigned { from, to })
+        Ok(TicketChange::Assigned { from, to, dispatched })
     }
 
     fn close(&self, outcome: Outcome, note: String) -> Result<TicketChange, TicketRefusal> {
@@ -523,7 +531,14 @@ fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
         | TicketCommand::Cancel { reason }
         | TicketCommand::Reopen { reason } => check_text("reason", reason, MAX_TEXT_BYTES),
         TicketCommand::Comment { text } => check_text("text", text, MAX_TEXT_BYTES),
-        TicketCommand::Assign { to: Some(to) } => check_text("to", to, MAX_NAME_BYTES),
+        TicketCommand::Assign {
+            to: Some(to),
+            dispatched,
+        } => {
+            check_text("to", to, MAX_NAME_BYTES)?;
+            let reason = dispatched.as_ref().map_or("", |d| d.override_reason.as_str());
+            check_length("override_reason", reason, MAX_TEXT_BYTES)
+        }
         TicketCommand::Close { outcome, note } => {
             check_length("note", note, MAX_TEXT_BYTES)?;
             match outcome {
@@ -538,7 +553,7 @@ fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
         // checked where it is decided
         TicketCommand::Work { work: _ } => Ok(()),
         TicketCommand::Resume
-        | TicketCommand::Assign { to: None }
+        | TicketCommand::Assign { to: None, .. }
         | TicketCommand::Schedule { .. }
         | TicketCommand::Archive => Ok(()),
     }

@@ -6,6 +6,7 @@ use super::visit::ProposedBecause;
 use super::work::{WorkChange, WorkCommand};
 use crate::alarm::PersonName;
 use crate::clock::ClockKind;
+use crate::dispatch::Dispatched;
 use domain::text::Text;
 use domain::{AlarmId, FailureModeId, Impact, RiskLevel, Severity, TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -423,6 +424,9 @@ pub enum TicketCommand {
     Assign {
         /// Who.
         to: Option<PersonName>,
+        /// What was proposed; none: nothing was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dispatched: Option<Dispatched>,
     },
     /// A visit is agreed.
     Schedule {
@@ -546,6 +550,9 @@ pub enum TicketChange {
     Assigned {
         from: Option<PersonName>,
         to: Option<PersonName>,
+        /// What was proposed; none: nothing was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dispatched: Option<Dispatched>,
     },
     /// A visit is agreed.
     Scheduled { at: Timestamp },
@@ -678,6 +685,8 @@ pub enum TicketRefusal {
     TextMissing { field: String },
     #[error("{field} has {bytes} bytes, at most {limit} are taken")]
     TextTooLong { field: String, bytes: usize, limit: usize },
+    #[error("{proposed} is proposed; say why somebody else")]
+    OverrideWithoutReason { proposed: PersonName },
     #[error("a ticket is not merged with itself")]
     MergedWithItself,
     #[error("the tickets are of different sites")]

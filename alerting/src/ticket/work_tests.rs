@@ -156,3 +156,41 @@ fn a_different_fault_is_another_than_that_of_the_ticket() {
     assert_eq!(refused, Err(TicketRefusal::SameFault { failure_mode }));
     assert!(ticket.state.is_open());
 }
+
+#[test]
+fn somebody_other_than_the_first_proposed_needs_a_reason_which_stays_in_the_history() {
+    let mut ticket = ticket(&Policy::default());
+    let mut assign = |to: &str, override_reason: &str| {
+        let dispatched = Some(crate::dispatch::Dispatched {
+            proposed: "li".into(),
+            rank: None,
+            override_reason: override_reason.into(),
+        });
+        let to = Some(to.to_owned());
+        let by = Actor::Person { name: "chen".into() };
+        ticket.command(TicketCommand::Assign { to, dispatched }, by, &Policy::default(), NOW)
+    };
+    let proposed = "li".to_owned();
+    assert_eq!(
+        assign("wang", "  "),
+        Err(TicketRefusal::OverrideWithoutReason { proposed })
+    );
+    assert!(assign("li", "").is_ok());
+    assert!(assign("wang", "knows the house").is_ok());
+    let last = &ticket.history.last().expect("a step").what;
+    assert!(
+        matches!(last, TicketChange::Assigned { dispatched: Some(told), .. } if told.override_reason == "knows the house")
+    );
+}
+
+#[test]
+fn a_row_written_before_there_were_proposals_still_opens() {
+    let written = serde_json::to_value(TicketChange::Assigned {
+        from: None,
+        to: Some("li".into()),
+        dispatched: None,
+    });
+    let written = written.expect("written");
+    assert_eq!(written.get("dispatched"), None, "nothing new in it: {written}");
+    assert!(serde_json::from_value::<TicketChange>(written).is_ok());
+}

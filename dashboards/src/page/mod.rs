@@ -7,6 +7,7 @@ mod access;
 mod alarms;
 mod api;
 mod device;
+mod dispatch;
 mod drift;
 mod fleet;
 mod incidents;

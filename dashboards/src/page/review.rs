@@ -100,6 +100,12 @@ fn tables(frame: &Frame, review: &Review) -> Markup {
                 }
             }
         }
+        @if !review.suggestions.is_empty() {
+            h2 { (frame.t(W::Suggestions)) }
+            ul.panel.list {
+                @for said in &review.suggestions { li { b { (said.profile) " / " (said.rule) } ": " (frame.say(&said.text)) } }
+            }
+        }
         @if !review.faults.is_empty() {
             h2 { (frame.t(W::FaultsByModel)) }
             (faults(frame, &review.faults))

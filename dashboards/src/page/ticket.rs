@@ -5,13 +5,13 @@ use super::parts::{
     ticket_state_word, time_left_bar, when,
 };
 use super::similar::similar;
-use super::{Frame, Listens, Place, layout, work};
-use crate::view::{Chain, HoldCause, Outcome, StepKind, Ticket, TicketClass, TicketStep, ToldBecause};
+use super::{Frame, Listens, Place, dispatch, layout, work};
+use crate::view::{Chain, HoldCause, Outcome, Proposal, StepKind, Ticket, TicketClass, TicketStep, ToldBecause};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
-/// The page of one ticket.
-pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
+/// The page of one ticket, with whom to send for it.
+pub fn ticket(frame: &Frame, ticket: &Ticket, proposals: &[Proposal]) -> Markup {
     let s = &ticket.summary;
     let body = html! {
         section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
@@ -53,6 +53,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
                         @for e in &ticket.evidence { li { (frame.say(&e.sentence)) } }
                         @for alarm in &ticket.alarms { li { (frame.t(W::Alarm)) " " a href=(format!("/alarms/{alarm}")) { (alarm) } } }
                     }
+                    (dispatch::proposals(frame, ticket, proposals))
                     (similar(frame, &ticket.similar))
                     (work::written(frame, ticket))
                     @if let Some(closing) = &ticket.closing {
@@ -84,7 +85,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket) -> Markup {
             }
         }
         (work::forms(frame, ticket))
-        @if !s.state.is_final() { (actions(frame, ticket)) }
+        @if !s.state.is_final() { (actions(frame, ticket, proposals)) }
         @else if ticket.merged_into.is_none() && frame.rights.may_work {
             details.panel.pad { summary { (frame.t(W::Reopen)) }
                 form.stack.field method="post" action=(format!("/tickets/{}/reopen", s.id)) data-action data-leave {
@@ -179,7 +180,7 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
     }
 }
 
-fn actions(frame: &Frame, ticket: &Ticket) -> Markup {
+fn actions(frame: &Frame, ticket: &Ticket, proposals: &[Proposal]) -> Markup {
     let s = &ticket.summary;
     let path = format!("/tickets/{}", s.id);
     let revision = Some(s.revision);
@@ -212,7 +213,7 @@ fn actions(frame: &Frame, ticket: &Ticket) -> Markup {
                         }
                     }
                     @if frame.rights.may_operate {
-                        (one_field("assign", "assignee", W::Assignee, W::Assign))
+                        (dispatch::assign_form(frame, ticket, proposals))
                         (one_field("comment", "text", W::Comment, W::Comment))
                     }
                     @if frame.rights.may_work {

@@ -4,6 +4,7 @@
 mod access;
 mod alarm;
 mod device;
+mod dispatch;
 mod incident;
 mod model;
 mod outbound;
@@ -17,6 +18,7 @@ mod work;
 pub use access::*;
 pub use alarm::*;
 pub use device::*;
+pub use dispatch::*;
 pub use incident::*;
 pub use model::*;
 pub use outbound::*;

@@ -79,6 +79,28 @@ pub struct Fault {
     pub causes: Vec<String>,
 }
 
+/// What verdicts of technicians suggest about a rule.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Suggestion {
+    /// The profile.
+    pub profile: String,
+    /// The rule that spoke first.
+    pub rule: String,
+    /// Warnings with a fault.
+    pub right: u64,
+    /// Warnings without one.
+    pub false_alarms: u64,
+    /// The limit that spoke; none where no other limit is suggested.
+    pub limit: Option<f64>,
+    /// The limit suggested; none where none is.
+    pub suggested_limit: Option<f64>,
+    /// False alarms that would not have been with the limit suggested.
+    pub spared: Option<u64>,
+    /// What is suggested, or why nothing is.
+    #[schema(value_type = schema::Text)]
+    pub text: Text,
+}
+
 /// That the review of a past month was made.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct MonthlyReport {
@@ -111,6 +133,8 @@ pub struct Review {
     pub frequent: Vec<ShareOf>,
     /// Faults that a machine reported and no warning preceded: their alarms.
     pub without_warning: Vec<String>,
+    /// What verdicts suggest about rules that gave false alarms.
+    pub suggestions: Vec<Suggestion>,
     /// Whether there were more rows than are counted; then the figures are of the newest.
     pub is_cut: bool,
 }

@@ -130,6 +130,7 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         | TicketRefusal::CameWith { .. }
         | TicketRefusal::NotItsAlarm { .. }
         | TicketRefusal::ListFull { .. }
+        | TicketRefusal::OverrideWithoutReason { .. }
         | TicketRefusal::LinkToItself
         | TicketRefusal::HasParent
         | TicketRefusal::LinkInCircle

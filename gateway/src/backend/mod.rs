@@ -4,6 +4,7 @@
 mod access;
 mod alarms;
 mod desk;
+mod dispatch;
 mod fleet;
 mod incidents;
 mod metrics;
@@ -36,8 +37,8 @@ use crate::web::backend::{
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
-    ModelDetail, MonthlyReport, Page, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteStorms,
-    SystemHealth, Ticket, TicketSummary, Tried, Window,
+    ModelDetail, MonthlyReport, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
+    SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
@@ -254,6 +255,10 @@ impl Backend for LiveBackend {
 
     async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
         self.read_ticket(id).await.map(|ticket| self.without_others(ticket))
+    }
+
+    async fn proposals(&self, id: TicketId) -> Answer<Vec<Proposal>> {
+        self.list_proposals(id).await
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {

@@ -281,7 +281,10 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
             reason.clone(),
         ),
         TicketChange::Resumed => (StepKind::Resumed, silent()),
-        TicketChange::Assigned { to, .. } => (StepKind::Assigned { to: to.clone() }, silent()),
+        TicketChange::Assigned { to, dispatched, .. } => {
+            let why = dispatched.as_ref().map(|d| d.override_reason.clone());
+            (StepKind::Assigned { to: to.clone() }, why.unwrap_or_default())
+        }
         TicketChange::Scheduled { at } => (StepKind::Scheduled { visit_at: (*at).into() }, silent()),
         TicketChange::Commented { text, from } => {
             let from = from.map(|id| id.to_string());
@@ -464,7 +467,10 @@ fn own_command(command: TicketCommand) -> Result<ticket::TicketCommand, BackendE
                 });
             }
         },
-        TicketCommand::Assign { assignee } => ticket::TicketCommand::Assign { to: Some(assignee) },
+        TicketCommand::Assign { assignee, .. } => ticket::TicketCommand::Assign {
+            to: Some(assignee),
+            dispatched: None,
+        },
         TicketCommand::Hold { cause, reason } => ticket::TicketCommand::Hold {
             cause: hold_cause_of(cause),
             reason,
@@ -723,7 +729,19 @@ impl LiveBackend {
     }
 
     pub(super) async fn change_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
-        let command = command_of(id, command)?;
+        let command = match command {
+            TicketCommand::Assign {
+                assignee,
+                proposal_rank,
+                override_reason,
+            } => {
+                let dispatched = self.dispatched(id, &assignee, proposal_rank, override_reason).await?;
+                let to = Some(assignee);
+                let command = ticket::TicketCommand::Assign { to, dispatched };
+                Command::Ticket { ticket: id, command }
+            }
+            other => command_of(id, other)?,
+        };
         let known = self.readers.ask(move |reader| reader.ticket(id.0));
         let row = known.await?.ok_or_else(|| not_found(id))?;
         revision_fits(&order, row.revision)?;

@@ -5,10 +5,11 @@
 //! `site/device`. Times are read as in recordings; what names no zone is UTC.
 
 use device_sim::table::parse_time;
-use domain::{FailureModeId, Timestamp};
+use domain::{DeviceKey, FailureModeId, Timestamp};
 use models::evaluation::KnownEvent;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Known events by device or recording.
@@ -77,6 +78,26 @@ pub fn read(path: &Path) -> Result<Labels, LabelsError> {
         source,
     })?;
     parse(&text, path)
+}
+
+/// Writes labels as CSV, in the form that [`read`] takes.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn write(labels: &[(DeviceKey, KnownEvent)], out: impl Write) -> csv::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(["device", "from", "to", "failure_mode"])?;
+    for (device, event) in labels {
+        let mode = event.failure_mode.as_ref().map_or("", FailureModeId::as_str);
+        writer.write_record([
+            &device.to_string(),
+            &event.from.to_string(),
+            &event.to.to_string(),
+            mode,
+        ])?;
+    }
+    writer.flush()?;
+    Ok(())
 }
 
 fn parse(text: &str, path: &Path) -> Result<Labels, LabelsError> {
@@ -182,6 +203,24 @@ mod tests {
         let labels = parse(csv, Path::new("l.csv")).expect("reads");
         let mode = labels["plant/pump-1"][0].failure_mode.as_ref();
         assert_eq!(mode.map(FailureModeId::as_str), Some("bearing_wear"));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let event = |from: &str, mode: Option<&str>| KnownEvent {
+            failure_mode: mode.map(|mode| FailureModeId::new(mode).expect("a name")),
+            from: at(from),
+            to: at("2024-03-01T00:00:00Z"),
+        };
+        let pump = DeviceKey::new("plant", "pump-1").expect("a name");
+        let events = [
+            event("2024-01-31T12:00:00.250Z", Some("bearing_wear")),
+            event("2024-02-01", None),
+        ];
+        let mut out = Vec::new();
+        write(&events.clone().map(|e| (pump.clone(), e)), &mut out).expect("written");
+        let read = parse(std::str::from_utf8(&out).expect("text"), Path::new("l.csv")).expect("reads");
+        assert_eq!(read["plant/pump-1"], events);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! taken from the journal yet is counted too.
 
 use super::DataFolder;
+use crate::backtest::labels;
 use crate::history::{Filter, HistoryReader, HistorySink};
 use crate::ingest::directory::{DevicesConfig, Directory};
 use crate::pipeline::feed::JournalEntry;
@@ -20,6 +21,8 @@ pub(super) enum Command {
     Count(CountArguments),
     /// Writes recorded readings as CSV: site,device,metric,timestamp,value.
     Export(ExportArguments),
+    /// Writes the faults that technicians found as labels: device,from,to,failure_mode, as `backtest --labels` reads them.
+    Labels(LabelArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +62,15 @@ pub(super) struct ExportArguments {
     /// Before this instant (RFC 3339).
     #[arg(long, value_parser = instant)]
     to: Option<Timestamp>,
+    /// The file to write; without it standard output.
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct LabelArguments {
+    #[command(flatten)]
+    folder: DataFolder,
     /// The file to write; without it standard output.
     #[arg(long)]
     output: Option<PathBuf>,
@@ -110,6 +122,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Count(arguments) => count(&arguments),
         Command::Export(arguments) => export(&arguments),
+        Command::Labels(arguments) => write_labels(&arguments),
     }
 }
 
@@ -173,5 +186,19 @@ fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
             summary.damaged_chunks
         );
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_labels(arguments: &LabelArguments) -> anyhow::Result<ExitCode> {
+    let mut labels = super::backtest::confirmed(&arguments.folder.data)?;
+    labels.sort_by(|(a, x), (b, y)| (a, x.from, x.to).cmp(&(b, y.from, y.to)));
+    match &arguments.output {
+        Some(path) => {
+            let file = std::fs::File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+            labels::write(&labels, std::io::BufWriter::new(file))?;
+        }
+        None => labels::write(&labels, super::output::output())?,
+    }
+    eprintln!("{} labels written", labels.len());
     Ok(ExitCode::SUCCESS)
 }

@@ -8,13 +8,13 @@ use crate::store::{Reader, StoreError};
 use alerting::Policy;
 use alerting::record::AlarmRecord;
 use alerting::review::{
-    AlarmLoad, CustomerFigures, Durations, ReliabilityFigures, ServiceFigures, Share, Span, WarningFigures, alarm_load,
-    customer_figures, fault_counts, reliability_figures, service_figures, warning_figures,
+    Advice, AlarmLoad, CustomerFigures, Durations, ReliabilityFigures, ServiceFigures, Share, Span, WarningFigures,
+    alarm_load, customer_figures, fault_counts, reliability_figures, service_figures, suggestions, warning_figures,
 };
 use alerting::storm::SiteNotices;
 use alerting::ticket::TicketRecord;
 use dashboards::figures::{self, FigureKind};
-use dashboards::view::{Fault, Figure, Review, ShareOf};
+use dashboards::view::{Fault, Figure, Review, ShareOf, Suggestion};
 use domain::{FailureModeId, Millis, Timestamp};
 
 /// A repair of the same fault within so long is a repeat: 30 days, as service contracts count.
@@ -82,8 +82,29 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
         faults,
         frequent,
         without_warning: warnings.without_warning.iter().map(ToString::to_string).collect(),
+        suggestions: suggestions(&tickets, &alarms, &told, span)
+            .iter()
+            .map(suggestion_view)
+            .collect(),
         is_cut,
     })
+}
+
+fn suggestion_view(suggestion: &alerting::review::Suggestion) -> Suggestion {
+    let moved = match suggestion.advice {
+        Advice::MoveLimit { from, to, spared } => Some((from, to, spared)),
+        Advice::NeverRight | Advice::TooFew | Advice::NoLimit | Advice::NotApart => None,
+    };
+    Suggestion {
+        profile: suggestion.profile.clone(),
+        rule: suggestion.rule.clone(),
+        right: suggestion.right,
+        false_alarms: suggestion.false_alarms,
+        limit: moved.map(|(from, _, _)| from),
+        suggested_limit: moved.map(|(_, to, _)| to),
+        spared: moved.map(|(_, _, spared)| spared),
+        text: suggestion.text(),
+    }
 }
 
 /// A rehearsal counts nowhere.
@@ -139,6 +160,7 @@ fn figures_of(counted: &Counted) -> Vec<Figure> {
         hours(&figures::REPAIR, service.repair.mean, &service.repair),
         share(&figures::FIRST_TIME_FIX, service.first_time_fix),
         share(&figures::REPEAT_REPAIR, service.repeat_repair),
+        share(&figures::OVERRIDES, service.overrides),
         share(&figures::PLANNED, service.planned),
         share(&figures::IN_TIME, in_time),
         share(&figures::ANSWERED, customers.answered),

@@ -8,9 +8,9 @@ pub use alerting::effect::SplitOff;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
-    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, Outcome, Page, QuarantinedPacket, Receiver, Replayed,
-    Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried, Window,
-    WindowCovers, WindowPurpose, WindowSchedule,
+    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, Outcome, Page, Proposal, QuarantinedPacket, Receiver,
+    Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried,
+    Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp,
@@ -281,6 +281,10 @@ pub enum TicketCommand {
     Assign {
         /// Whom; not empty.
         assignee: String,
+        /// Which proposal that is, as the person saw it.
+        proposal_rank: Option<u32>,
+        /// Why not the first proposal; may be empty.
+        override_reason: String,
     },
     /// It waits.
     Hold {
@@ -442,6 +446,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn tickets(&self, query: TicketQuery) -> impl Future<Output = Answer<Page<TicketSummary>>> + Send;
     /// One ticket.
     fn ticket(&self, id: TicketId) -> impl Future<Output = Answer<Ticket>> + Send;
+    /// Whom to send for a ticket, the best first.
+    fn proposals(&self, id: TicketId) -> impl Future<Output = Answer<Vec<Proposal>>> + Send;
     /// Changes a ticket.
     fn command_ticket(
         &self,

@@ -167,3 +167,53 @@ async fn the_service_report_is_there_for_programs_and_as_a_sheet() {
         assert!(sheet.body.contains(text), "{text}");
     }
 }
+
+#[tokio::test]
+async fn what_verdicts_suggest_is_in_the_review_its_page_and_its_table() {
+    let door = Door::open();
+    let review = door.get("/api/v1/review").await.json();
+    let said = &review["suggestions"][0];
+    assert_eq!(
+        (&said["suggested_limit"], &said["spared"], &said["rule"]),
+        (&json!(1.8), &json!(2), &json!("vibration_zone"))
+    );
+    let page = door.send(Method::GET, "/review", &[("accept", "text/html")], "").await;
+    assert!(page.body.contains("What verdicts suggest") && page.body.contains("limit 1.6 → 1.8"));
+    let table = door.get("/api/v1/review.csv").await.body;
+    assert!(table.contains("suggestion,pump/vibration_zone,1.8,12,17,"), "{table}");
+}
+
+#[tokio::test]
+async fn whom_to_send_is_proposed_with_reasons_and_somebody_else_needs_one() {
+    let door = Door::open();
+    let proposals = door.get("/api/v1/tickets/T-000041/dispatch").await.json();
+    assert_eq!(
+        (&proposals[0]["engineer"], &proposals[0]["rank"]),
+        (&json!("Li Wei"), &json!(1))
+    );
+    assert_eq!(proposals[1]["reasons"][0]["en"], "lacks the skills: refrigeration");
+    let none = door.get(&format!("{TICKET}/dispatch")).await.json();
+    assert_eq!(none, json!([]), "nobody is proposed for it");
+    let page = door
+        .send(Method::GET, "/tickets/T-000041", &[("accept", "text/html")], "")
+        .await;
+    for text in [
+        "Whom to send",
+        "Li Wei",
+        "name=\"proposal_rank\"",
+        "name=\"override_reason\"",
+    ] {
+        assert!(page.body.contains(text), "{text}");
+    }
+    let assign = |body| door.post("/api/v1/tickets/T-000041/assign", body);
+    check_problem(
+        &assign(json!({"assignee": "Zhou Min"})).await,
+        StatusCode::CONFLICT,
+        &[],
+    );
+    let other = json!({"assignee": "Zhou Min", "proposal_rank": 2, "override_reason": "knows the house"});
+    let given = assign(other).await.json();
+    assert_eq!(given["assignee"], "Zhou Min");
+    let history = given["history"].as_array().expect("a list");
+    assert_eq!(history.last().expect("a step")["note"], "knows the house");
+}

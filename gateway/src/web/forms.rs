@@ -3,7 +3,7 @@
 use super::App;
 use super::api::alarms::{AlarmPath, LONGEST_REASON, ShelveBody, shelving};
 use super::api::desk::{self, ReportBody, SplitBody};
-use super::api::tickets::{CloseBody, StepBody, checked};
+use super::api::tickets::{AssignBody, CloseBody, StepBody, checked};
 use super::api::work::{self, MalfunctionBody, WorkBody};
 use super::auth::Who;
 use super::backend::{AlarmCommand, Backend, Order, Right, TicketCommand};
@@ -97,6 +97,9 @@ pub struct TicketForm {
     note: String,
     #[serde(default)]
     assignee: String,
+    proposal_rank: Option<u32>,
+    #[serde(default)]
+    override_reason: String,
     #[serde(default)]
     reason: String,
     #[serde(default)]
@@ -294,7 +297,14 @@ pub async fn ticket<B: Backend>(
             let to = form.to.ok_or_else(|| missing("/to"))?;
             (Right::WorkTickets, checked::step(&StepBody { to, note: form.note })?)
         }
-        "assign" => (Right::AssignTickets, checked::assign(&form.assignee)?),
+        "assign" => {
+            let body = AssignBody {
+                assignee: form.assignee,
+                proposal_rank: form.proposal_rank,
+                override_reason: form.override_reason,
+            };
+            (Right::AssignTickets, checked::assign(&body)?)
+        }
         "hold" => (Right::WorkTickets, checked::hold(form.waits_for, &form.reason)?),
         "resume" => (Right::WorkTickets, TicketCommand::Resume),
         "reclass" => {

@@ -42,7 +42,7 @@ impl IntoResponses for Problems {
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
         review::review, review::csv, review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
-        tickets::list, tickets::one, tickets::step, tickets::assign, tickets::hold, tickets::resume, tickets::reclass,
+        tickets::list, tickets::one, tickets::step, tickets::assign, tickets::dispatch, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,
         desk::report, work::write, work::attach, work::file,

@@ -409,8 +409,10 @@ async fn ticket<B: Backend>(
     visit: Visit,
     InPath(id): InPath<String>,
 ) -> Result<Page, Problem> {
-    let ticket = app.backend.ticket(ticket_id(&id)?).await?;
-    Ok(visit.show(page::ticket(&visit.frame, &ticket)))
+    let id = ticket_id(&id)?;
+    let ticket = app.backend.ticket(id).await?;
+    let proposals = app.backend.proposals(id).await?;
+    Ok(visit.show(page::ticket(&visit.frame, &ticket, &proposals)))
 }
 
 async fn report<B: Backend>(

@@ -96,6 +96,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/tickets/{ticket}/files", WORK),
     ("GET", "/api/v1/tickets/{ticket}/files/{entry}", VIEW),
     ("POST", "/api/v1/tickets/{ticket}/step", WORK),
+    ("GET", "/api/v1/tickets/{ticket}/dispatch", VIEW),
     ("POST", "/api/v1/tickets/{ticket}/assign", ASSIGN),
     ("POST", "/api/v1/tickets/{ticket}/hold", WORK),
     ("POST", "/api/v1/tickets/{ticket}/resume", WORK),

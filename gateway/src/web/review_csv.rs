@@ -32,6 +32,19 @@ pub fn rows(review: &Review) -> String {
     for alarm in &review.without_warning {
         row(["failure_without_warning", alarm, "", "", "", ""]);
     }
+    for said in &review.suggestions {
+        let of = format!("{}/{}", said.profile, said.rule);
+        let limit = said.suggested_limit.map_or_else(String::new, |v| v.to_string());
+        let total = (said.right + said.false_alarms).to_string();
+        row([
+            "suggestion",
+            &of,
+            &limit,
+            &said.right.to_string(),
+            &total,
+            &said.text.en,
+        ]);
+    }
     let bytes = writer.into_inner().expect("writing to memory");
     String::from_utf8(bytes).expect("all cells are text")
 }

@@ -102,6 +102,7 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/tickets/{ticket}/files", work::attach::<B>)
         .get("/api/v1/tickets/{ticket}/files/{entry}", work::file::<B>)
         .post("/api/v1/tickets/{ticket}/step", tickets::step::<B>)
+        .get("/api/v1/tickets/{ticket}/dispatch", tickets::dispatch::<B>)
         .post("/api/v1/tickets/{ticket}/assign", tickets::assign::<B>)
         .post("/api/v1/tickets/{ticket}/hold", tickets::hold::<B>)
         .post("/api/v1/tickets/{ticket}/resume", tickets::resume::<B>)

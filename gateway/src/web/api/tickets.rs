@@ -9,7 +9,7 @@ use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, etag, needed, s
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use axum::http::{HeaderName, StatusCode};
-use dashboards::view::{HoldCause, Outcome, Page, Ticket, TicketClass, TicketState, TicketSummary};
+use dashboards::view::{HoldCause, Outcome, Page, Proposal, Ticket, TicketClass, TicketState, TicketSummary};
 use domain::{DeviceName, FailureModeId, SiteName};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -93,6 +93,12 @@ pub struct StepBody {
 pub struct AssignBody {
     /// Whom; at most 128 characters.
     pub assignee: String,
+    /// Which proposal that is; refused if the proposals have changed since.
+    #[serde(default)]
+    pub proposal_rank: Option<u32>,
+    /// Why not the first proposal; at most 256 characters, needed if somebody else is proposed first.
+    #[serde(default)]
+    pub override_reason: String,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -160,7 +166,8 @@ pub struct CloseBody {
 /// Checked commands from requests, shared by API and pages.
 pub mod checked {
     use super::{
-        CloseBody, HoldCause, LONGEST_NAME, LONGEST_NOTE, LONGEST_REASON, MOST_PARTS, Outcome, StepBody, TicketClass,
+        AssignBody, CloseBody, HoldCause, LONGEST_NAME, LONGEST_NOTE, LONGEST_REASON, MOST_PARTS, Outcome, StepBody,
+        TicketClass,
     };
     use super::{Problem, StatusCode, TicketCommand, needed, text};
 
@@ -175,9 +182,12 @@ pub mod checked {
         })
     }
 
-    pub fn assign(assignee: &str) -> Result<TicketCommand, Problem> {
-        let assignee = needed("/assignee", assignee, LONGEST_NAME)?;
-        Ok(TicketCommand::Assign { assignee })
+    pub fn assign(body: &AssignBody) -> Result<TicketCommand, Problem> {
+        Ok(TicketCommand::Assign {
+            assignee: needed("/assignee", &body.assignee, LONGEST_NAME)?,
+            proposal_rank: body.proposal_rank,
+            override_reason: text("/override_reason", &body.override_reason, LONGEST_REASON)?,
+        })
     }
 
     pub fn hold(cause: HoldCause, reason: &str) -> Result<TicketCommand, Problem> {
@@ -268,6 +278,19 @@ pub async fn step<B: Backend>(
     command(&app, who, Right::WorkTickets, revision, &id, checked::step(&body)).await
 }
 
+/// Whom to send: engineers ranked, with the reasons
+#[utoipa::path(get, path = "/api/v1/tickets/{ticket}/dispatch", tag = "Tickets", params(("ticket" = String, Path)),
+    responses((status = 200, description = "The best first; none if no engineers are configured or the ticket is over", body = Vec<Proposal>), Problems))]
+pub async fn dispatch<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    _: Asked<NoQuery>,
+) -> Result<axum::Json<Vec<Proposal>>, Problem> {
+    who.needs(Right::View)?;
+    Ok(axum::Json(app.backend.proposals(ticket_id(&id)?).await?))
+}
+
 /// Given to somebody
 #[utoipa::path(post, path = "/api/v1/tickets/{ticket}/assign", tag = "Tickets", params(("ticket" = String, Path)),
     request_body = AssignBody, responses((status = 200, description = "The ticket", body = Ticket), Problems))]
@@ -279,15 +302,7 @@ pub async fn assign<B: Backend>(
     _: Asked<NoQuery>,
     Json(body): Json<AssignBody>,
 ) -> Result<Tagged, Problem> {
-    command(
-        &app,
-        who,
-        Right::AssignTickets,
-        revision,
-        &id,
-        checked::assign(&body.assignee),
-    )
-    .await
+    command(&app, who, Right::AssignTickets, revision, &id, checked::assign(&body)).await
 }
 
 /// Told to wait; its clocks pause

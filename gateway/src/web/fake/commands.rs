@@ -154,9 +154,17 @@ impl Fake {
                     ticket.next_states = next(to);
                     (StepKind::Stepped { to }, note)
                 }
-                TicketCommand::Assign { assignee } => {
+                TicketCommand::Assign {
+                    assignee,
+                    override_reason,
+                    ..
+                } => {
+                    let first = proposed(&name).into_iter().next();
+                    if first.is_some_and(|p| p.engineer != assignee) && override_reason.is_empty() {
+                        return Err(conflict("somebody else is proposed; say why"));
+                    }
                     ticket.summary.assignee = Some(assignee.clone());
-                    (StepKind::Assigned { to: Some(assignee) }, String::new())
+                    (StepKind::Assigned { to: Some(assignee) }, override_reason)
                 }
                 TicketCommand::Hold { .. } if ticket.summary.on_hold.is_some() => {
                     return Err(conflict("the ticket is on hold already"));

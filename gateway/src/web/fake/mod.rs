@@ -4,6 +4,7 @@ mod answers;
 mod commands;
 mod desk;
 mod devices;
+mod dispatch;
 mod models;
 mod outbound;
 mod storms;
@@ -19,6 +20,7 @@ use crate::web::backend::{
 use dashboards::figures;
 use dashboards::view::*;
 use devices::*;
+use dispatch::proposed;
 use domain::profile::{Profile, Role as MetricRole, shipped};
 use domain::text::Text;
 use domain::*;
@@ -408,6 +410,19 @@ impl Backend for Fake {
             faults: Vec::new(),
             frequent: Vec::new(),
             without_warning: vec!["harbour/pump-1/device_fault/1".into()],
+            suggestions: vec![Suggestion {
+                profile: "pump".into(),
+                rule: "vibration_zone".into(),
+                right: 12,
+                false_alarms: 5,
+                limit: Some(1.6),
+                suggested_limit: Some(1.8),
+                spared: Some(2),
+                text: Text {
+                    en: "limit 1.6 → 1.8".into(),
+                    zh: "限值 1.6 → 1.8".into(),
+                },
+            }],
             is_cut: false,
         })
     }
@@ -460,6 +475,10 @@ impl Backend for Fake {
         let name = id.to_string();
         self.with(|s| s.tickets.iter().find(|t| t.summary.id == name).cloned())
             .ok_or_else(|| not_found(format!("ticket {id}")))
+    }
+
+    async fn proposals(&self, id: TicketId) -> Answer<Vec<Proposal>> {
+        Ok(proposed(&self.ticket(id).await?.summary.id))
     }
 
     async fn report_fault(
