@@ -14,6 +14,7 @@ use crate::vibration::{VibrationFault, VibrationWatch};
 use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severity, text::Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most failure modes of one profile: they are kept as the bits of one word.
 pub const MAX_MODES: usize = 64;
@@ -51,6 +52,8 @@ pub struct Profile {
     pub maintenance: Vec<MaintenancePlan>,
     /// What tells in which way the machine is working; none: it has one way.
     pub operation: Option<OperatingModes>,
+    /// The text that it was read from.
+    pub text: Arc<str>,
 }
 
 impl Profile {
@@ -79,6 +82,13 @@ pub struct BuiltIn {
     pub device_fault: ModeIndex,
     /// `abnormal_behaviour`: a learned rule spoke that no other failure mode names.
     pub abnormal_behaviour: ModeIndex,
+}
+
+impl BuiltIn {
+    /// Whether a failure mode is one of the data only: silence, or a sensor that cannot be believed. It tells nothing of the machine.
+    pub fn is_of_data(&self, mode: ModeIndex) -> bool {
+        mode == self.no_data || mode == self.sensor_fault
+    }
 }
 
 /// What a metric is.
