@@ -95,7 +95,7 @@ impl World {
         let other_rules = other_rules.replace("\"bearing_hot\"", "\"bearing_warm\"");
         let added = [other_limit, other_rules].map(|text| {
             let candidate = Candidate::of_toml(text.as_bytes()).expect("sound");
-            let release = Release::new(candidate.version.clone(), candidate.profile, &directory);
+            let release = Release::new(candidate.version.clone(), candidate.profile, None, &directory);
             catalogue.know(Arc::new(release));
             candidate.version
         });
