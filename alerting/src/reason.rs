@@ -122,7 +122,10 @@ fn english(subject: &str, reason: &EvidenceReason) -> String {
             class,
             probability,
             model,
-        } => format!("by the learned model {model} this is {class} (probable to {})", number(*probability)),
+        } => format!(
+            "by the learned model {model} this is {class} (probable to {})",
+            number(*probability)
+        ),
         EvidenceReason::Stuck { since } => format!("{subject} has not changed since {since}"),
         EvidenceReason::OutsidePhysicalRange { min, max } => format!(
             "{subject} is outside what the sensor can measure, {} to {}",

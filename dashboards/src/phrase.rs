@@ -217,7 +217,10 @@ pub fn evidence(evidence: &Evidence, metric_title: &Text, unit: &str) -> Text {
             probability,
             model,
         } => (
-            format!("By the learned model {model} this is {class}, {} % probable", percent(probability)),
+            format!(
+                "By the learned model {model} this is {class}, {} % probable",
+                percent(probability)
+            ),
             format!("学习模型 {model} 判定为 {class}，概率 {}%", percent(probability)),
         ),
         EvidenceReason::Stuck { since } => (

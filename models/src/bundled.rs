@@ -16,6 +16,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Values are looked at once in so long, device time.
 const LOOK_MS: i64 = 60_000;
@@ -39,7 +40,8 @@ pub struct Bundled {
 /// A model, and how it is used.
 #[derive(Debug, Clone, PartialEq)]
 struct Part<M> {
-    model: M,
+    /// Shared by the engines of all devices.
+    model: Arc<M>,
     columns: Vec<String>,
     live: LiveUse,
 }
@@ -87,11 +89,11 @@ impl Bundled {
             let live = bundle.live().cloned().unwrap_or_default();
             match bundle.kind() {
                 BundleKind::Life => {
-                    let model = bundle.life()?;
+                    let model = Arc::new(bundle.life()?);
                     found.life = Some(Part { model, columns, live });
                 }
                 BundleKind::Classes => {
-                    let model = bundle.classes()?;
+                    let model = Arc::new(bundle.classes()?);
                     found.classes = Some(Part { model, columns, live });
                 }
                 kind @ (BundleKind::VibrationClasses | BundleKind::Profile | BundleKind::Ages) => {
@@ -137,7 +139,9 @@ impl Bundled {
                 ));
             }
             if bundle.live().is_none_or(|live| !live.is_sound()) {
-                wrong(format!("the model of {kind} does not say how far apart its rows are; train it with --profile"));
+                wrong(format!(
+                    "the model of {kind} does not say how far apart its rows are; train it with --profile"
+                ));
             }
             if description.columns.len() > MOST_COLUMNS {
                 wrong(format!("the model of {kind} has more than {MOST_COLUMNS} columns"));
@@ -153,12 +157,22 @@ impl Bundled {
                 }
             }
         }
-        if let Some(words) = self.classes.as_ref().and_then(|c| c.model.columns().iter().find(|c| !c.words.is_empty())) {
-            wrong(format!("the model of classes looks at words in {:?}; readings have numbers only", words.name));
+        if let Some(words) = self
+            .classes
+            .as_ref()
+            .and_then(|c| c.model.columns().iter().find(|c| !c.words.is_empty()))
+        {
+            wrong(format!(
+                "the model of classes looks at words in {:?}; readings have numbers only",
+                words.name
+            ));
         }
         let mode = self.life.as_ref().and_then(|life| life.live.failure_mode.as_deref());
         if let Some(mode) = mode.filter(|mode| profile.mode_index(mode).is_none()) {
-            wrong(format!("{} has no failure mode {mode:?}, of which the model tells the time left", profile.id));
+            wrong(format!(
+                "{} has no failure mode {mode:?}, of which the model tells the time left",
+                profile.id
+            ));
         }
         problems
     }
@@ -174,7 +188,7 @@ pub(crate) struct BundledPlan {
 
 #[derive(Debug)]
 struct LifePlan {
-    model: LifeModel,
+    model: Arc<LifeModel>,
     metrics: Vec<MetricIndex>,
     mode: Option<ModeIndex>,
     row_ms: i64,
@@ -183,7 +197,7 @@ struct LifePlan {
 
 #[derive(Debug)]
 struct ClassPlan {
-    model: ClassModel,
+    model: Arc<ClassModel>,
     metrics: Vec<MetricIndex>,
     rule: RuleId,
     name: String,
@@ -221,7 +235,11 @@ impl BundledPlan {
             life: bundled.life.as_ref().map(|part| LifePlan {
                 model: part.model.clone(),
                 metrics: metrics(&part.columns),
-                mode: part.live.failure_mode.as_deref().and_then(|mode| profile.mode_index(mode)),
+                mode: part
+                    .live
+                    .failure_mode
+                    .as_deref()
+                    .and_then(|mode| profile.mode_index(mode)),
                 row_ms: part.live.row_every.0.max(LOOK_MS),
                 unit_ms: part.live.time_unit.0.max(1) as f64,
             }),
@@ -244,9 +262,15 @@ impl BundledPlan {
         let columns = life.map_or(0, |life| life.metrics.len());
         state.identity == self.identity
             && (state.sums.is_empty() || state.sums.len() == columns)
-            && state.unit.as_ref().is_none_or(|unit| life.is_some_and(|life| life.model.fits(unit)))
+            && state
+                .unit
+                .as_ref()
+                .is_none_or(|unit| life.is_some_and(|life| life.model.fits(unit)))
             && state.looks.len() <= MOST_LOOKS
-            && state.looks.iter().all(|look| classes.is_some_and(|c| c.metrics.len() == look.len()))
+            && state
+                .looks
+                .iter()
+                .all(|look| classes.is_some_and(|c| c.metrics.len() == look.len()))
     }
 
     pub(crate) fn fresh(&self) -> BundledState {
@@ -338,8 +362,13 @@ impl Engine {
             if memory.looks.len() >= MOST_LOOKS {
                 memory.looks.pop_front();
             }
-            let look = classes.metrics.iter().map(|metric| value_of(*metric, MOST_LOOKS as i64 * LOOK_MS));
-            memory.looks.push_back(look.map(|value| value.map(|v| v as f32)).collect());
+            let look = classes
+                .metrics
+                .iter()
+                .map(|metric| value_of(*metric, MOST_LOOKS as i64 * LOOK_MS));
+            memory
+                .looks
+                .push_back(look.map(|value| value.map(|v| v as f32)).collect());
         }
         state.bundled = memory;
     }
@@ -359,11 +388,17 @@ impl Engine {
     /// The class that a trained model names, as evidence of a failure mode that shows; none where it says that nothing is wrong.
     pub(crate) fn evidence_of_class(&self, state: &DeviceState, mode: ModeIndex) -> Option<Evidence> {
         let classes = self.bundled.as_ref()?.classes.as_ref()?;
-        if self.profile().built_in.is_of_data(mode) || state.modes.get(usize::from(mode.0)).copied().flatten().is_none() {
+        if self.profile().built_in.is_of_data(mode) || state.modes.get(usize::from(mode.0)).copied().flatten().is_none()
+        {
             return None;
         }
         let number = |value: &Option<f32>| value.unwrap_or(f32::NAN);
-        let looks: Vec<Vec<f32>> = state.bundled.looks.iter().map(|look| look.iter().map(number).collect()).collect();
+        let looks: Vec<Vec<f32>> = state
+            .bundled
+            .looks
+            .iter()
+            .map(|look| look.iter().map(number).collect())
+            .collect();
         let answer = classes.model.vote(looks.iter().map(Vec::as_slice))?;
         let class = classes.model.classes().get(answer.class)?;
         let is_healthy = HEALTHY.contains(&class.to_lowercase().as_str());

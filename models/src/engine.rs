@@ -171,7 +171,10 @@ impl Engine {
     /// The memory of a device that has not been seen yet.
     pub fn fresh(&self) -> DeviceState {
         DeviceState {
-            bundled: self.bundled.as_ref().map_or_else(BundledState::default, BundledPlan::fresh),
+            bundled: self
+                .bundled
+                .as_ref()
+                .map_or_else(BundledState::default, BundledPlan::fresh),
             ..DeviceState::fresh(&self.plan, self.profile.modes.len(), self.profile.maintenance.len())
         }
     }

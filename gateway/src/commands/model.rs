@@ -313,7 +313,12 @@ fn one(model: &Value) -> String {
             text.push_str(&format!("  {name:12} {said}\n"));
         }
     }
-    for name in model["trained"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for name in model["trained"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         text.push_str(&format!("  {:12} {name}\n", "trained"));
     }
     let comparison = &model["comparison"];

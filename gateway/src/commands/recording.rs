@@ -6,8 +6,8 @@ use crate::recorded::Player;
 use anyhow::Context;
 use device_sim::table::{Table, TableOptions, TimeColumn};
 use domain::{DeviceKey, ModelVersion, Profile};
-use models::bundled::Bundled;
 use indicatif::{ProgressBar, ProgressStyle};
+use models::bundled::Bundled;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -62,7 +62,9 @@ impl RecordingArguments {
             true => None,
             false => Some(Bundled::of(bundles)?),
         };
-        let problems = trained.as_ref().map_or_else(Vec::new, |trained| trained.problems(profile));
+        let problems = trained
+            .as_ref()
+            .map_or_else(Vec::new, |trained| trained.problems(profile));
         let list: Vec<String> = problems.iter().map(|p| format!("  {}", p.message)).collect();
         anyhow::ensure!(list.is_empty(), "the model cannot be used:\n{}", list.join("\n"));
         Ok(self.trained.get_or_init(|| trained).as_ref())
@@ -116,7 +118,11 @@ impl RecordingArguments {
 
     /// A device that has learned the recording named by `--train`, or nothing.
     pub(super) fn player(&self, profile: &Arc<Profile>) -> anyhow::Result<Player> {
-        let mut player = Player::new(profile.clone(), self.trained(profile)?, &DeviceKey::new("recorded", "device")?)?;
+        let mut player = Player::new(
+            profile.clone(),
+            self.trained(profile)?,
+            &DeviceKey::new("recorded", "device")?,
+        )?;
         if let Some(normal) = &self.train {
             let table = self
                 .open(normal)

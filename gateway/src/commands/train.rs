@@ -263,7 +263,9 @@ fn life(arguments: &LifeArguments) -> anyhow::Result<ExitCode> {
 
 /// How far apart rows mostly are, in the unit of the time column.
 fn median_step(units: &[Unit]) -> f64 {
-    let steps = units.iter().flat_map(|unit| unit.times.windows(2).map(|pair| pair[1] - pair[0]));
+    let steps = units
+        .iter()
+        .flat_map(|unit| unit.times.windows(2).map(|pair| pair[1] - pair[0]));
     let mut steps: Vec<f64> = steps.filter(|step| *step > 0.0).collect();
     steps.sort_unstable_by(f64::total_cmp);
     steps.get(steps.len() / 2).copied().unwrap_or(0.0)

@@ -210,7 +210,8 @@ mod tests {
         assert!(said(&bytes[..bytes.len() - 9]).contains("not copied completely"));
         assert!(said(&bundle(text, "washing_machine", None).encode().expect("small")).contains("washing_machine"));
         let mistaken = text.replacen("deadband", "dedband", 1);
-        let problems = Candidate::read(&bundle(&mistaken, "pump", None).encode().expect("small"), &nothing).expect_err("wrong");
+        let problems =
+            Candidate::read(&bundle(&mistaken, "pump", None).encode().expect("small"), &nothing).expect_err("wrong");
         assert!(problems.iter().any(|p| p.line.is_some()), "{problems:?}");
     }
 }
