@@ -29,10 +29,7 @@ pub fn parse(text: &str) -> Result<Profile, Vec<Problem>> {
         .map_err(|p| vec![p])
         .and_then(from_tree::<File>)
         .and_then(Checker::check)
-        .map(|profile| Profile {
-            text: text.into(),
-            ..profile
-        });
+        .map(|profile| profile.read_from(text));
     result.map_err(|mut problems| {
         locate(text, &mut problems);
         problems.sort();

@@ -57,6 +57,14 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The same, with the text that it was read from.
+    pub(crate) fn read_from(self, text: &str) -> Profile {
+        Profile {
+            text: text.into(),
+            ..self
+        }
+    }
+
     /// The failure mode behind an index of this profile.
     pub fn mode(&self, index: ModeIndex) -> Option<&FailureMode> {
         self.modes.get(usize::from(index.0))
