@@ -49,6 +49,8 @@ pub enum Manner {
     Silent,
     /// Said by the device.
     Code,
+    /// Named by a trained model.
+    Class,
 }
 
 /// A piece of evidence, as far as likeness goes.
@@ -93,6 +95,7 @@ impl Sign {
             }
             EvidenceReason::UnusualCombination { score } => (Manner::Combination, of_score(*score)),
             EvidenceReason::VibrationFault { confidence, .. } => (Manner::Waveform, 1.0 + confidence),
+            EvidenceReason::LearnedClass { probability, .. } => (Manner::Class, 1.0 + probability),
             EvidenceReason::Stuck { since: _ } => (Manner::Stuck, 1.0),
             EvidenceReason::OutsidePhysicalRange { min: _, max: _ } => (Manner::PhysicalRange, 1.0),
             EvidenceReason::Silent { last_received_at: _ } => (Manner::Silent, 1.0),
@@ -101,6 +104,7 @@ impl Sign {
         let about = match (&evidence.reason, &evidence.metric) {
             (EvidenceReason::FaultCode { code, text: _ }, Some(_) | None) => About::Code(code.clone()),
             (EvidenceReason::VibrationFault { fault, .. }, Some(_) | None) => About::Code(fault.clone()),
+            (EvidenceReason::LearnedClass { class, .. }, Some(_) | None) => About::Code(class.clone()),
             (
                 EvidenceReason::AboveLimit { .. }
                 | EvidenceReason::BelowLimit { .. }

@@ -118,6 +118,14 @@ fn english(subject: &str, reason: &EvidenceReason) -> String {
             number(*confidence),
             says.join("; ")
         ),
+        EvidenceReason::LearnedClass {
+            class,
+            probability,
+            model,
+        } => format!(
+            "by the learned model {model} this is {class} (probable to {})",
+            number(*probability)
+        ),
         EvidenceReason::Stuck { since } => format!("{subject} has not changed since {since}"),
         EvidenceReason::OutsidePhysicalRange { min, max } => format!(
             "{subject} is outside what the sensor can measure, {} to {}",
@@ -194,6 +202,11 @@ fn chinese(subject: &str, reason: &EvidenceReason) -> String {
             number(*confidence),
             says.join("；")
         ),
+        EvidenceReason::LearnedClass {
+            class,
+            probability,
+            model,
+        } => format!("学习模型 {model} 判定为 {class}（概率 {}）", number(*probability)),
         EvidenceReason::Stuck { since } => format!("{subject} 自 {since} 起没有变化"),
         EvidenceReason::OutsidePhysicalRange { min, max } => {
             format!("{subject} 超出传感器量程 {} 至 {}", number(*min), number(*max))
@@ -309,6 +322,14 @@ mod tests {
                 &[fault, "0.97", "line at 107 Hz"],
             );
         }
+        check(
+            EvidenceReason::LearnedClass {
+                class: "bearing_wear".to_owned(),
+                probability: 0.97,
+                model: "pumps-1a2b3c4d".to_owned(),
+            },
+            &["bearing_wear", "0.97", "pumps-1a2b3c4d"],
+        );
         check(
             EvidenceReason::OutsidePhysicalRange { min: -40.0, max: 200.0 },
             &["m 12", "-40", "200"],

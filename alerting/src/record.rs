@@ -127,6 +127,7 @@ impl CodeFacts {
             | EvidenceReason::OutsideBaseline { .. }
             | EvidenceReason::UnusualCombination { .. }
             | EvidenceReason::VibrationFault { .. }
+            | EvidenceReason::LearnedClass { .. }
             | EvidenceReason::Stuck { .. }
             | EvidenceReason::OutsidePhysicalRange { .. }
             | EvidenceReason::Silent { .. } => None,
@@ -144,6 +145,7 @@ pub fn is_stage_alone(before: &[Evidence], now: &[Evidence]) -> bool {
         | EvidenceReason::BelowLimit { .. }
         | EvidenceReason::TooFast { .. }
         | EvidenceReason::VibrationFault { .. }
+        | EvidenceReason::LearnedClass { .. }
         | EvidenceReason::Stuck { .. }
         | EvidenceReason::OutsidePhysicalRange { .. }
         | EvidenceReason::Silent { .. }

@@ -207,7 +207,7 @@ impl RiskConfig {
                 };
                 let knows_of_it = match prognosis {
                     Prognosis::Known(life) => match life.basis {
-                        LifeBasis::Trend | LifeBasis::TrendAndAge => true,
+                        LifeBasis::Trend | LifeBasis::TrendAndAge | LifeBasis::Learned => true,
                         LifeBasis::Age => false,
                     },
                     Prognosis::NotYetKnown => true,

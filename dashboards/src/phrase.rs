@@ -212,6 +212,17 @@ pub fn evidence(evidence: &Evidence, metric_title: &Text, unit: &str) -> Text {
                 says.join("；")
             ),
         ),
+        EvidenceReason::LearnedClass {
+            class,
+            probability,
+            model,
+        } => (
+            format!(
+                "By the learned model {model} this is {class}, {} % probable",
+                percent(probability)
+            ),
+            format!("学习模型 {model} 判定为 {class}，概率 {}%", percent(probability)),
+        ),
         EvidenceReason::Stuck { since } => (
             format!("{en} has shown {value} without any change since {}", clock_time(*since)),
             format!("{zh} 自 {} 起一直为 {value}，毫无变化", clock_time(*since)),

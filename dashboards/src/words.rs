@@ -119,6 +119,7 @@ catalogue! {
     NotAssessed: "not yet assessed", "尚未评估";
     ByAge: "by the age of its kind", "按同类设备的使用时间";
     ByTrendAndAge: "by its trend and the age of its kind", "按本机趋势和同类设备的使用时间";
+    ByLearned: "by a model learned from machines that failed", "按从故障设备学习的模型";
     NotYetKnown: "not yet known", "尚不可知";
     NoDevicesYet: "No device has been heard yet", "还没有设备接入";
     ConnectTitle: "Connect a device", "接入设备";

@@ -135,6 +135,15 @@ pub enum EvidenceReason {
         /// The device's text, if it sent one.
         text: String,
     },
+    /// What a model that was trained with labelled data makes of the values.
+    LearnedClass {
+        /// The class, as the training data call it.
+        class: String,
+        /// How probable, 0 to 1. A rare class may be named below one half.
+        probability: f64,
+        /// The model, by name and content.
+        model: String,
+    },
 }
 
 fn one() -> u16 {

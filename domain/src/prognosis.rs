@@ -54,6 +54,8 @@ pub enum LifeBasis {
     Age,
     /// Both together.
     TrendAndAge,
+    /// What a model has learned from machines that ran to failure.
+    Learned,
 }
 
 impl LifeBasis {
@@ -63,6 +65,7 @@ impl LifeBasis {
             LifeBasis::Trend => "trend",
             LifeBasis::Age => "age",
             LifeBasis::TrendAndAge => "trend_and_age",
+            LifeBasis::Learned => "learned",
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::classes::ClassModel;
 use crate::fleet_life::FleetModel;
 use crate::learned_life::LifeModel;
 use crate::vibration::classes::VibrationClassModel;
-use domain::Timestamp;
+use domain::{Millis, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -106,16 +106,46 @@ pub struct Description {
     pub made_at: Timestamp,
 }
 
+/// How a model judges live readings. Stands behind the description where there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveUse {
+    /// How far apart the rows of the training data are.
+    pub row_every: Millis,
+    /// What one unit of time of the training data is, and so of the answers.
+    pub time_unit: Millis,
+    /// The failure mode that ended the lives learned from; none: whichever shows.
+    pub failure_mode: Option<String>,
+}
+
+impl Default for LiveUse {
+    fn default() -> LiveUse {
+        LiveUse {
+            row_every: Millis(60_000),
+            time_unit: Millis::hours(1),
+            failure_mode: None,
+        }
+    }
+}
+
+impl LiveUse {
+    /// Whether times are possible.
+    pub fn is_sound(&self) -> bool {
+        let year = Millis::hours(24 * 366);
+        [self.row_every, self.time_unit].iter().all(|t| t.0 > 0 && *t <= year)
+    }
+}
+
 /// A description and the bytes of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     kind: BundleKind,
     description: Description,
+    live: Option<LiveUse>,
     payload: Vec<u8>,
 }
 
 /// What is wrong with a bundle, and what to do.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum BundleError {
     /// Another kind of file.
     #[error("this is not a model of forewarn (it does not begin with FWMODEL); name the file that `train` wrote")]
@@ -162,6 +192,14 @@ pub enum BundleError {
         found: BundleKind,
         /// What was to be used.
         wanted: BundleKind,
+    },
+    /// A model that judges no live readings.
+    #[error(
+        "a model of kind `{found}` does not judge live readings: `life` and `classes` do; lives by age go into the profile, as `train ages` says"
+    )]
+    NotLive {
+        /// What the file holds.
+        found: BundleKind,
     },
     /// The checksum is right, but what is inside does not hang together.
     #[error("the {part} of the model does not hang together; train it again with this program")]
@@ -233,6 +271,7 @@ impl Bundle {
         Ok(Bundle {
             kind,
             description,
+            live: None,
             payload,
         })
     }
@@ -245,6 +284,20 @@ impl Bundle {
     /// What it was made of and how well it did.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// The same, to judge live readings.
+    #[must_use]
+    pub fn for_live(self, live: LiveUse) -> Bundle {
+        Bundle {
+            live: Some(live),
+            ..self
+        }
+    }
+
+    /// How it judges live readings, if it is meant to.
+    pub fn live(&self) -> Option<&LiveUse> {
+        self.live.as_ref()
     }
 
     /// Name and content in short: equal for equal models only, whenever they were made.
@@ -320,8 +373,11 @@ impl Bundle {
     /// # Errors
     /// If there are more than a bundle may have.
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
-        let description =
-            postcard::to_allocvec(&self.description).map_err(|_| BundleError::Unsound { part: "description" })?;
+        let unsound = |_| BundleError::Unsound { part: "description" };
+        let mut description = postcard::to_allocvec(&self.description).map_err(unsound)?;
+        if let Some(live) = &self.live {
+            description.extend(postcard::to_allocvec(live).map_err(unsound)?);
+        }
         let total = HEAD_BYTES + description.len() + self.payload.len() + CHECKSUM_BYTES;
         if total > MAX_BUNDLE_BYTES {
             return Err(BundleError::TooLarge { bytes: total as u64 });
@@ -380,9 +436,16 @@ impl Bundle {
         }
         let kind = BundleKind::from_number(head[10]).ok_or(BundleError::UnknownKind { number: head[10] })?;
         let (description, payload) = rest[..rest.len() - CHECKSUM_BYTES].split_at(described as usize);
+        let unsound = BundleError::Unsound { part: "description" };
+        let (description, rest) = postcard::take_from_bytes(description).map_err(|_| unsound.clone())?;
+        let live = match rest {
+            [] => None,
+            rest => Some(read_all(rest).ok_or(unsound)?),
+        };
         Ok(Bundle {
             kind,
-            description: read_all(description).ok_or(BundleError::Unsound { part: "description" })?,
+            description,
+            live,
             payload: payload.to_vec(),
         })
     }

@@ -4,6 +4,7 @@
 //! here. In steady state a step does not allocate.
 
 use crate::aging::begin_age;
+use crate::bundled::{Bundled, BundledPlan, BundledState};
 use crate::learned::drift::Shift;
 use crate::limit::{levels_passed, severity_of};
 use crate::maintenance::MaintenanceReminder;
@@ -33,6 +34,7 @@ pub struct Engine {
     profile: Arc<Profile>,
     version: ModelVersion,
     pub(crate) plan: Plan,
+    pub(crate) bundled: Option<BundledPlan>,
 }
 
 /// What one call had to say. Keep one and hand it in again and again.
@@ -130,7 +132,19 @@ impl Engine {
     pub fn new(profile: Arc<Profile>, intern: &mut dyn FnMut(&MetricName) -> MetricIndex) -> Engine {
         let plan = Plan::new(&profile, intern);
         let version = ModelVersion::of_file(&profile.id, profile.version);
-        Engine { profile, version, plan }
+        Engine {
+            profile,
+            version,
+            plan,
+            bundled: None,
+        }
+    }
+
+    /// The same with trained models beside its rules.
+    #[must_use]
+    pub fn with_bundled(self, bundled: &Bundled, intern: &mut dyn FnMut(&MetricName) -> MetricIndex) -> Engine {
+        let bundled = Some(BundledPlan::new(bundled, &self.profile, intern));
+        Engine { bundled, ..self }
     }
 
     /// The same under another name than its profile's file would have.
@@ -156,12 +170,22 @@ impl Engine {
 
     /// The memory of a device that has not been seen yet.
     pub fn fresh(&self) -> DeviceState {
-        DeviceState::fresh(&self.plan, self.profile.modes.len(), self.profile.maintenance.len())
+        DeviceState {
+            bundled: self
+                .bundled
+                .as_ref()
+                .map_or_else(BundledState::default, BundledPlan::fresh),
+            ..DeviceState::fresh(&self.plan, self.profile.modes.len(), self.profile.maintenance.len())
+        }
     }
 
     /// Takes over a state read from disk. One that was made under a profile of other rules or metrics cannot be used:
     /// learning starts anew, and only when the device was heard is kept. Limits may have changed. Call it once per load.
-    pub fn adopt(&self, state: DeviceState) -> DeviceState {
+    pub fn adopt(&self, mut state: DeviceState) -> DeviceState {
+        let is_kept = self.bundled.as_ref().is_some_and(|plan| plan.fits(&state.bundled));
+        if !is_kept {
+            state.bundled = self.fresh().bundled;
+        }
         if state.fits(&self.plan, self.profile.modes.len(), self.profile.maintenance.len()) {
             return state;
         }
@@ -215,6 +239,7 @@ impl Engine {
         has_changed |= self.trees(state, touched.forests, moment, out);
         has_changed |= self.learned(state, touched.learned, moment, out);
         has_changed |= self.watch(state, reading, out);
+        self.look(state, reading.measured_at);
         for (plan, every, lead) in &self.plan.calendars {
             if let Some((occurrence, days)) = state.plans[*plan].pass(reading.measured_at, *every, *lead) {
                 out.maintenance.push(MaintenanceReminder {
@@ -365,6 +390,7 @@ impl Engine {
             }
         }
         self.renew(state, mode);
+        self.forget_bundled(state, mode);
         out.judged = mode.map_or(u64::MAX, mode_bit);
         self.report(state, true, out);
     }

@@ -167,6 +167,9 @@ impl Engine {
     }
 
     fn prognosis(&self, state: &DeviceState, mode: ModeIndex) -> Prognosis {
+        if let Some(life) = self.time_left_by_model(state, mode) {
+            return Prognosis::Known(life);
+        }
         let by_trend = match (self.wear(state, mode), state.last_measured) {
             (Some((wear, trend)), Some(now)) => time_left(trend.points(), trend.reference(), wear, now),
             (Some(_) | None, Some(_) | None) => Prognosis::NotYetKnown,
@@ -188,6 +191,14 @@ impl Engine {
         for rule in failure_mode.any_of.iter().chain(&failure_mode.all_of) {
             self.evidence_of_rule(state, *rule, names, &mut weighed);
         }
+        let severity = state.modes.get(usize::from(mode.0)).copied().flatten();
+        let class = severity.zip(self.evidence_of_class(state, mode));
+        weighed.extend(class.map(|(severity, evidence)| Weighed {
+            severity,
+            // what it is comes before how far it has gone
+            ratio: f64::INFINITY,
+            evidence,
+        }));
         weighed.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.ratio.total_cmp(&a.ratio)));
         weighed.truncate(MAX_EVIDENCE);
         weighed.into_iter().map(|w| w.evidence).collect()

@@ -1,5 +1,6 @@
 //! All that one device has learned, and where its rules stand. Plain data: serialised with the checkpoint, bounded.
 
+use crate::bundled::BundledState;
 use crate::ewma::Ewma;
 use crate::learned::LearnedNormal;
 use crate::learned::prior::Prior;
@@ -49,6 +50,9 @@ pub struct DeviceState {
     /// read.
     #[serde(skip)]
     pub(crate) supplement: Supplement,
+    /// Of trained models; stands beside the state where it is stored ([`DeviceState::bundled`]).
+    #[serde(skip)]
+    pub(crate) bundled: BundledState,
 }
 
 /// What is remembered of a device beside its state.
@@ -66,6 +70,11 @@ pub(crate) struct Supplement {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(transparent)]
 pub struct StoredSupplement(Supplement);
+
+/// [`DeviceState::bundled`] as it is read; nothing by default.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct StoredBundled(BundledState);
 
 /// What the checks remember, each sort together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -139,6 +148,7 @@ impl DeviceState {
             last_measured: None,
             priors: Vec::new(),
             supplement: Supplement::default(),
+            bundled: BundledState::default(),
         }
     }
 
@@ -150,6 +160,16 @@ impl DeviceState {
     /// Takes back what was stored beside it.
     pub fn set_supplement(&mut self, supplement: StoredSupplement) {
         self.supplement = supplement.0;
+    }
+
+    /// What trained models remember, to be stored beside it.
+    pub fn bundled(&self) -> impl Serialize + '_ {
+        &self.bundled
+    }
+
+    /// Takes back what trained models remembered.
+    pub fn set_bundled(&mut self, bundled: StoredBundled) {
+        self.bundled = bundled.0;
     }
 
     /// Whether this can be the memory of a device under this plan: a checkpoint of another version must not lead astray.

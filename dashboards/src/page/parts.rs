@@ -134,7 +134,7 @@ pub(super) fn time_left_bar(frame: &Frame, left: &TimeLeft) -> Markup {
                 rect.band x=(x(left.p10_hours)) y="2" width=(width) height="10" {}
                 rect.mid x=(x(left.p50_hours)) y="0" width="2" height="14" {}
             }
-            @match left.basis { "age" => p.mute.small { (frame.t(W::ByAge)) }, "trend_and_age" => p.mute.small { (frame.t(W::ByTrendAndAge)) }, _ => {} }
+            @match left.basis { "age" => p.mute.small { (frame.t(W::ByAge)) }, "trend_and_age" => p.mute.small { (frame.t(W::ByTrendAndAge)) }, "learned" => p.mute.small { (frame.t(W::ByLearned)) }, _ => {} }
             p.mute.small { (frame.t(W::RangeMeaning)) " · " (frame.t(W::EstimateMade)) " " (when(frame, left.made_at)) }
         }
     }

@@ -197,6 +197,11 @@ impl EvidenceView {
                 confidence: _,
                 says: _,
             } => ("vibration_fault", None, None),
+            EvidenceReason::LearnedClass {
+                class: _,
+                probability: _,
+                model: _,
+            } => ("learned_class", None, None),
             EvidenceReason::Stuck { since: _ } => ("stuck", None, None),
             EvidenceReason::OutsidePhysicalRange { min, max } => ("outside_physical_range", None, range(min, max)),
             EvidenceReason::Silent { last_received_at: _ } => ("silent", None, None),

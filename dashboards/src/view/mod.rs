@@ -119,7 +119,7 @@ pub struct TimeLeft {
     pub p50_hours: f64,
     /// Nine in ten fail earlier.
     pub p90_hours: f64,
-    /// What it rests on: `trend` of this machine, `age` of its kind, or `trend_and_age`.
+    /// What it rests on: `trend` of this machine, `age` of its kind, `trend_and_age`, or `learned` by a trained model.
     pub basis: &'static str,
 }
 

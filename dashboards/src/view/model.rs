@@ -65,6 +65,8 @@ pub struct ModelDetail {
     pub model: Model,
     /// The text of its profile; none for a profile file.
     pub toml: Option<String>,
+    /// Trained models that judge beside its rules, by name and content; empty if there are none.
+    pub trained: Vec<String>,
     /// How it differs from the one that judges, if it ran in shadow.
     pub comparison: Option<Comparison>,
 }

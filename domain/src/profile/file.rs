@@ -31,7 +31,8 @@ pub fn parse(text: &str) -> Result<Profile, Vec<Problem>> {
     let result = tree_of(text)
         .map_err(|p| vec![p])
         .and_then(from_tree::<File>)
-        .and_then(Checker::check);
+        .and_then(Checker::check)
+        .map(|profile| profile.read_from(text));
     result.map_err(|mut problems| {
         locate(text, &mut problems);
         problems.sort();
@@ -296,6 +297,7 @@ impl Checker {
             fault_codes,
             maintenance,
             operation,
+            text: "".into(),
         })
     }
 

@@ -14,6 +14,7 @@ use crate::vibration::{VibrationFault, VibrationWatch};
 use crate::{FailureModeId, Impact, MetricName, Millis, ModeIndex, RuleId, Severity, text::Text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most failure modes of one profile: they are kept as the bits of one word.
 pub const MAX_MODES: usize = 64;
@@ -51,9 +52,19 @@ pub struct Profile {
     pub maintenance: Vec<MaintenancePlan>,
     /// What tells in which way the machine is working; none: it has one way.
     pub operation: Option<OperatingModes>,
+    /// The text that it was read from.
+    pub text: Arc<str>,
 }
 
 impl Profile {
+    /// The same, with the text that it was read from.
+    pub(crate) fn read_from(self, text: &str) -> Profile {
+        Profile {
+            text: text.into(),
+            ..self
+        }
+    }
+
     /// The failure mode behind an index of this profile.
     pub fn mode(&self, index: ModeIndex) -> Option<&FailureMode> {
         self.modes.get(usize::from(index.0))
@@ -79,6 +90,13 @@ pub struct BuiltIn {
     pub device_fault: ModeIndex,
     /// `abnormal_behaviour`: a learned rule spoke that no other failure mode names.
     pub abnormal_behaviour: ModeIndex,
+}
+
+impl BuiltIn {
+    /// Whether a failure mode is one of the data only: silence, or a sensor that cannot be believed. It tells nothing of the machine.
+    pub fn is_of_data(&self, mode: ModeIndex) -> bool {
+        mode == self.no_data || mode == self.sensor_fault
+    }
 }
 
 /// What a metric is.

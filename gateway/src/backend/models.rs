@@ -2,7 +2,7 @@
 
 use super::readers::unavailable;
 use super::{LiveBackend, actor_of};
-use crate::pipeline::candidate::Candidate;
+use crate::pipeline::candidate::{Beside, Candidate};
 use crate::pipeline::commit::ToCommit;
 use crate::pipeline::compare::{self, compare};
 use crate::pipeline::releases::{ModelOrder, ReleaseRefusal};
@@ -13,6 +13,7 @@ use dashboards::view::{
     Act, Comparison, DifferingAlarm, ModeDifference, Model, ModelDetail, ModelInForce, ModelOrigin, ModelState, Tally,
 };
 use domain::{ModelVersion, Profile, Timestamp};
+use models::bundled::Bundled;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -198,9 +199,17 @@ impl LiveBackend {
                 }
                 None => None,
             };
+            let known = backend.running.catalogue.known(&wanted);
+            let trained = match known.and_then(|release| release.bundled()) {
+                Some(bundled) => bundled.names(),
+                None => row
+                    .and_then(|row| Bundled::from_bytes(row.learned.as_deref()?).ok())
+                    .map_or_else(Vec::new, |bundled| bundled.names()),
+            };
             Ok::<_, StoreError>(Some(ModelDetail {
                 model,
                 toml: row.map(|row| row.toml.to_string()),
+                trained,
                 comparison,
             }))
         };
@@ -210,7 +219,14 @@ impl LiveBackend {
     /// Checked whole before anything is kept: whatever is wrong leaves everything as it is.
     pub(super) async fn keep_model(&self, actor: Actor, content: Vec<u8>) -> Answer<ModelDetail> {
         let profiles: Vec<String> = self.running.catalogue.files().map(|r| r.profile().id.clone()).collect();
-        let candidate = Candidate::read(&content)
+        let in_force = |profile: &str| {
+            let release = self.running.catalogue.in_force(profile)?;
+            Some(Beside {
+                profile: release.profile(),
+                bundled: release.bundled(),
+            })
+        };
+        let candidate = Candidate::read(&content, &in_force)
             .and_then(|candidate| candidate.fits(&profiles, self.directory()).map(|()| candidate))
             .map_err(|problems| BackendError::Wrong { problems })?;
         let version = candidate.version.clone();

@@ -9,7 +9,7 @@ use crate::recorded::{InputFile, Inputs, write_whole};
 use crate::store::{FILE_NAME, ListFilter, Reader};
 use anyhow::Context;
 use device_sim::table::Row;
-use domain::{DeviceKey, DeviceName, MetricName, Millis, ModelVersion, Profile, SiteName, Timestamp};
+use domain::{DeviceKey, DeviceName, MetricName, Millis, Profile, SiteName, Timestamp};
 use models::evaluation::{KnownEvent, evaluate};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         write_whole(path, |out| out.write_all(page(&evaluation, &played).as_bytes()))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let model = ModelVersion::of_file(&profile.id, profile.version);
+    let model = arguments.recording.version(&profile)?;
     let mut out = super::output::output();
     if arguments.json {
         let mut found = json(&evaluation, &played);

@@ -62,7 +62,7 @@ pub(super) struct ShowArguments {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ShadowArguments {
-    /// A profile file or a bundle, or a version that was added before.
+    /// A profile file, a bundle, a model that `train life|classes --profile` wrote, or a version that was added before.
     profile: String,
     #[command(flatten)]
     door: Door,
@@ -202,6 +202,11 @@ fn write_bundle(model: &Value, path: &Path) -> anyhow::Result<()> {
     let Some(toml) = model["toml"].as_str() else {
         bail!("a profile file is its own bundle; it lies where the gateway read it");
     };
+    let trained = model["trained"].as_array().is_some_and(|names| !names.is_empty());
+    anyhow::ensure!(
+        !trained,
+        "trained models judge in this version; take the files that `train` wrote to the other gateway"
+    );
     let instant = |value: &Value| value.as_str().and_then(Timestamp::parse_rfc3339);
     let alarms = &model["comparison"]["alarms"];
     let figures = ["live", "shadow", "both", "only_live", "only_shadow"];
@@ -270,6 +275,14 @@ fn one(model: &Value) -> String {
         if let Some(said) = model[key].as_str() {
             text.push_str(&format!("  {name:12} {said}\n"));
         }
+    }
+    for name in model["trained"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
+        text.push_str(&format!("  {:12} {name}\n", "trained"));
     }
     let comparison = &model["comparison"];
     if comparison.is_object() {

@@ -1,14 +1,16 @@
 //! How a recording is read and what is known of it: the arguments that `score` and `backtest` share.
 
+use crate::learning::model_file::load_bundle;
 use crate::pipeline::catalogue::load_profiles;
 use crate::recorded::Player;
 use anyhow::Context;
 use device_sim::table::{Table, TableOptions, TimeColumn};
-use domain::{DeviceKey, Profile};
+use domain::{DeviceKey, ModelVersion, Profile};
 use indicatif::{ProgressBar, ProgressStyle};
+use models::bundled::Bundled;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Most columns of a recording.
 const MAX_COLUMNS: usize = 20_001;
@@ -33,6 +35,11 @@ pub(super) struct RecordingArguments {
     /// Profile of the machine: a TOML file, or the name of a shipped one.
     #[arg(long, default_value = "generic")]
     pub profile: String,
+    /// A model that `train life|classes --profile` wrote, which judges beside the rules of the profile; may be given again.
+    #[arg(long, value_name = "BUNDLE")]
+    pub model: Vec<PathBuf>,
+    #[arg(skip)]
+    trained: OnceLock<Option<Bundled>>,
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -44,6 +51,36 @@ fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 impl RecordingArguments {
+    /// The trained models named, which must be of the profile.
+    fn trained(&self, profile: &Profile) -> anyhow::Result<Option<&Bundled>> {
+        if let Some(trained) = self.trained.get() {
+            return Ok(trained.as_ref());
+        }
+        let bundles = self.model.iter().map(|path| load_bundle(path));
+        let bundles = bundles.collect::<Result<Vec<_>, _>>()?;
+        let trained = match bundles.is_empty() {
+            true => None,
+            false => Some(Bundled::of(bundles)?),
+        };
+        let problems = trained
+            .as_ref()
+            .map_or_else(Vec::new, |trained| trained.problems(profile));
+        let list: Vec<String> = problems.iter().map(|p| format!("  {}", p.message)).collect();
+        anyhow::ensure!(list.is_empty(), "the model cannot be used:\n{}", list.join("\n"));
+        Ok(self.trained.get_or_init(|| trained).as_ref())
+    }
+
+    /// What judges, by the name that a gateway would give it.
+    pub(super) fn version(&self, profile: &Profile) -> anyhow::Result<ModelVersion> {
+        Ok(match self.trained(profile)? {
+            Some(trained) => {
+                let content = [profile.text.as_bytes(), trained.identity().as_bytes()].concat();
+                ModelVersion::of_candidate(&profile.id, profile.version, &content)
+            }
+            None => ModelVersion::of_file(&profile.id, profile.version),
+        })
+    }
+
     /// The profile named.
     pub(super) fn profile(&self) -> anyhow::Result<Arc<Profile>> {
         let name = self.profile.as_str();
@@ -81,7 +118,11 @@ impl RecordingArguments {
 
     /// A device that has learned the recording named by `--train`, or nothing.
     pub(super) fn player(&self, profile: &Arc<Profile>) -> anyhow::Result<Player> {
-        let mut player = Player::new(profile.clone(), &DeviceKey::new("recorded", "device")?)?;
+        let mut player = Player::new(
+            profile.clone(),
+            self.trained(profile)?,
+            &DeviceKey::new("recorded", "device")?,
+        )?;
         if let Some(normal) = &self.train {
             let table = self
                 .open(normal)

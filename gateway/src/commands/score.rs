@@ -7,7 +7,7 @@ use crate::backtest::drifts_json;
 use crate::recorded::{DriftCounts, InputFile, Inputs, Player, output_for, write_whole};
 use anyhow::Context;
 use device_sim::table::{Row, Table};
-use domain::{ModelVersion, Profile};
+use domain::Profile;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("{failure:#}");
     }
     let done = inputs.files.len() - failures.len();
-    let model = ModelVersion::of_file(&profile.id, profile.version);
+    let model = arguments.recording.version(&profile)?;
     eprintln!("{done} of {} recordings scored by {model}", inputs.files.len());
     Ok(if failures.is_empty() {
         ExitCode::SUCCESS

@@ -11,10 +11,11 @@ use crate::learning::model_file::{save_bundle, unusable};
 use crate::learning::runs::{RunColumns, RunFormat, read_runs};
 use crate::learning::threads::{Threads, guarded};
 use anyhow::Context;
+use domain::Millis;
 use domain::vibration::WatchedBearing;
-use models::bundle::{Bundle, BundleColumn, Description};
+use models::bundle::{Bundle, BundleColumn, Description, LiveUse};
 use models::classes::{ClassReport, ClassSettings};
-use models::learned_life::{LifeReport, LifeSettings};
+use models::learned_life::{LifeReport, LifeSettings, Unit};
 use models::vibration::classes::VibrationClassModel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -92,10 +93,33 @@ pub(super) struct LifeArguments {
     /// Beyond this time left a unit counts as simply healthy; without it found from the lives.
     #[arg(long)]
     horizon: Option<f64>,
+    /// What 1 is in the column of time, for judging live readings.
+    #[arg(long, value_enum, default_value_t = TimeUnit::Hours)]
+    time_unit: TimeUnit,
     #[command(flatten)]
     history: HistoryArguments,
     #[command(flatten)]
     output: Output,
+}
+
+/// Units of time columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum TimeUnit {
+    Seconds,
+    Minutes,
+    Hours,
+    Days,
+}
+
+impl TimeUnit {
+    fn millis(self) -> Millis {
+        match self {
+            TimeUnit::Seconds => Millis::seconds(1),
+            TimeUnit::Minutes => Millis::seconds(60),
+            TimeUnit::Hours => Millis::hours(1),
+            TimeUnit::Days => Millis::hours(24),
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -135,6 +159,9 @@ pub(super) struct Output {
     /// What the model is called; without it the name of the file.
     #[arg(long)]
     name: Option<String>,
+    /// The profile of the machines: with it the model can judge live readings of its devices (`forewarn model shadow FILE`).
+    #[arg(long)]
+    profile: Option<String>,
     /// Where random draws start from; equal seeds give equal models.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -149,6 +176,14 @@ impl Output {
         self.name.clone().or_else(of_file).unwrap_or_else(|| "model".to_owned())
     }
 
+    /// A model of a profile's machines may judge them.
+    fn for_live(&self, bundle: Bundle, live: LiveUse) -> Bundle {
+        match self.profile {
+            Some(_) => bundle.for_live(live),
+            None => bundle,
+        }
+    }
+
     pub(super) fn description(
         &self,
         data: &Path,
@@ -158,7 +193,7 @@ impl Output {
         Ok(Description {
             name: self.name(),
             columns: columns.map(column).collect(),
-            profile: None,
+            profile: self.profile.clone(),
             span: None,
             rows: 0,
             units: 0,
@@ -212,8 +247,28 @@ fn life(arguments: &LifeArguments) -> anyhow::Result<ExitCode> {
         ..output.description(&data, read.columns.into_iter())?
     };
     let bundle = Bundle::of_life(&model, description).map_err(unusable(&output.out))?;
+    let time_unit = arguments.time_unit.millis();
+    let apart = median_step(&read.units) * time_unit.0 as f64;
+    let bundle = output.for_live(
+        bundle,
+        LiveUse {
+            row_every: Millis((apart as i64).max(LiveUse::default().row_every.0)),
+            time_unit,
+            failure_mode: arguments.history.failure_mode.clone(),
+        },
+    );
     save_bundle(&bundle, &output.out)?;
     tell(output, &bundle, &[])
+}
+
+/// How far apart rows mostly are, in the unit of the time column.
+fn median_step(units: &[Unit]) -> f64 {
+    let steps = units
+        .iter()
+        .flat_map(|unit| unit.times.windows(2).map(|pair| pair[1] - pair[0]));
+    let mut steps: Vec<f64> = steps.filter(|step| *step > 0.0).collect();
+    steps.sort_unstable_by(f64::total_cmp);
+    steps.get(steps.len() / 2).copied().unwrap_or(0.0)
 }
 
 fn figures_of_life(report: &LifeReport) -> Vec<(String, f64)> {
@@ -273,6 +328,7 @@ fn classes(arguments: &ClassArguments) -> anyhow::Result<ExitCode> {
         ..output.description(&data, table.columns.iter().map(|c| c.name.clone()))?
     };
     let bundle = Bundle::of_classes(&model, description).map_err(unusable(&output.out))?;
+    let bundle = output.for_live(bundle, LiveUse::default());
     save_bundle(&bundle, &output.out)?;
     tell(output, &bundle, &report.classes)
 }

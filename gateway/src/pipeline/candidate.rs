@@ -6,6 +6,7 @@ use domain::checked::Problem;
 use domain::profile::parse;
 use domain::{ModelVersion, Profile};
 use models::bundle::{Bundle, BundleError, BundleKind, ProfileModel};
+use models::bundled::Bundled;
 use std::sync::Arc;
 
 /// Largest text of a profile, in bytes. The shipped ones have less than a tenth of it.
@@ -24,23 +25,71 @@ pub struct Candidate {
     pub learned: Option<Arc<[u8]>>,
 }
 
+/// What judges the devices of a profile now, beside which a trained model is to judge.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The profile.
+    pub profile: Arc<Profile>,
+    /// The trained models that are there.
+    pub bundled: Option<Arc<Bundled>>,
+}
+
+fn wrong(error: BundleError) -> Vec<Problem> {
+    vec![Problem::at("", error.to_string())]
+}
+
 impl Candidate {
-    /// From a bundle of a profile, or from the text of one.
+    /// From a bundle of a profile, from a trained model, or from the text of a profile. A trained model judges beside the rules
+    /// of what is `in_force` for its profile: of the same profile, and with the other trained models that are there.
     ///
     /// # Errors
     /// Every mistake; nothing is kept.
-    pub fn read(bytes: &[u8]) -> Result<Candidate, Vec<Problem>> {
-        if Bundle::is_meant(bytes) {
-            Candidate::of_bundle(bytes)
-        } else {
-            Candidate::of_toml(bytes)
+    pub fn read(bytes: &[u8], in_force: &dyn Fn(&str) -> Option<Beside>) -> Result<Candidate, Vec<Problem>> {
+        if !Bundle::is_meant(bytes) {
+            return Candidate::of_toml(bytes);
+        }
+        let bundle = Bundle::decode(bytes).map_err(wrong)?;
+        match bundle.kind() {
+            BundleKind::Profile => Candidate::of_bundle(&bundle),
+            BundleKind::Life | BundleKind::Classes | BundleKind::VibrationClasses | BundleKind::Ages => {
+                Candidate::of_trained(bundle, in_force)
+            }
         }
     }
 
+    fn of_trained(bundle: Bundle, in_force: &dyn Fn(&str) -> Option<Beside>) -> Result<Candidate, Vec<Problem>> {
+        let alone = Bundled::of(vec![bundle.clone()]).map_err(wrong)?;
+        let Some(name) = bundle.description().profile.clone() else {
+            let message = "the model does not say of which profile its machines are; train it with --profile NAME";
+            return Err(vec![Problem::at("", message)]);
+        };
+        let Some(beside) = in_force(&name) else {
+            let message = format!("the model is for devices of the profile {name:?}, which this gateway does not have");
+            return Err(vec![Problem::at("profile", message)]);
+        };
+        let bundled = match &beside.bundled {
+            Some(before) => before.with(bundle).map_err(wrong)?,
+            None => alone,
+        };
+        Candidate::of_toml(beside.profile.text.as_bytes())?.with(bundled)
+    }
+
+    /// The same with trained models beside its rules.
+    fn with(self, bundled: Bundled) -> Result<Candidate, Vec<Problem>> {
+        let problems = bundled.problems(&self.profile);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let content = [self.toml.as_bytes(), bundled.identity().as_bytes()].concat();
+        Ok(Candidate {
+            version: ModelVersion::of_candidate(&self.profile.id, self.profile.version, &content),
+            learned: Some(bundled.to_bytes().map_err(wrong)?.into()),
+            ..self
+        })
+    }
+
     /// A bundle and the text in it are the same model, unless it brings something learned along.
-    fn of_bundle(bytes: &[u8]) -> Result<Candidate, Vec<Problem>> {
-        let wrong = |error: BundleError| vec![Problem::at("", error.to_string())];
-        let bundle = Bundle::decode(bytes).map_err(wrong)?;
+    fn of_bundle(bundle: &Bundle) -> Result<Candidate, Vec<Problem>> {
         let model: ProfileModel = bundle.unpack(BundleKind::Profile).map_err(wrong)?;
         let candidate = Candidate::of_toml(model.toml.as_bytes())?;
         match &bundle.description().profile {
@@ -53,15 +102,10 @@ impl Candidate {
             }
             Some(_) | None => {}
         }
-        let Some(learned) = model.learned else {
-            return Ok(candidate);
-        };
-        let content = [model.toml.as_bytes(), &learned].concat();
-        Ok(Candidate {
-            version: ModelVersion::of_candidate(&candidate.profile.id, candidate.profile.version, &content),
-            learned: Some(learned.into()),
-            ..candidate
-        })
+        match model.learned {
+            Some(learned) => candidate.with(Bundled::from_bytes(&learned).map_err(wrong)?),
+            None => Ok(candidate),
+        }
     }
 
     /// From the text of a profile.
@@ -92,18 +136,12 @@ impl Candidate {
     /// Whether it can judge the devices of this gateway.
     ///
     /// # Errors
-    /// There are none of its kind, one has limits of its own that it does not know, or the engine has no use for what it has
-    /// learned: judging without it would be another model than the one that was offered.
+    /// There are none of its kind, or one has limits of its own that it does not know.
     pub fn fits(&self, profiles: &[String], directory: &Directory) -> Result<(), Vec<Problem>> {
         if !profiles.contains(&self.profile.id) {
             let known = profiles.join(", ");
             let message = format!("this gateway has no profile {:?}; known are {known}", self.profile.id);
             return Err(vec![Problem::at("profile", message)]);
-        }
-        if self.learned.is_some() {
-            let message =
-                "the bundle brings something learned along, which this program cannot use; offer its profile alone";
-            return Err(vec![Problem::at("", message)]);
         }
         let problems = problems_with_registry(&self.profile, directory);
         if problems.is_empty() { Ok(()) } else { Err(problems) }
@@ -159,24 +197,21 @@ mod tests {
     fn a_bundle_is_read_whole_or_refused_whole() {
         let text = TEXTS.iter().find(|(name, _)| *name == "pump").expect("shipped").1;
         let bytes = bundle(text, "pump", None).encode().expect("small");
-        let read = Candidate::read(&bytes).expect("sound");
-        assert_eq!(read, Candidate::read(text.as_bytes()).expect("sound"));
-        let learned = bundle(text, "pump", Some(vec![1, 2])).encode().expect("small");
-        let learned = Candidate::read(&learned).expect("sound");
-        assert_ne!(
-            learned.version, read.version,
-            "something learned makes it another model"
-        );
-        assert_eq!(learned.learned.as_deref(), Some(&[1, 2][..]));
+        let nothing = |_: &str| None;
+        let read = Candidate::read(&bytes, &nothing).expect("sound");
+        assert_eq!(read, Candidate::read(text.as_bytes(), &nothing).expect("sound"));
 
-        let said = |bytes: &[u8]| Candidate::read(bytes).expect_err("wrong")[0].message.clone();
+        let said = |bytes: &[u8]| Candidate::read(bytes, &nothing).expect_err("wrong")[0].message.clone();
+        let learned = bundle(text, "pump", Some(vec![1, 2])).encode().expect("small");
+        assert!(said(&learned).contains("list of models"));
         let mut flipped = bytes.clone();
         flipped[100] ^= 1;
         assert!(said(&flipped).contains("checksum"));
         assert!(said(&bytes[..bytes.len() - 9]).contains("not copied completely"));
         assert!(said(&bundle(text, "washing_machine", None).encode().expect("small")).contains("washing_machine"));
         let mistaken = text.replacen("deadband", "dedband", 1);
-        let problems = Candidate::read(&bundle(&mistaken, "pump", None).encode().expect("small")).expect_err("wrong");
+        let problems =
+            Candidate::read(&bundle(&mistaken, "pump", None).encode().expect("small"), &nothing).expect_err("wrong");
         assert!(problems.iter().any(|p| p.line.is_some()), "{problems:?}");
     }
 }

@@ -9,6 +9,7 @@ use domain::profile::{parse, shipped};
 use domain::registry::{DeviceEntry, with_overrides};
 use domain::{DeviceIndex, DeviceKey, MetricIndex, MetricName, ModelVersion, Names, Profile};
 use models::Engine;
+use models::bundled::Bundled;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,17 +92,29 @@ pub struct Release {
     version: ModelVersion,
     engine: Arc<Engine>,
     own: BTreeMap<DeviceKey, Arc<Engine>>,
+    bundled: Option<Arc<Bundled>>,
 }
 
 impl Release {
     /// Makes the engines. A device whose own limits this profile does not have gets the profile's.
-    pub fn new(version: ModelVersion, profile: Arc<Profile>, directory: &Directory) -> Release {
+    pub fn new(
+        version: ModelVersion,
+        profile: Arc<Profile>,
+        bundled: Option<Arc<Bundled>>,
+        directory: &Directory,
+    ) -> Release {
         let mut intern = |name: &MetricName| {
             directory
                 .metric_or_register(name.as_str())
                 .unwrap_or(MetricIndex(u32::MAX))
         };
-        let mut engine_of = |profile| Arc::new(Engine::new(profile, &mut intern).named(version.clone()));
+        let mut engine_of = |profile| {
+            let engine = Engine::new(profile, &mut intern).named(version.clone());
+            Arc::new(match &bundled {
+                Some(bundled) => engine.with_bundled(bundled, &mut intern),
+                None => engine,
+            })
+        };
         let mut own = BTreeMap::new();
         for entry in entries_with_own(directory, &profile.id) {
             let key = DeviceKey {
@@ -116,7 +129,12 @@ impl Release {
             }
         }
         let engine = engine_of(profile);
-        Release { version, engine, own }
+        Release {
+            version,
+            engine,
+            own,
+            bundled,
+        }
     }
 
     /// Its name.
@@ -127,6 +145,11 @@ impl Release {
     /// Its profile, without limits of single devices.
     pub fn profile(&self) -> Arc<Profile> {
         self.engine.shared_profile()
+    }
+
+    /// The trained models that judge beside its rules, if any.
+    pub fn bundled(&self) -> Option<Arc<Bundled>> {
+        self.bundled.clone()
     }
 
     fn engine_of(&self, key: &DeviceKey) -> Arc<Engine> {
@@ -178,7 +201,7 @@ impl Catalogue {
             let version = ModelVersion::of_file(&profile.id, profile.version);
             (
                 profile.id.clone(),
-                Arc::new(Release::new(version, Arc::new(profile), directory)),
+                Arc::new(Release::new(version, Arc::new(profile), None, directory)),
             )
         };
         let files: BTreeMap<_, _> = profiles.into_iter().map(release).collect();
@@ -280,10 +303,18 @@ impl Catalogue {
 
 /// The engines of a version that was added; none if its text, which was sound when it was added, is not so for this program.
 pub fn release_of(row: &ModelRow, directory: &Directory) -> Option<Arc<Release>> {
+    let bundled = match row.learned.as_deref().map(Bundled::from_bytes).transpose() {
+        Ok(bundled) => bundled.map(Arc::new),
+        Err(problem) => {
+            tracing::error!(version = %row.version, %problem, "its trained models cannot be read; the profile file stands in");
+            return None;
+        }
+    };
     match parse(&row.toml) {
         Ok(profile) => Some(Arc::new(Release::new(
             row.version.clone(),
             Arc::new(profile),
+            bundled,
             directory,
         ))),
         Err(problems) => {

@@ -21,7 +21,7 @@ use domain::{
 };
 use models::learned::prior::Prior;
 use models::vibration::Finding;
-use models::{DeviceState, Engine, StepOutput, StoredSupplement};
+use models::{DeviceState, Engine, StepOutput, StoredBundled, StoredSupplement};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -51,11 +51,12 @@ impl DeviceMemory {
     /// It cannot be written down.
     pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
         let shadow = self.shadow.as_ref().map(|shadow| shadow.state.supplement());
-        postcard::to_stdvec(&(self, self.state.supplement(), shadow))
+        let trained = self.shadow.as_ref().map(|shadow| shadow.state.bundled());
+        postcard::to_stdvec(&(self, self.state.supplement(), shadow, self.state.bundled(), trained))
     }
 
     /// From a checkpoint. Those from before models had versions end earlier: an empty name and no shadow stand in. Those
-    /// from before there was anything beside a state have nothing there.
+    /// from before there was anything beside a state, or trained models, have nothing there.
     ///
     /// # Errors
     /// The bytes are not a device's memory.
@@ -67,7 +68,15 @@ impl DeviceMemory {
             read => read?,
         };
         if !rest.is_empty() {
-            let (supplement, shadow) = postcard::from_bytes::<(StoredSupplement, Option<StoredSupplement>)>(rest)?;
+            let ((supplement, shadow), rest) =
+                postcard::take_from_bytes::<(StoredSupplement, Option<StoredSupplement>)>(rest)?;
+            if !rest.is_empty() {
+                let (bundled, beside) = postcard::from_bytes::<(StoredBundled, Option<StoredBundled>)>(rest)?;
+                memory.state.set_bundled(bundled);
+                if let (Some(shadow), Some(bundled)) = (&mut memory.shadow, beside) {
+                    shadow.state.set_bundled(bundled);
+                }
+            }
             memory.state.set_supplement(supplement);
             if let (Some(beside), Some(supplement)) = (&mut memory.shadow, shadow) {
                 beside.state.set_supplement(supplement);

@@ -1,6 +1,6 @@
 //! Journal replay against an unbroken run: whatever was checkpointed when, a restart knows exactly what the devices knew.
 
-use super::candidate::Candidate;
+use super::candidate::{Beside, Candidate};
 use super::catalogue::{Catalogue, Release};
 use super::device::{Arrival, Device, DeviceMemory, Scratch, Surroundings};
 use super::shard::{Shard, ShardSetup};
@@ -9,7 +9,12 @@ use crate::store::codec::{EntryReader, seal};
 use domain::registry::Registry;
 use domain::wire::{Connectivity, DeviceEvent, EventState};
 use domain::{Boot, DeviceIndex, DeviceKey, Millis, ModelVersion, Quality, Sample, Sequence, Timestamp};
+use models::bundle::{Bundle, BundleColumn, Description, LiveUse};
+use models::bundled::Bundled;
 use models::learned::prior::Prior;
+use models::learned_life::{LifeSettings, Unit, train};
+use models::matrix::Matrix;
+use models::workers::InTurn;
 use proptest::prelude::*;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
@@ -68,15 +73,65 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (device(), 1.0f64..9.0).prop_map(|(device, level)| Step::Prior { device, level }),
         3 => Just(Step::Commit),
         2 => device().prop_map(|device| Step::Checkpoint { device }),
-        2 => (0usize..3, proptest::option::of(0usize..3)).prop_map(|(in_force, shadow)| Step::Models { in_force, shadow }),
+        2 => (0usize..4, proptest::option::of(0usize..4)).prop_map(|(in_force, shadow)| Step::Models { in_force, shadow }),
     ]
+}
+
+/// A model of pumps that vibrate more and more, by the minute.
+fn trained(catalogue: &Catalogue) -> Candidate {
+    let unit = |life: i32| {
+        let mut rows = Matrix::new(1);
+        (0..=life).for_each(|age| rows.push(&[9.0 - (life - age).min(20) as f32 * 0.4]));
+        Unit {
+            name: life.to_string(),
+            times: (0..=life).map(f64::from).collect(),
+            rows,
+        }
+    };
+    let units: Vec<Unit> = [30, 34, 38, 42, 46].into_iter().map(unit).collect();
+    let settings = LifeSettings {
+        folds: 2,
+        bags: 1,
+        rounds: 5,
+        ..LifeSettings::default()
+    };
+    let (model, _) = train(&units, 1, &settings, &InTurn).expect("enough units");
+    let description = Description {
+        name: "pumps".to_owned(),
+        columns: vec![BundleColumn {
+            name: "vibration_rms_mm_s".to_owned(),
+            unit: None,
+        }],
+        profile: Some("pump".to_owned()),
+        span: None,
+        rows: 0,
+        units: 5,
+        data_fingerprint: 0,
+        figures: Vec::new(),
+        made_at: Timestamp(0),
+    };
+    let live = LiveUse {
+        row_every: Millis::seconds(60),
+        time_unit: Millis::seconds(60),
+        failure_mode: None,
+    };
+    let bundle = Bundle::of_life(&model, description).expect("small").for_live(live);
+    let in_force = |profile: &str| {
+        let release = catalogue.in_force(profile)?;
+        Some(Beside {
+            profile: release.profile(),
+            bundled: release.bundled(),
+        })
+    };
+    Candidate::read(&bundle.encode().expect("small"), &in_force).expect("fits the pump")
 }
 
 struct World {
     directory: Arc<Directory>,
     catalogue: Arc<Catalogue>,
-    /// The profile file, one with another limit, and one with other rules, whose memory is of another shape.
-    versions: [ModelVersion; 3],
+    /// The profile file, one with another limit, one with other rules, whose memory is of another shape, and the file with a trained
+    /// model of the time left.
+    versions: [ModelVersion; 4],
 }
 
 impl World {
@@ -95,16 +150,26 @@ impl World {
         let other_rules = other_rules.replace("\"bearing_hot\"", "\"bearing_warm\"");
         let added = [other_limit, other_rules].map(|text| {
             let candidate = Candidate::of_toml(text.as_bytes()).expect("sound");
-            let release = Release::new(candidate.version.clone(), candidate.profile, &directory);
+            let release = Release::new(candidate.version.clone(), candidate.profile, None, &directory);
             catalogue.know(Arc::new(release));
             candidate.version
         });
+        let trained = trained(&catalogue);
+        let release = Release::new(
+            trained.version.clone(),
+            trained.profile,
+            Some(Arc::new(
+                Bundled::from_bytes(trained.learned.as_deref().expect("trained")).expect("sound"),
+            )),
+            &directory,
+        );
+        catalogue.know(Arc::new(release));
         let [limit, rules] = added;
         let file = catalogue.engine_of(DeviceIndex(0), &directory).version().clone();
         World {
             directory,
             catalogue,
-            versions: [file, limit, rules],
+            versions: [file, limit, rules, trained.version],
         }
     }
 

@@ -9,6 +9,7 @@ use domain::{
     ConditionChange, DeviceKey, DriftCause, MetricIndex, MetricName, Millis, Profile, Quality, Reading, Sample,
     Timestamp,
 };
+use models::bundled::Bundled;
 use models::{Engine, Learning};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,20 +60,25 @@ pub struct Player {
 }
 
 impl Player {
-    /// A device of the given kind that has not been seen before.
+    /// A device of the given kind that has not been seen before, with trained models beside the rules.
     ///
     /// # Errors
     /// A metric of the profile has no usable name.
-    pub fn new(profile: Arc<Profile>, name: &DeviceKey) -> Result<Player, PlayerError> {
+    pub fn new(profile: Arc<Profile>, bundled: Option<&Bundled>, name: &DeviceKey) -> Result<Player, PlayerError> {
         let reorder_window = Millis(IngestConfig::default().reorder_window_ms);
         let directory = Directory::new(DevicesConfig::default(), Registry::default(), Vec::new(), Vec::new());
         let mut unusable = None;
-        let engine = Engine::new(profile, &mut |metric| {
+        let mut intern = |metric: &MetricName| {
             directory.metric_or_register(metric.as_str()).unwrap_or_else(|| {
                 unusable = Some(metric.to_string());
                 MetricIndex(u32::MAX)
             })
-        });
+        };
+        let engine = Engine::new(profile, &mut intern);
+        let engine = match bundled {
+            Some(bundled) => engine.with_bundled(bundled, &mut intern),
+            None => engine,
+        };
         if let Some(name) = unusable {
             return Err(PlayerError::Metric { name });
         }

@@ -4,7 +4,7 @@ use super::backend::{Actor, Backend, Slice};
 use super::problem::{FieldError, Problem};
 use super::{App, Whole};
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Query, Request};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
 use domain::checked::from_tree;
 use domain::{DeviceKey, TicketId};
@@ -125,7 +125,12 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
                 return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
             }
         }
-        let body = bytes(request, state).await?;
+        let mut request = request;
+        DefaultBodyLimit::max(super::FILE_LIMIT).apply(&mut request);
+        let body = bytes(request, state).await.map_err(|problem| match problem.status {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(super::FILE_LIMIT),
+            _ => problem,
+        })?;
         Ok(FileBody(body.to_vec()))
     }
 }
@@ -171,15 +176,15 @@ async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Pro
     Bytes::from_request(request, state).await.map_err(|rejection| {
         let status = rejection.status();
         match status {
-            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(super::BODY_LIMIT),
             _ => Problem::new(status, rejection.body_text()),
         }
     })
 }
 
 /// 413, with the limit.
-pub fn too_large() -> Problem {
-    let detail = format!("the body has more than {} bytes", super::BODY_LIMIT);
+pub fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body has more than {limit} bytes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 

@@ -150,7 +150,9 @@ pub async fn honour<B: Backend>(
         .unwrap_or_default();
     let key = (who, request.uri().to_string(), given);
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, super::BODY_LIMIT).await.map_err(|_| too_large())?;
+    let body = to_bytes(body, super::BODY_LIMIT)
+        .await
+        .map_err(|_| too_large(super::BODY_LIMIT))?;
     let if_match = parts.headers.get(header::IF_MATCH).map(|v| v.as_bytes().to_vec());
     let hash = whole.idempotency().hasher.hash_one((&body, if_match));
     let idempotency = whole.idempotency();

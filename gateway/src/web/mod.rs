@@ -40,6 +40,8 @@ use std::sync::Arc;
 
 /// Largest request body that is read, in bytes (DOMAIN 13).
 pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
+/// Largest file in a body, in bytes: a trained model.
+pub const FILE_LIMIT: usize = 8 * 1024 * 1024;
 
 /// What every handler has: of the backend only what whoever asks may see.
 #[derive(Debug, Clone)]

@@ -77,7 +77,7 @@ impl View {
 }
 
 /// The recent past of one unit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnitState {
     windows: Windows,
     began: Option<f64>,
@@ -156,6 +156,17 @@ impl UnitState {
             self.recent.pop_front();
         }
         self.recent.push_back(values);
+    }
+
+    /// Whether a state that was read from a checkpoint is one of a unit under this view.
+    pub(super) fn fits(&self, view: &View) -> bool {
+        let width = view.width();
+        self.windows == view.windows
+            && self.recent.len() <= usize::from(self.windows.long)
+            && self.recent.iter().all(|row| row.len() == width)
+            && self.levels.iter().chain(&self.beginnings).all(|row| row.len() == width)
+            && self.all.len() == width
+            && self.last.len() == width
     }
 
     /// Rows taken.

@@ -108,6 +108,16 @@ impl LifeModel {
         state.take(time, row, &self.view);
     }
 
+    /// Whether a unit's state that was read from a checkpoint is one of this model.
+    pub fn fits(&self, state: &UnitState) -> bool {
+        state.fits(&self.view)
+    }
+
+    /// Of how many rows a unit should be known before its time left is told: the shortest window.
+    pub fn least_rows(&self) -> usize {
+        self.view.windows.short()
+    }
+
     /// The time left after the last row.
     pub fn predict(&self, state: &UnitState, space: &mut Space) -> TimeLeft {
         let raw = self.raw(state, space);

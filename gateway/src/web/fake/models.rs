@@ -72,6 +72,7 @@ pub fn detail(model: Model) -> ModelDetail {
     ModelDetail {
         model,
         toml: None,
+        trained: Vec::new(),
         comparison: None,
     }
 }
