@@ -4,8 +4,8 @@
 
 use crate::alarm::PersonName;
 use crate::calendar::{DAY_MIN, parse_time_of_day, parse_zone};
-use domain::Timestamp;
 use domain::checked::Problem;
+use domain::{Millis, Timestamp};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,45 @@ impl OnCall {
         self.people.get(turn as usize)
     }
 }
+
+/// A stretch of time with the same person on call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shift<'a> {
+    /// Who; none: nobody is, outside the hours of the rotation.
+    pub person: Option<&'a PersonName>,
+    /// Since then, or since the beginning of what was asked for.
+    pub from: Timestamp,
+    /// Before then, or until the end of what was asked for.
+    pub until: Timestamp,
+}
+
+/// The longest stretch that is looked ahead.
+const MOST_AHEAD: Millis = Millis::days(62);
+
+impl OnCall {
+    /// Who is on call when, from one instant to another, to the minute; at most two months.
+    pub fn shifts(&self, from: Timestamp, until: Timestamp) -> Vec<Shift<'_>> {
+        let until = until.min(from + MOST_AHEAD);
+        let mut shifts: Vec<Shift<'_>> = Vec::new();
+        let mut at = from;
+        while at < until {
+            let person = self.who(at);
+            let next = Timestamp((at.0.div_euclid(MINUTE_MS) + 1) * MINUTE_MS).min(until);
+            match shifts.last_mut() {
+                Some(last) if last.person == person => last.until = next,
+                Some(_) | None => shifts.push(Shift {
+                    person,
+                    from: at,
+                    until: next,
+                }),
+            }
+            at = next;
+        }
+        shifts
+    }
+}
+
+const MINUTE_MS: i64 = 60_000;
 
 fn is_within((from, until): (u16, u16), minute: u16) -> bool {
     if from <= until {
@@ -305,5 +344,28 @@ mod tests {
         ]
         .map(|k| format!("on_call[0].{k}"));
         assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn the_shifts_of_a_fortnight_follow_one_another_without_a_gap_over_a_change_of_clocks() {
+        let people = rotation(|config| {
+            config.overrides = vec![Override {
+                person: "sun".into(),
+                from: at("2026-10-27T12:00:00Z"),
+                until: at("2026-10-28T12:00:00Z"),
+            }];
+        });
+        let (from, until) = (at("2026-10-20T00:00:00Z"), at("2026-11-03T00:00:00Z"));
+        let shifts = people.shifts(from, until);
+        let who: Vec<&str> = shifts.iter().map(|s| s.person.map_or("-", String::as_str)).collect();
+        assert_eq!(who, ["li", "wang", "sun", "wang", "zhao"]);
+        assert!(shifts.windows(2).all(|pair| pair[0].until == pair[1].from));
+        assert_eq!((shifts[0].from, shifts[4].until), (from, until));
+        // 09:00 in Berlin is 07:00 UTC in summer and 08:00 in winter
+        assert_eq!(shifts[0].until, at("2026-10-26T08:00:00Z"));
+        let nights = rotation(|config| (config.from, config.until) = (Some("18:00".into()), Some("06:00".into())));
+        let one_night = nights.shifts(at("2026-10-20T12:00:00Z"), at("2026-10-21T12:00:00Z"));
+        let who: Vec<bool> = one_night.iter().map(|s| s.person.is_some()).collect();
+        assert_eq!(who, [false, true, false]);
     }
 }

@@ -315,6 +315,8 @@ catalogue! {
     Friday: "Friday", "周五";
     Saturday: "Saturday", "周六";
     Sunday: "Sunday", "周日";
+    OnCall: "On call", "值班";
+    NobodyOnCall: "nobody", "无人值班";
     FloodBanner: "Flood of alarms", "报警泛滥";
     FloodBannerHelp: "People are told of ten alarms in ten minutes, of the others in one summary. None is missing from this list.", "每十分钟最多单独通知十条，其余合并为摘要；本列表不遗漏任何报警。";
     Ledger: "Clocks that were too late", "超时记录";

@@ -139,6 +139,11 @@ impl Escalations {
         self.rotations.iter().map(move |r| (r.name.as_str(), r.who(now)))
     }
 
+    /// The rotations of people.
+    pub fn rotations(&self) -> &[OnCall] {
+        &self.rotations
+    }
+
     /// Who stands behind a level at `now`: people without repeats, and groups as `group:NAME`.
     pub fn people(&self, level: &Level, owner: Option<&PersonName>, now: Timestamp) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();

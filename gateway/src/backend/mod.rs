@@ -37,11 +37,11 @@ use crate::web::backend::{
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
-    ModelDetail, MonthlyReport, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
-    SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
+    ModelDetail, MonthlyReport, OnCall, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
+    Shift, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
-use domain::{AlarmId, DeviceKey, ModelVersion, SiteName, TicketId, Timestamp};
+use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
 use readers::Readers;
 use standing::Standing;
 use std::collections::BTreeMap;
@@ -288,6 +288,25 @@ impl Backend for LiveBackend {
 
     async fn breaches(&self, from: Timestamp, until: Timestamp) -> Answer<Vec<LedgerLine>> {
         self.list_breaches(from, until).await
+    }
+
+    fn on_call(&self, ahead: Millis) -> Vec<OnCall> {
+        let now = self.clock().now();
+        let rotations = self.running.policy.escalations.rotations().iter();
+        let view = |rotation: &alerting::on_call::OnCall| OnCall {
+            name: rotation.name.clone(),
+            now: rotation.who(now).cloned(),
+            shifts: rotation
+                .shifts(now, now + ahead)
+                .iter()
+                .map(|shift| Shift {
+                    person: shift.person.cloned(),
+                    from: shift.from.into(),
+                    until: shift.until.into(),
+                })
+                .collect(),
+        };
+        rotations.map(view).collect()
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {

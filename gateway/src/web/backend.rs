@@ -8,12 +8,13 @@ pub use alerting::effect::SplitOff;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
-    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, Outcome, Page, Proposal, QuarantinedPacket, Receiver,
-    Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, Tried,
-    Window, WindowCovers, WindowPurpose, WindowSchedule,
+    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, Outcome, Page, Proposal, QuarantinedPacket,
+    Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState,
+    TicketSummary, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
-    AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, ModelVersion, Severity, SiteName, TicketId, Timestamp,
+    AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, Millis, ModelVersion, Severity, SiteName, TicketId,
+    Timestamp,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -474,6 +475,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;
     /// Clocks that ran out in a span, the newest first.
     fn breaches(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Vec<LedgerLine>>> + Send;
+    /// Who is on call, from now on for so long.
+    fn on_call(&self, ahead: Millis) -> Vec<OnCall>;
     /// Which reviews of past months there are, the newest first.
     fn reports(&self) -> impl Future<Output = Answer<Vec<MonthlyReport>>> + Send;
     /// The review of a past month, such as `2026-11`.

@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use super::api::{
-    access, account, alarms, desk, devices, incidents, models, outbound, quarantine, review, system, tickets, windows,
-    work,
+    access, account, alarms, desk, devices, incidents, models, on_call, outbound, quarantine, review, system, tickets,
+    windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -40,7 +40,7 @@ impl IntoResponses for Problems {
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
-        review::review, review::csv, review::breaches, review::reports, review::report,
+        review::review, review::csv, on_call::list, review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::dispatch, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,

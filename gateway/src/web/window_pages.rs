@@ -13,12 +13,16 @@ use axum::http::StatusCode;
 use axum::response::Redirect;
 use dashboards::page;
 use dashboards::view::{At, Weekday, WindowCovers, WindowPurpose, WindowSchedule};
-use domain::Timestamp;
+use domain::{Millis, Timestamp};
 use serde::Deserialize;
+
+/// So far ahead the page shows who is on call.
+const AHEAD: Millis = Millis::days(14);
 
 pub(super) async fn list<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
     let windows = app.backend.windows().await?;
-    Ok(visit.show(page::windows(&visit.frame, &windows)))
+    let on_call = app.backend.on_call(AHEAD);
+    Ok(visit.show(page::windows(&visit.frame, &windows, &on_call)))
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,6 +7,7 @@ pub mod desk;
 pub mod devices;
 pub mod incidents;
 pub mod models;
+pub mod on_call;
 pub mod outbound;
 pub mod quarantine;
 pub mod review;
@@ -83,6 +84,7 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/incidents/{incident}", incidents::one::<B>)
         .get("/api/v1/review", review::review::<B>)
         .get("/api/v1/review.csv", review::csv::<B>)
+        .get("/api/v1/on-call", on_call::list::<B>)
         .get("/api/v1/breaches", review::breaches::<B>)
         .get("/api/v1/reports", review::reports::<B>)
         .get("/api/v1/reports/{file}", review::report::<B>)

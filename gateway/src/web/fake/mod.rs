@@ -389,6 +389,23 @@ impl Backend for Fake {
         Ok(Vec::new())
     }
 
+    fn on_call(&self, ahead: Millis) -> Vec<OnCall> {
+        let shift = |person: Option<&str>, from: Timestamp, until: Timestamp| Shift {
+            person: person.map(str::to_owned),
+            from: from.into(),
+            until: until.into(),
+        };
+        let (now, later) = (self.now(), self.now() + Millis::hours(40));
+        vec![OnCall {
+            name: "service".to_owned(),
+            now: Some("Li Wei".to_owned()),
+            shifts: vec![
+                shift(Some("Li Wei"), now, later),
+                shift(Some("Zhou Min"), later, now + ahead),
+            ],
+        }]
+    }
+
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {
         Ok(Vec::new())
     }
