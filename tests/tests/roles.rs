@@ -317,6 +317,12 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
         (format!("/api/v1/tickets/{south}/comment"), json!({"text": "x"})),
         (format!("/api/v1/tickets/{south}/assign"), json!({"assignee": "eve"})),
         (format!("/api/v1/windows/{window}/end"), json!({"reason": "x"})),
+        // what would be written into a ticket of another site, by way of one's own
+        (
+            format!("/api/v1/tickets/{north}/work"),
+            json!({"write": "link", "ticket": south, "kind": "relates"}),
+        ),
+        (format!("/api/v1/tickets/{north}/merge"), json!({"into": south})),
     ] {
         let got = eve.post(&path, body).await;
         assert_eq!(got.status, 404, "{path}: {}", got.text);

@@ -7,9 +7,11 @@ use crate::access::notes::Note;
 use crate::access::{AccessOrder, AccessRefusal, Accounts, Limits, Role, Sight};
 use crate::pipeline::commit::ToCommit;
 use crate::web::backend::{Answer, BackendError, Order};
+use alerting::TicketCommand;
 use alerting::WindowCommand;
 use alerting::effect::Command;
 use alerting::ticket::TicketRecord;
+use alerting::ticket::WorkCommand;
 use dashboards::view::{StepKind, Ticket};
 use domain::{DeviceKey, TicketId};
 use std::sync::{Arc, PoisonError};
@@ -151,8 +153,19 @@ impl LiveBackend {
                     })?;
                 }
             }
-            Command::Ticket { ticket, .. } | Command::Split { ticket, .. } => {
+            Command::Ticket { ticket, command } => {
                 // whoever is given it meanwhile has it
+                let revision = self.permit_ticket(&order, *ticket).await?;
+                order.if_revision = order.if_revision.or(revision);
+                // a link is written into the other ticket too
+                if let TicketCommand::Work {
+                    work: WorkCommand::Link { to, .. } | WorkCommand::Unlink { to },
+                } = command
+                {
+                    self.permit_ticket(&order, *to).await?;
+                }
+            }
+            Command::Split { ticket, .. } => {
                 let revision = self.permit_ticket(&order, *ticket).await?;
                 order.if_revision = order.if_revision.or(revision);
             }
