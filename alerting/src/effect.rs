@@ -467,6 +467,9 @@ pub struct IncidentNotice {
     pub event: IncidentEvent,
     /// What its members come from.
     pub cause: IncidentCause,
+    /// The machine above all of them in which the cause may lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspect: Option<DeviceKey>,
     /// In English.
     pub title: String,
     /// How many alarms it had so far.

@@ -161,6 +161,14 @@ impl DeviceKey {
             device: DeviceName::new(device)?,
         })
     }
+
+    /// Another machine of the same site.
+    pub fn neighbour(&self, device: &DeviceName) -> Self {
+        Self {
+            site: self.site.clone(),
+            device: device.clone(),
+        }
+    }
 }
 
 impl fmt::Display for DeviceKey {

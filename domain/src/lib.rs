@@ -13,6 +13,7 @@ pub mod registry;
 pub mod risk;
 pub mod text;
 pub mod time;
+pub mod topology;
 pub mod vibration;
 pub mod wire;
 
@@ -27,3 +28,4 @@ pub use prognosis::{Health, LifeBasis, Prognosis, RemainingLife};
 pub use reading::{Quality, Reading, Sample, Sequence};
 pub use risk::{Impact, Probability, RiskLevel};
 pub use time::{Millis, Timestamp};
+pub use topology::Topology;

@@ -2,6 +2,7 @@
 
 use crate::checked::{Problem, from_tree, locate, tree_of};
 use crate::place::Place;
+use crate::topology::Topology;
 use crate::{DeviceKey, DeviceName, Impact, Profile, RuleId, SiteName, profile::RuleKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -70,6 +71,10 @@ pub struct DeviceEntry {
     /// The last day of the maker's warranty, `2027-03-31`; empty if nobody knows.
     #[serde(default)]
     pub warranty_until: String,
+    /// The machine of the same site that this one hangs on, such as its gateway: while that is down, nothing can be expected
+    /// of this one.
+    #[serde(default)]
+    pub parent: Option<DeviceName>,
     /// What a failure costs here, if other than the profile says.
     pub impact: Option<Impact>,
     /// Limits that differ from the profile's, by rule.
@@ -101,6 +106,9 @@ pub struct Assign {
     pub device: String,
     /// The profile they get.
     pub profile: String,
+    /// The machine of their site that they hang on.
+    #[serde(default)]
+    pub parent: Option<DeviceName>,
 }
 
 fn any() -> String {
@@ -157,6 +165,7 @@ impl Registry {
                 problems.push(Problem::at(format!("site[{i}]"), format!("{} stands twice", site.name)));
             }
         }
+        problems.extend(Topology::of(self).problems(self));
         for (i, assign) in self.assign.iter().enumerate() {
             problems.extend(unknown(format!("assign[{i}].profile"), &assign.profile));
         }

@@ -16,7 +16,7 @@ use alerting::dispatch::Roster;
 use alerting::policy::{AlertingConfig, Policy};
 use domain::checked::{Problem, from_tree, locate, tree_of};
 use domain::registry::Registry;
-use domain::{Millis, Profile};
+use domain::{Millis, Profile, Topology};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -399,7 +399,7 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
     match (config.alerting.check(), problems.is_empty()) {
         (Ok(policy), true) => Ok(Checked {
             config,
-            policy,
+            policy: policy.with_topology(Topology::of(&files.registry)),
             profiles: files.profiles,
             registry: files.registry,
             roster: files.roster,

@@ -6,7 +6,7 @@
 use super::{Book, ModeKey};
 use crate::alarm::{AlarmInput, AlarmLife, OutOfService, Suppression, SuppressionCause};
 use crate::effect::Effect;
-use crate::policy::{FirstUpConfig, ParentConfig, fits};
+use crate::policy::{FirstUpConfig, fits};
 use crate::record::{AlarmRecord, Asset};
 use crate::window::{Purpose, WindowRecord};
 use domain::{AlarmId, DeviceKey, FailureModeId, Millis, Severity, Timestamp};
@@ -77,24 +77,8 @@ impl Book {
                 self.settle(&follower, now, out);
             }
         }
-        let hangs_on_it =
-            |rule: &&ParentConfig| rule.parent == alarm.device && rule.modes.contains(&alarm.failure_mode);
-        let policy = self.policy.clone();
-        for rule in policy.alarms.parents().iter().filter(hangs_on_it) {
-            let is_child = |a: &AlarmRecord| {
-                a.device != rule.parent
-                    && fits(&rule.hides, &a.failure_mode)
-                    && rule.children.covers(&a.device, &a.profile, &a.asset)
-            };
-            let children: Vec<_> = self
-                .alarms
-                .iter()
-                .filter(|(_, a)| is_child(a))
-                .map(|(k, _)| k.clone())
-                .collect();
-            for child in children {
-                self.settle(&child, now, out);
-            }
+        for child in self.below(alarm) {
+            self.settle(&child, now, out);
         }
     }
 
@@ -181,14 +165,7 @@ impl Book {
                 (!alarm.life.state.is_active()).then_some(AlarmInput::EndSuppression)
             }
             SuppressionCause::ParentDown { parent } => {
-                let rules = self
-                    .policy
-                    .alarms
-                    .parents()
-                    .iter()
-                    .filter(|rule| rule.parent == *parent);
-                let wait = rules.map(|rule| rule.release_after_s).max().unwrap_or(0);
-                let at = now + Millis::seconds(i64::from(wait));
+                let at = now + self.release_after(parent);
                 Some(if at > now && alarm.life.state.is_active() {
                     AlarmInput::EndSuppressionAt { at }
                 } else {
@@ -206,24 +183,8 @@ impl Book {
         if let Some(window) = self.windows_over(about, Purpose::Commissioning).next() {
             return Some(SuppressionCause::Commissioning { window: window.id });
         }
-        let (device, mode) = about.key;
-        let is_down = |rule: &&ParentConfig| {
-            rule.parent != *device
-                && fits(&rule.hides, mode)
-                && rule.children.covers(device, about.profile, about.asset)
-                && self.is_down(rule)
-        };
-        let rule = self.policy.alarms.parents().iter().find(is_down)?;
-        let parent = rule.parent.clone();
+        let parent = self.down_above(about)?;
         Some(SuppressionCause::ParentDown { parent })
-    }
-
-    pub(super) fn is_down(&self, rule: &ParentConfig) -> bool {
-        let shows = |mode: &FailureModeId| {
-            let alarm = self.alarms.get(&(rule.parent.clone(), mode.clone()));
-            alarm.is_some_and(|a| a.life.state.is_active())
-        };
-        rule.modes.iter().any(shows)
     }
 
     /// The alarm from which a new one of the same machine is likely to follow: in sight, not milder, and not long before.

@@ -11,6 +11,7 @@ mod episodes;
 mod hiding;
 mod links;
 mod merging;
+mod parents;
 mod plans;
 mod reports;
 mod storms;
@@ -32,6 +33,8 @@ mod outlook_tests;
 mod storm_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod topology_tests;
 
 pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
 

@@ -4,21 +4,25 @@ use super::tests::{MINUTE, condition, pump};
 use super::*;
 use crate::alarm::AlarmReason;
 use crate::effect::{Outgoing, TicketDecision};
-use crate::policy::{AlertingConfig, ParentConfig};
+use crate::policy::{AlertingConfig, ParentConfig, Policy};
 use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::{IncidentCause, IncidentEvent, IncidentState};
 use domain::{ConditionState, ModelVersion, Severity};
 
-struct Site {
-    book: Book,
+pub(super) struct Site {
+    pub(super) book: Book,
     now: i64,
-    devices: Vec<DeviceFacts>,
+    pub(super) devices: Vec<DeviceFacts>,
     effects: Vec<Effect>,
 }
 
 impl Site {
     fn new(machines: usize, config: &AlertingConfig) -> Site {
+        Site::with(machines, config.check().expect("sound"))
+    }
+
+    pub(super) fn with(machines: usize, policy: Policy) -> Site {
         let mut profile = (*pump()).clone();
         for mode in profile.modes.iter_mut().filter(|m| m.id.as_str() == "no_data") {
             mode.ticket_from = Some(Severity::Warning);
@@ -31,7 +35,7 @@ impl Site {
             asset: Asset::default(),
         };
         Site {
-            book: Book::new(Arc::new(config.check().expect("sound"))),
+            book: Book::new(Arc::new(policy)),
             now: 1_000_000 * MINUTE,
             devices: (0..machines).map(device).collect(),
             effects: Vec::new(),
@@ -45,14 +49,14 @@ impl Site {
         assert_eq!(restored.snapshot(), self.book.snapshot(), "a restart changes nothing");
     }
 
-    fn raise(&mut self, machine: usize, mode: &str) {
+    pub(super) fn raise(&mut self, machine: usize, mode: &str) {
         let state = ConditionState::Active {
             severity: Severity::Warning,
         };
         self.step(condition(&self.devices[machine].clone(), mode, state, self.now));
     }
 
-    fn clear(&mut self, machine: usize, mode: &str) {
+    pub(super) fn clear(&mut self, machine: usize, mode: &str) {
         self.step(condition(
             &self.devices[machine].clone(),
             mode,
@@ -62,7 +66,7 @@ impl Site {
     }
 
     /// Lets time pass, waking the book whenever it wants.
-    fn wait(&mut self, minutes: i64) {
+    pub(super) fn wait(&mut self, minutes: i64) {
         let until = self.now + minutes * MINUTE;
         while let Some(at) = self.book.next_deadline().filter(|at| at.0 <= until) {
             self.now = self.now.max(at.0);
@@ -72,7 +76,7 @@ impl Site {
     }
 
     /// Our times of what people were told, and of what.
-    fn told(&self) -> Vec<String> {
+    pub(super) fn told(&self) -> Vec<String> {
         let word = |effect: &Effect| match effect {
             Effect::Publish(message) if message.notice.is_some() => match &message.content {
                 Outgoing::Alarm(alarm) => Some(format!("alarm {}", alarm.device)),
@@ -85,7 +89,7 @@ impl Site {
         self.effects.iter().filter_map(word).collect()
     }
 
-    fn open_tickets(&self) -> usize {
+    pub(super) fn open_tickets(&self) -> usize {
         self.book.tickets().filter(|t| t.state.is_open()).count()
     }
 }

@@ -13,7 +13,7 @@ use crate::storm::{
 };
 use crate::ticket::{Actor, TicketChange, TicketState, WorkStep};
 use domain::text::Text;
-use domain::{DeviceKey, Severity, SiteName, TicketId, Timestamp};
+use domain::{DeviceKey, Severity, SiteName, Timestamp, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Incidents that are not over, and what people were told.
@@ -105,11 +105,16 @@ impl Storms {
     }
 
     /// Makes an alarm a member.
-    fn admit(&mut self, id: IncidentId, alarm: &mut AlarmRecord) {
+    fn admit(&mut self, id: IncidentId, alarm: &mut AlarmRecord, topology: &Topology) {
         let Some(incident) = self.incidents.get_mut(&id) else {
             return;
         };
         alarm.incident = Some(id);
+        let suspects = topology.suspects(&alarm.device);
+        match incident.members {
+            0 => incident.suspects = suspects,
+            _ => incident.suspects.retain(|machine| suspects.contains(machine)),
+        }
         incident.members = incident.members.saturating_add(1);
         incident.began_at = incident.began_at.min(alarm.showed_at);
         incident.grew_at = incident.grew_at.max(alarm.showed_at);
@@ -150,6 +155,10 @@ impl Book {
         if alarm.incident.is_some_and(|id| is_shown || !self.storms.is_open(id)) {
             alarm.incident = None;
         }
+        if let (Some(id), Some(parent)) = (alarm.incident, hanging_on(alarm)) {
+            let is_its_cause = self.trace_to(id, parent);
+            alarm.incident = is_its_cause.then_some(id);
+        }
         if alarm.incident.is_some() || is_shown || !alarm.life.state.is_active() {
             return;
         }
@@ -158,14 +167,35 @@ impl Book {
             let id = self
                 .open_by(&cause, alarm)
                 .unwrap_or_else(|| self.open_incident(cause, alarm, now));
-            self.storms.admit(id, alarm);
+            self.storms.admit(id, alarm, &self.policy.topology);
         } else if is_raised && let Some(cause) = self.beginning_of(alarm) {
             if let Some(id) = self.open_by(&cause, alarm) {
-                self.storms.admit(id, alarm);
+                self.storms.admit(id, alarm, &self.policy.topology);
             } else {
                 self.find_common_cause(cause, alarm, now, out);
             }
         }
+    }
+
+    /// A machine above a member is down: whether the incident comes from that. One of which every member hangs on it turns out
+    /// to, unless there is one already; any other goes on without the member.
+    fn trace_to(&mut self, id: IncidentId, parent: &DeviceKey) -> bool {
+        let cause = IncidentCause::ParentDown { parent: parent.clone() };
+        let known = self.storms.by_cause.get(&cause).copied();
+        let ticket = self.ticket_on(parent);
+        let Some(incident) = self.storms.incidents.get_mut(&id) else {
+            return false;
+        };
+        if known.is_some() || !incident.suspects.contains(parent) {
+            return known == Some(id);
+        }
+        let earlier = std::mem::replace(&mut incident.cause, cause.clone());
+        incident.title = parent_title(parent);
+        incident.ticket = incident.ticket.or(ticket);
+        self.storms.by_cause.remove(&earlier);
+        self.storms.by_cause.insert(cause, id);
+        self.storms.changed.insert(id);
+        true
     }
 
     /// The open incident of a cause, if it takes the alarm in.
@@ -216,11 +246,11 @@ impl Book {
         let id = self.open_incident(cause, alarm, now);
         for key in &others {
             if let Some(mut other) = self.alarms.get(key).cloned() {
-                self.storms.admit(id, &mut other);
+                self.storms.admit(id, &mut other, &self.policy.topology);
                 self.note(other, AlarmReason::JoinedIncident { incident: id }, now, out);
             }
         }
-        self.storms.admit(id, alarm);
+        self.storms.admit(id, alarm, &self.policy.topology);
         if self.policy.storms.is_one_ticket(&alarm.failure_mode) {
             self.keep_one_ticket(id, &others, now, out);
         }
@@ -248,6 +278,7 @@ impl Book {
             site,
             cause,
             title,
+            suspects: Vec::new(),
             state: IncidentState::Open,
             members: 0,
             standing: 0,
@@ -263,18 +294,6 @@ impl Book {
             revision: 0,
         });
         id
-    }
-
-    /// The ticket of a parent that is down.
-    fn ticket_on(&self, parent: &DeviceKey) -> Option<TicketId> {
-        let rules = self
-            .policy
-            .alarms
-            .parents()
-            .iter()
-            .filter(|rule| rule.parent == *parent);
-        let mut modes = rules.flat_map(|rule| &rule.modes);
-        modes.find_map(|mode| self.open_ticket_of(parent, mode))
     }
 
     /// The first ticket of the members serves all of them; others that nobody has begun with are taken back.
@@ -330,15 +349,7 @@ impl Book {
     fn lasts(&self, cause: &IncidentCause) -> bool {
         match cause {
             IncidentCause::CommonMode { .. } => true,
-            IncidentCause::ParentDown { parent } => {
-                let mut rules = self
-                    .policy
-                    .alarms
-                    .parents()
-                    .iter()
-                    .filter(|rule| rule.parent == *parent);
-                rules.any(|rule| self.is_down(rule))
-            }
+            IncidentCause::ParentDown { parent } => self.is_down(parent),
         }
     }
 
@@ -551,7 +562,7 @@ fn notice(incident: &IncidentRecord, event: IncidentEvent, now: Timestamp) -> Me
         device: None,
         notice: Some(NoticeWeight::Summary),
         about: Background {
-            title: incident.title.clone(),
+            title: incident.headline(),
             severity: Some(incident.severity),
             ticket: incident.ticket,
             ..Background::default()
@@ -561,7 +572,8 @@ fn notice(incident: &IncidentRecord, event: IncidentEvent, now: Timestamp) -> Me
             site: incident.site.clone(),
             event,
             cause: incident.cause.clone(),
-            title: incident.title.en.clone(),
+            title: incident.headline().en,
+            suspect: incident.suspect().cloned(),
             members: incident.members,
             standing: incident.standing,
             first: incident.first.clone(),

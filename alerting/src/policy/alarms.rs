@@ -33,6 +33,8 @@ pub struct AlarmsConfig {
     pub rules: Vec<AlarmRuleConfig>,
     /// Machines that hang on others.
     pub parents: Vec<ParentConfig>,
+    /// When a machine is down that others hang on by the registry.
+    pub topology: TopologyConfig,
     /// Alarms that follow from one another.
     pub first_up: Vec<FirstUpConfig>,
     /// Why there are alarms, and what to do.
@@ -52,6 +54,7 @@ impl Default for AlarmsConfig {
             needs_rationalisation: false,
             rules: Vec::new(),
             parents: Vec::new(),
+            topology: TopologyConfig::default(),
             first_up: Vec::new(),
             rationalisation: Vec::new(),
         }
@@ -93,6 +96,28 @@ pub struct ParentConfig {
     /// So long after the parent is back they may still be silent, seconds.
     #[serde(default = "release_after_s")]
     pub release_after_s: u32,
+}
+
+/// When a machine on which others hang by the registry is down, and what is then hidden of those.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TopologyConfig {
+    /// It is down while one of these failure modes shows.
+    pub down_modes: Vec<FailureModeId>,
+    /// Which failure modes of the machines below are then hidden, with `*` for any characters.
+    pub hides: Vec<String>,
+    /// So long after it is back they may still be silent, seconds.
+    pub release_after_s: u32,
+}
+
+impl Default for TopologyConfig {
+    fn default() -> Self {
+        TopologyConfig {
+            down_modes: silence(),
+            hides: silence_pattern(),
+            release_after_s: release_after_s(),
+        }
+    }
 }
 
 fn silence() -> Vec<FailureModeId> {
@@ -201,6 +226,11 @@ impl AlarmSettings {
     /// Machines that hang on others.
     pub(crate) fn parents(&self) -> &[ParentConfig] {
         &self.config.parents
+    }
+
+    /// What the tree of the registry means for alarms.
+    pub(crate) fn topology(&self) -> &TopologyConfig {
+        &self.config.topology
     }
 
     /// Alarms that follow from one another.

@@ -13,7 +13,9 @@ mod storms;
 mod tests;
 
 pub(crate) use alarms::fits;
-pub use alarms::{AlarmRuleConfig, AlarmSettings, AlarmsConfig, FirstUpConfig, ParentConfig, Rationale};
+pub use alarms::{
+    AlarmRuleConfig, AlarmSettings, AlarmsConfig, FirstUpConfig, ParentConfig, Rationale, TopologyConfig,
+};
 pub use clocks::{ClassClocks, Clocks, ClocksConfig};
 pub use contracts::{ContractClocks, ContractConfig, Terms};
 pub use escalation::{Escalation, EscalationConfig, Escalations, Level, LevelConfig};
@@ -26,7 +28,7 @@ use crate::record::{Asset, DeviceFacts};
 use crate::risk::RiskConfig;
 use contracts::Contract;
 use domain::checked::Problem;
-use domain::{DeviceKey, Impact, Millis, RiskLevel};
+use domain::{DeviceKey, Impact, Millis, RiskLevel, Topology};
 use serde::{Deserialize, Serialize};
 
 /// The longest time a clock or a shelving may be set to, in minutes: ten years.
@@ -110,6 +112,8 @@ pub struct Policy {
     pub alarms: AlarmSettings,
     /// Many alarms at once.
     pub storms: StormSettings,
+    /// What hangs on what.
+    pub topology: Topology,
     /// Who is told until somebody answers.
     pub escalations: Escalations,
     /// The risk from which a ticket opens.
@@ -135,6 +139,12 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The same for machines that hang on one another.
+    #[must_use]
+    pub fn with_topology(self, topology: Topology) -> Self {
+        Policy { topology, ..self }
+    }
+
     /// Clocks and working hours under a contract; of the whole site without one, and where the contract is no longer known.
     pub fn terms(&self, contract: Option<&str>) -> &Terms {
         let known = contract.and_then(|name| self.contracts.iter().find(|c| c.name == name));
@@ -205,6 +215,7 @@ impl AlertingConfig {
             risk: self.risk.clone(),
             alarms,
             storms,
+            topology: Topology::default(),
             escalations,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,

@@ -105,6 +105,9 @@ pub struct IncidentRecord {
     pub cause: IncidentCause,
     /// What it is, for people.
     pub title: Text,
+    /// What every member so far hangs on, or is, by the registry; the nearest first. There the cause may lie.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspects: Vec<DeviceKey>,
     /// How far it is.
     pub state: IncidentState,
     /// How many members it had so far.
@@ -139,6 +142,25 @@ impl IncidentRecord {
         match self.state {
             IncidentState::Open | IncidentState::Easing { .. } => true,
             IncidentState::Over { .. } => false,
+        }
+    }
+
+    /// The machine above all members in which the cause may lie; none once it is known.
+    pub fn suspect(&self) -> Option<&DeviceKey> {
+        match self.cause {
+            IncidentCause::ParentDown { .. } => None,
+            IncidentCause::CommonMode { .. } => self.suspects.first(),
+        }
+    }
+
+    /// The title, with where the cause may lie.
+    pub fn headline(&self) -> Text {
+        let Some(suspect) = self.suspect() else {
+            return self.title.clone();
+        };
+        Text {
+            en: format!("{}, all behind {}", self.title.en, suspect.device),
+            zh: format!("{}，均在{}之下", self.title.zh, suspect.device),
         }
     }
 

@@ -29,6 +29,13 @@ fn as_text<S: serde::Serializer>(key: &DeviceKey, serializer: S) -> Result<S::Ok
     serializer.collect_str(key)
 }
 
+fn as_text_if_any<S: serde::Serializer>(key: &Option<DeviceKey>, serializer: S) -> Result<S::Ok, S::Error> {
+    match key {
+        Some(key) => as_text(key, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// How far an incident is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
@@ -59,6 +66,11 @@ pub struct Incident {
     pub site: SiteName,
     /// What its members come from.
     pub cause: IncidentCause,
+    /// The machine, as `site/device`, that all its machines hang on, where the cause may lie; none: it is known, or there is
+    /// no such machine.
+    #[schema(value_type = Option<String>)]
+    #[serde(serialize_with = "as_text_if_any")]
+    pub suspect: Option<DeviceKey>,
     /// What it is, for people.
     #[schema(value_type = schema::Text)]
     pub title: Text,

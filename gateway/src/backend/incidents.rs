@@ -33,9 +33,10 @@ pub(super) fn incident_view(row: &IncidentRow) -> Result<Incident, StoreError> {
     Ok(Incident {
         id: record.id.to_string(),
         revision: u64::from(record.revision),
+        title: record.headline(),
+        suspect: record.suspect().cloned(),
         site: record.site,
         cause: cause_view(record.cause),
-        title: record.title,
         state: state_view(record.state),
         members: record.members,
         standing: record.standing,

@@ -14,6 +14,7 @@ fn site(name: &str) -> SiteName {
 pub(super) fn incidents(now: Timestamp) -> Vec<Incident> {
     let ago = |minutes| At(now - Millis::minutes(minutes));
     let make = |number: u64, state, standing, minutes| Incident {
+        suspect: None,
         id: format!("I-{number:06}"),
         revision: 4,
         site: site("hotel-lotus"),
