@@ -88,6 +88,16 @@ pub fn part_of(language: Language, part: u32, all: u32) -> String {
     }
 }
 
+/// How many machines hang on one, and how many of them are silent or offline.
+pub fn below(language: Language, all: u32, away: u32) -> String {
+    match (language, away) {
+        (Language::En, 0) => format!("{all}"),
+        (Language::En, away) => format!("{all}, {away} not there"),
+        (Language::Zh, 0) => format!("{all}台"),
+        (Language::Zh, away) => format!("{all}台，{away}台失联"),
+    }
+}
+
 /// `2026-01-31 12:00 UTC`.
 pub fn clock_time(at: Timestamp) -> String {
     let text = at.to_string();

@@ -317,6 +317,13 @@ catalogue! {
     Sunday: "Sunday", "周日";
     OnCall: "On call", "值班";
     NobodyOnCall: "nobody", "无人值班";
+    Topology: "Sites and machines", "站点与设备";
+    TopologyHelp: "Each site with the machines that stand there. A site leads to its tree: gateways, what hangs on them, and their parts.", "各站点及其设备。点击站点查看其结构：网关、下级设备及部件。";
+    TreeHelp: "A machine stands below the one that it hangs on. While that one is down, silence below it is part of one incident.", "设备列于其上级之下。上级停机期间，下级的无数据归入同一事件。";
+    Carriers: "Gateways", "网关";
+    HangOnIt: "Hang on it", "下级设备";
+    HangsOn: "Hangs on", "上级设备";
+    Components: "Components", "部件";
     FloodBanner: "Flood of alarms", "报警泛滥";
     FloodBannerHelp: "People are told of ten alarms in ten minutes, of the others in one summary. None is missing from this list.", "每十分钟最多单独通知十条，其余合并为摘要；本列表不遗漏任何报警。";
     Ledger: "Clocks that were too late", "超时记录";

@@ -244,8 +244,19 @@ fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input 
     }
 }
 
-/// Everything that hides alarms, wakes people again or finds bad habits, in one site.
-fn policy() -> Policy {
+/// Everything that hides alarms, wakes people again or finds bad habits, in one site. One machine hangs on the other, by the
+/// tree of the registry or by a rule.
+fn policy(by_tree: bool) -> Policy {
+    let tree = r#"
+        [alarms.topology]
+        hides = ["no_data", "cavitation"]
+    "#;
+    let rule = r#"
+        [[alarms.parents]]
+        parent = { site = "harbour", device = "pump-1" }
+        children = { devices = ["pump-2"] }
+        hides = ["no_data", "cavitation"]
+    "#;
     let text = r#"
         [alarms]
         re_alarm_min = 240
@@ -260,10 +271,6 @@ fn policy() -> Policy {
         flood_above = 4
         flood_below = 2
         flood_within_min = 300
-        [[alarms.parents]]
-        parent = { site = "harbour", device = "pump-1" }
-        children = { devices = ["pump-2"] }
-        hides = ["no_data", "cavitation"]
         [[alarms.first_up]]
         modes = ["bearing_wear", "abnormal*"]
         within_min = 500
@@ -272,8 +279,16 @@ fn policy() -> Policy {
         covers.devices = ["pump-2"]
         clocks.key.hours = "working"
     "#;
-    let config: AlertingConfig = domain::checked::from_tree(domain::checked::tree_of(text).unwrap()).unwrap();
-    config.check().unwrap()
+    let text = format!("{text}{}", if by_tree { tree } else { rule });
+    let config: AlertingConfig = domain::checked::from_tree(domain::checked::tree_of(&text).unwrap()).unwrap();
+    let policy = config.check().unwrap();
+    let device = "[[device]]\nsite=\"harbour\"\ndevice=\"pump-2\"\nprofile=\"pump\"\nparent=\"pump-1\"\n";
+    match by_tree {
+        true => policy.with_topology(domain::Topology::of(
+            &domain::registry::Registry::parse(device).unwrap(),
+        )),
+        false => policy,
+    }
 }
 
 /// The rows that a store would have after the effects.
@@ -454,8 +469,9 @@ proptest! {
     fn invariants_hold_and_a_restored_book_goes_on_as_the_old_one(
         acts in prop::collection::vec((prop_oneof![Just(1i64), 1..90i64, Just(400), Just(3000)], act()), 1..60),
         restart in 0..60usize,
+        by_tree in any::<bool>(),
     ) {
-        let policy = Arc::new(policy());
+        let policy = Arc::new(policy(by_tree));
         let device = |name| DeviceFacts {
             key: DeviceKey::new("harbour", name).unwrap(),
             profile: pump(),

@@ -81,15 +81,10 @@ pub fn alarms(
     sites: &[SiteName],
     filter: &AlarmFilter,
     incidents: &[Incident],
-    flooded: &[SiteName],
     list: &Page<Alarm>,
 ) -> Markup {
     let body = html! {
         h1 { (frame.t(W::Alarms)) }
-        @if !flooded.is_empty() {
-            p.panel.pad.bad role="status" { b { (frame.t(W::FloodBanner)) ": " @for (i, site) in flooded.iter().enumerate() { @if i > 0 { ", " } (site) } }
-                " " (frame.t(W::FloodBannerHelp)) }
-        }
         form.filter method="get" action="/alarms" hx-get="/alarms" hx-target="#live" hx-select="#live" hx-swap="outerHTML"
             hx-push-url="true" hx-trigger="change, submit" {
             label { span { (frame.t(W::ShowAlarms)) }

@@ -144,6 +144,12 @@ fn head(frame: &Frame, device: &Device) -> Markup {
                     @for (word, value) in facts {
                         @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                     }
+                    @if let Some(parent) = &device.parent {
+                        div { dt { (frame.t(W::HangsOn)) } dd { a href=(format!("/devices/{}/{parent}", s.site)) { (parent) } } }
+                    }
+                    @if device.carries > 0 {
+                        div { dt { (frame.t(W::HangOnIt)) } dd { a href=(format!("/topology/{}", s.site)) { (device.carries) } } }
+                    }
                 }
             }
             div.figures {

@@ -45,6 +45,7 @@ pub fn fleet(
                     }
                 }
                 button type="submit" { (frame.t(W::Apply)) }
+                a.quiet href=(filter.site.as_ref().map_or("/topology".to_owned(), |site| format!("/topology/{site}"))) { (frame.t(W::Topology)) }
             }
             section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
                 (counters(frame, counts))

@@ -20,6 +20,7 @@ mod similar;
 mod system;
 mod ticket;
 mod tickets;
+mod topology;
 mod windows;
 mod work;
 
@@ -35,12 +36,13 @@ pub use review::{review, review_report};
 pub use system::{Outbound, system};
 pub use ticket::ticket;
 pub use tickets::tickets;
+pub use topology::{site_tree as topology_of_site, sites as topology_sites};
 pub use windows::windows;
 
 use crate::assets;
 use crate::words::Word as W;
 use domain::text::{Language, Text};
-use domain::{DeviceKey, Timestamp};
+use domain::{DeviceKey, SiteName, Timestamp};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// What a person may do; pages leave out what they may not.
@@ -77,6 +79,8 @@ pub struct Frame {
     pub rights: Rights,
     /// Path and query of this page, for the way back.
     pub here: String,
+    /// Sites with more alarms than one person can answer.
+    pub flooded: Vec<SiteName>,
 }
 
 impl Frame {
@@ -90,6 +94,7 @@ impl Frame {
             user: None,
             rights: Rights::default(),
             here: String::new(),
+            flooded: Vec::new(),
         }
     }
 
@@ -232,6 +237,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                         }
                     }
                 }
+                (flood_banner(frame))
                 main #content tabindex="-1" { (body) }
                 footer {
                     a href="/api" { (frame.t(W::Api)) }
@@ -246,6 +252,24 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
                     div #dialog-body {}
                 }
                 div #toasts role="status" aria-live="polite" {}
+            }
+        }
+    }
+}
+
+/// Where more comes than one person can answer, on every page.
+fn flood_banner(frame: &Frame) -> Markup {
+    html! {
+        div #flood data-live="alarm" hx-get=(frame.here) hx-select="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            @if !frame.flooded.is_empty() {
+                p.panel.pad.bad role="status" {
+                    b { (frame.t(W::FloodBanner)) ": "
+                        @for (i, site) in frame.flooded.iter().enumerate() {
+                            @if i > 0 { ", " } a href=(format!("/alarms?site={site}")) { (site) }
+                        }
+                    }
+                    " " (frame.t(W::FloodBannerHelp))
+                }
             }
         }
     }
@@ -280,6 +304,7 @@ mod tests {
             user: None,
             rights: Rights::default(),
             here: here.into(),
+            flooded: Vec::new(),
         };
         assert_eq!(frame("/", Language::En).other_language(), "/?lang=zh");
         assert_eq!(

@@ -106,6 +106,11 @@ pub struct Device {
     pub location: String,
     /// Whose it is; empty if not known.
     pub customer: String,
+    /// The machine of the same site that it hangs on.
+    #[schema(value_type = Option<String>)]
+    pub parent: Option<DeviceName>,
+    /// How many machines hang on it.
+    pub carries: u32,
     /// What it measures.
     pub metrics: Vec<Metric>,
     /// How it can fail.

@@ -13,6 +13,7 @@ mod review;
 mod similar;
 mod system;
 mod ticket;
+mod topology;
 mod window;
 mod work;
 
@@ -28,6 +29,7 @@ pub use review::*;
 pub use similar::*;
 pub use system::*;
 pub use ticket::*;
+pub use topology::*;
 pub use window::*;
 pub use work::*;
 

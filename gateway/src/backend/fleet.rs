@@ -220,7 +220,7 @@ impl LiveBackend {
         Ok(fleet_counts(seen.len(), online, standing))
     }
 
-    fn sees(&self, device: &DeviceSummary) -> bool {
+    pub(super) fn sees(&self, device: &DeviceSummary) -> bool {
         // not everybody's names are cloned for those who see everything
         self.sight.is_all()
             || self.sight.sees(&DeviceKey {
@@ -303,7 +303,9 @@ impl LiveBackend {
         let entry = directory.registry().entry(&key);
         let text =
             |get: fn(&domain::registry::DeviceEntry) -> &String| entry.map(|e| get(e).clone()).unwrap_or_default();
-        Ok(Device {
+        let mut device = Device {
+            parent: None,
+            carries: 0,
             summary: self.summary_of(&stored, summary.as_ref(), Some(&attention)),
             profile_title: profile.title.clone(),
             profile_version: profile.version,
@@ -321,7 +323,9 @@ impl LiveBackend {
             alarms,
             tickets,
             drifts: drifts.into_iter().map(Into::into).collect(),
-        })
+        };
+        self.place_in_tree(&key, &mut device).await?;
+        Ok(device)
     }
 
     pub(super) async fn read_history(&self, query: HistoryQuery) -> Answer<History> {

@@ -19,6 +19,7 @@ mod stream;
 mod system;
 mod ticket_work;
 mod tickets;
+mod topology;
 mod windows;
 
 pub(crate) use alarms::record_of as alarm_of;
@@ -38,7 +39,7 @@ use crate::web::backend::{
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
     ModelDetail, MonthlyReport, OnCall, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
-    Shift, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
+    Shift, SiteNode, SiteStorms, SystemHealth, Ticket, TicketSummary, TreeNode, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -327,6 +328,22 @@ impl Backend for LiveBackend {
 
     async fn floods(&self) -> Answer<Vec<SiteStorms>> {
         self.list_floods().await
+    }
+
+    async fn flooded(&self) -> Vec<SiteName> {
+        if self.running.storms.figures().sites_flooded == 0 {
+            return Vec::new();
+        }
+        let floods = self.list_floods().await.unwrap_or_default();
+        floods.into_iter().filter(|s| s.is_flooded).map(|s| s.site).collect()
+    }
+
+    async fn topology(&self) -> Answer<Vec<SiteNode>> {
+        self.list_topology().await
+    }
+
+    async fn site_topology(&self, site: SiteName, slice: Slice) -> Answer<Page<TreeNode>> {
+        self.read_topology(site, slice).await
     }
 
     async fn windows(&self) -> Answer<Vec<Window>> {

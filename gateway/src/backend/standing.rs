@@ -9,7 +9,9 @@ use crate::store::{Reader, StoreError};
 use alerting::policy::Policy;
 use alerting::ticket::TicketKind;
 use dashboards::view::FleetCounts;
-use domain::{DeviceKey, Prognosis, RemainingLife, RiskLevel, Severity, Timestamp};
+use domain::{
+    DeviceKey, DeviceName, FailureModeId, Prognosis, RemainingLife, RiskLevel, Severity, SiteName, Timestamp,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -29,6 +31,7 @@ struct State {
 struct OpenAlarm {
     revision: u64,
     device: DeviceKey,
+    mode: FailureModeId,
     stands: bool,
     is_active: bool,
     needs_acknowledgement: bool,
@@ -214,6 +217,21 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// The active alarms of a site: of each machine the severity of each failure mode that shows.
+    pub fn showing_at(&self, site: &SiteName) -> BTreeMap<DeviceName, BTreeMap<FailureModeId, Severity>> {
+        let state = self.state();
+        let mut showing: BTreeMap<DeviceName, BTreeMap<FailureModeId, Severity>> = BTreeMap::new();
+        let here = state.alarms.values().filter(|a| a.is_active && a.device.site == *site);
+        for alarm in here {
+            let modes = showing.entry(alarm.device.device.clone()).or_default();
+            let worst = modes.entry(alarm.mode.clone()).or_insert(alarm.severity);
+            *worst = (*worst).max(alarm.severity);
+        }
+        showing
+    }
+}
+
 /// The shorter of two, by what is as likely as not.
 pub fn sooner(life: Option<RemainingLife>, other: Prognosis) -> Option<RemainingLife> {
     match (life, other) {
@@ -252,6 +270,7 @@ fn open_alarm(row: &AlarmRow) -> Result<OpenAlarm, StoreError> {
         severity: record.life.severity,
         risk: record.risk.level,
         prognosis: record.prognosis,
+        mode: record.failure_mode,
         device: record.device,
     })
 }

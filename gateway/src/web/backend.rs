@@ -9,8 +9,8 @@ pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
     Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, Outcome, Page, Proposal, QuarantinedPacket,
-    Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState,
-    TicketSummary, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
+    Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState,
+    TicketSummary, TreeNode, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, Millis, ModelVersion, Severity, SiteName, TicketId,
@@ -487,6 +487,18 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn incident(&self, id: u64) -> impl Future<Output = Answer<Incident>> + Send;
     /// Floods and limits of notices, by site.
     fn floods(&self) -> impl Future<Output = Answer<Vec<SiteStorms>>> + Send;
+
+    /// Sites with more alarms than one person can answer.
+    fn flooded(&self) -> impl Future<Output = Vec<SiteName>> + Send {
+        async {
+            let floods = self.floods().await.unwrap_or_default();
+            floods.into_iter().filter(|s| s.is_flooded).map(|s| s.site).collect()
+        }
+    }
+    /// The sites, each with what stands there.
+    fn topology(&self) -> impl Future<Output = Answer<Vec<SiteNode>>> + Send;
+    /// The machines of a site as a tree, written from the top.
+    fn site_topology(&self, site: SiteName, slice: Slice) -> impl Future<Output = Answer<Page<TreeNode>>> + Send;
 
     /// Maintenance windows that are not over, the oldest first.
     fn windows(&self) -> impl Future<Output = Answer<Vec<Window>>> + Send;

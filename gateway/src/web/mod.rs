@@ -23,6 +23,7 @@ pub mod review_csv;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod topology_pages;
 mod window_pages;
 
 pub(crate) use auth::is_same;

@@ -2,7 +2,7 @@
 
 use super::api::{
     access, account, alarms, desk, devices, incidents, models, on_call, outbound, quarantine, review, system, tickets,
-    windows, work,
+    topology, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -38,6 +38,7 @@ impl IntoResponses for Problems {
          license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
         devices::list, devices::one, devices::history, devices::counts,
+        topology::sites, topology::site,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
         review::review, review::csv, on_call::list, review::breaches, review::reports, review::report,

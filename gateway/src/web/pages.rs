@@ -9,7 +9,7 @@ use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
-use super::{App, Whole, access_pages, window_pages};
+use super::{App, Whole, access_pages, topology_pages, window_pages};
 use crate::access::notes::Note;
 use crate::web::extract::State;
 use axum::Router;
@@ -25,7 +25,7 @@ use maud::Markup;
 use serde::Deserialize;
 
 /// Rows of a page.
-const ROWS: usize = 100;
+pub(super) const ROWS: usize = 100;
 /// Open tickets on the board; more are reached through the API.
 const BOARD_OPEN: usize = 300;
 /// Final tickets on the board, the newest.
@@ -54,6 +54,8 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets/{ticket}/report", get(report::<B>))
         .route("/tickets/{ticket}/work", post(forms::work::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
+        .route("/topology", get(topology_pages::sites::<B>))
+        .route("/topology/{site}", get(topology_pages::site::<B>))
         .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))
         .route("/windows/{window}/end", post(window_pages::end::<B>))
         .route("/review", get(review::<B>))
@@ -156,7 +158,11 @@ impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
             Some(Via::Session | Via::Bearer) => actor.as_ref().map(|a| a.name.clone()),
             Some(Via::Local) | None => None,
         };
-        let frame = frame(whole.backend(), language, &parts.uri, user, rights);
+        let mut frame = frame(whole.backend(), language, &parts.uri, user, rights);
+        if may(Right::View) {
+            let seen = whole.seen_by(actor.as_ref().map(|actor| &*actor.limits));
+            frame.flooded = seen.backend.flooded().await;
+        }
         Ok(Visit { frame, chosen, actor })
     }
 }
@@ -181,6 +187,7 @@ fn frame<B: Backend>(backend: &B, language: Language, uri: &Uri, user: Option<St
         user,
         rights,
         here,
+        flooded: Vec::new(),
     }
 }
 
@@ -358,9 +365,7 @@ async fn alarms<B: Backend>(
         AlarmShow::All => asked.with_normal = true,
     }
     let (list, sites) = (app.backend.alarms(asked).await?, app.backend.sites().await?);
-    let floods = app.backend.floods().await?;
-    let flooded: Vec<SiteName> = floods.into_iter().filter(|s| s.is_flooded).map(|s| s.site).collect();
-    Ok(visit.show(page::alarms(&visit.frame, &sites, &filter, &incidents, &flooded, &list)))
+    Ok(visit.show(page::alarms(&visit.frame, &sites, &filter, &incidents, &list)))
 }
 
 /// The one that is asked for, with its number; else those that are not over.

@@ -44,6 +44,8 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/devices/{site}/{device}", VIEW),
     ("GET", "/api/v1/devices/{site}/{device}/history", VIEW),
     ("GET", "/api/v1/fleet", VIEW),
+    ("GET", "/api/v1/topology", VIEW),
+    ("GET", "/api/v1/topology/{site}", VIEW),
     ("GET", "/api/v1/alarms", VIEW),
     ("GET", "/api/v1/alarms/{site}/{device}/{mode}/{episode}", VIEW),
     (
@@ -155,6 +157,8 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/tickets/{ticket}/report", VIEW),
     ("POST", "/tickets/{ticket}/work", COMMENT),
     ("POST", "/tickets/{ticket}/{action}", VIEW),
+    ("GET", "/topology", VIEW),
+    ("GET", "/topology/{site}", VIEW),
     ("GET", "/windows", VIEW),
     ("POST", "/windows", PLAN),
     ("POST", "/windows/{window}/end", PLAN),

@@ -13,6 +13,7 @@ pub mod quarantine;
 pub mod review;
 pub mod system;
 pub mod tickets;
+pub mod topology;
 pub mod windows;
 pub mod work;
 
@@ -54,6 +55,8 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/devices/{site}/{device}", devices::one::<B>)
         .get("/api/v1/devices/{site}/{device}/history", devices::history::<B>)
         .get("/api/v1/fleet", devices::counts::<B>)
+        .get("/api/v1/topology", topology::sites::<B>)
+        .get("/api/v1/topology/{site}", topology::site::<B>)
         .get("/api/v1/alarms", alarms::list::<B>)
         .get("/api/v1/alarms/{site}/{device}/{mode}/{episode}", alarms::one::<B>)
         .post(

@@ -410,6 +410,8 @@ pub(super) fn device_of(made: &Made, profile: &Profile, now: Timestamp) -> Devic
             String::new()
         },
         customer: String::new(),
+        parent: None,
+        carries: 0,
         metrics: metrics.collect(),
         failure_modes: profile
             .modes

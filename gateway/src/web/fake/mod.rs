@@ -8,6 +8,7 @@ mod dispatch;
 mod models;
 mod outbound;
 mod storms;
+mod topology;
 mod work;
 
 use crate::access::notes::Note;
@@ -446,6 +447,21 @@ impl Backend for Fake {
 
     async fn floods(&self) -> Answer<Vec<SiteStorms>> {
         Ok(self.with(|s| s.floods.clone()))
+    }
+
+    async fn topology(&self) -> Answer<Vec<SiteNode>> {
+        Ok(self.with(|s| topology::sites(s)))
+    }
+
+    async fn site_topology(&self, site: SiteName, slice: Slice) -> Answer<Page<TreeNode>> {
+        let tree = self.with(|s| topology::tree(s, &site));
+        if tree.is_empty() {
+            let what = format!("site {site}");
+            return Err(BackendError::NotFound { what });
+        }
+        Ok(Page::cut(tree, slice.cursor.as_deref(), slice.limit, |node| {
+            node.summary.device.to_string()
+        }))
     }
 
     async fn windows(&self) -> Answer<Vec<Window>> {
