@@ -325,7 +325,7 @@ catalogue! {
     HangsOn: "Hangs on", "上级设备";
     Components: "Components", "部件";
     FloodBanner: "Flood of alarms", "报警泛滥";
-    FloodBannerHelp: "People are told of ten alarms in ten minutes, of the others in one summary. None is missing from this list.", "每十分钟最多单独通知十条，其余合并为摘要；本列表不遗漏任何报警。";
+    FloodBannerHelp: "People are told of ten alarms in ten minutes, of the others in one summary. None is missing from the list of alarms.", "每十分钟最多单独通知十条，其余合并为摘要；报警列表不遗漏任何报警。";
     Ledger: "Clocks that were too late", "超时记录";
     Clock: "Clock", "时限";
     StillLate: "still late", "仍未完成";

@@ -37,11 +37,16 @@ pub(super) fn tree(state: &State, site: &SiteName) -> Vec<TreeNode> {
     let here: Vec<&Device> = state.devices.iter().filter(|d| d.summary.site == *site).collect();
     let has_gateway = here.iter().any(|d| d.summary.device == gateway);
     let nodes = here.into_iter().map(|device| {
-        let parts = device.failure_modes.iter().take(2).map(|mode| PartNode {
-            part: mode.part.clone(),
-            failure_modes: vec![mode.id.clone()],
-            severity: mode.active,
-        });
+        let parts = device
+            .failure_modes
+            .iter()
+            .filter(|m| !m.part.is_empty())
+            .take(2)
+            .map(|mode| PartNode {
+                part: mode.part.clone(),
+                failure_modes: vec![mode.id.clone()],
+                severity: mode.active,
+            });
         let parent = (has_gateway && device.summary.device != gateway).then(|| gateway.clone());
         TreeNode::of(state.summary(device), parent, parts.collect())
     });
