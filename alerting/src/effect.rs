@@ -6,7 +6,10 @@ use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
-use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
+use crate::storm::{
+    IncidentCause, IncidentCommand, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, ResponseRefusal,
+    SiteNotices, Summary,
+};
 use crate::ticket::{Actor, Priority, Report, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
 use domain::text::Text;
@@ -112,6 +115,13 @@ pub enum Command {
     Window {
         /// What.
         command: WindowCommand,
+    },
+    /// Something about an incident.
+    Incident {
+        /// Which.
+        incident: IncidentId,
+        /// What.
+        command: IncidentCommand,
     },
 }
 
@@ -243,6 +253,18 @@ pub enum Refusal {
     TooManyWindows {
         /// How many there may be.
         limit: usize,
+    },
+    /// The incident is not in the book: unknown, or over.
+    #[error("there is no incident {incident} that is not over")]
+    UnknownIncident {
+        /// Which.
+        incident: IncidentId,
+    },
+    /// What was done about the incident cannot be taken.
+    #[error("{why}")]
+    Response {
+        /// Why.
+        why: ResponseRefusal,
     },
     /// There is a ticket for that already.
     #[error("{ticket} is about the same fault; go on there")]
@@ -463,7 +485,7 @@ pub struct IncidentNotice {
     pub incident: IncidentId,
     /// Where.
     pub site: SiteName,
-    /// `opened`, `grew`, `lasts` or `over`.
+    /// `opened`, `grew`, `lasts`, `over`, `response_late` or `handling_late`.
     pub event: IncidentEvent,
     /// What its members come from.
     pub cause: IncidentCause,
@@ -484,6 +506,12 @@ pub struct IncidentNotice {
     pub risk: RiskLevel,
     /// The ticket that serves it, if one does.
     pub ticket: Option<TicketId>,
+    /// Its level of event; none: no level is meant for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// Whom its response plan tells: people, and groups as `group:NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<String>,
     /// When it was found.
     pub opened_at: Timestamp,
     /// When this is told.

@@ -317,6 +317,16 @@ catalogue! {
     Sunday: "Sunday", "周日";
     OnCall: "On call", "值班";
     NobodyOnCall: "nobody", "无人值班";
+    EventLevel: "Response", "应急响应";
+    RespondBy: "answer due", "响应时限";
+    HandleBy: "first handling due", "处置时限";
+    RespondedBy: "answered by", "响应人";
+    HandledBy: "dealt with by", "处置人";
+    EventLate: "late", "超时";
+    TakeCharge: "I take charge", "我来负责";
+    DealtWith: "Dealt with", "已处置";
+    WhatWasDone: "What was done", "处置情况";
+    ResponsePlan: "Plan and contacts", "预案与联系人";
     Topology: "Sites and machines", "站点与设备";
     TopologyHelp: "Each site with the machines that stand there. A site leads to its tree: gateways, what hangs on them, and their parts.", "各站点及其设备。点击站点查看其结构：网关、下级设备及部件。";
     TreeHelp: "A machine stands below the one that it hangs on. While that one is down, silence below it is part of one incident.", "设备列于其上级之下。上级停机期间，下级的无数据归入同一事件。";

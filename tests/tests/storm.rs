@@ -159,6 +159,31 @@ async fn a_hall_without_supply_is_one_incident_with_all_its_members_and_few_webh
     });
     check_few(&desk);
 
+    // somebody takes charge, and that holds over another cut
+    let level = &api.get("incidents/1").await.ok()["response"];
+    assert_eq!(level["level"], "major", "{level}");
+    api.post("incidents/1/respond", json!({ "note": "on my way" }))
+        .await
+        .ok();
+    assert_eq!(
+        api.post("incidents/1/respond", json!({})).await.status,
+        409,
+        "one is enough"
+    );
+    gateway.kill();
+    let gateway = setup.start();
+    let api = self::api(&gateway);
+    let answered = &api.get("incidents/1").await.ok()["response"]["responded"];
+    assert_eq!(answered["note"], "on my way", "{answered}");
+    assert_eq!(
+        api.post("incidents/1/handle", json!({})).await.status,
+        422,
+        "say what was done"
+    );
+    api.post("incidents/1/handle", json!({ "note": "feeder on" }))
+        .await
+        .ok();
+
     // the supply is back
     publish(&gateway, &supply(0..MACHINES, 2, 230.0)).await;
     let over = api.wait_for("incidents?open=false", has_all).await;

@@ -14,6 +14,7 @@ mod merging;
 mod parents;
 mod plans;
 mod reports;
+mod responses;
 mod storms;
 mod telling;
 mod tickets;
@@ -249,6 +250,9 @@ impl Book {
                 Command::Merge { ticket, into } => self.merge_tickets(ticket, into, actor, now, &mut out)?,
                 Command::Split { ticket, off } => self.split_ticket(ticket, off, actor, now, &mut out)?,
                 Command::Window { command } => self.command_window(command, actor, now, &mut out)?,
+                Command::Incident { incident, command } => {
+                    self.command_incident(incident, command, actor, now, &mut out)?;
+                }
             },
             Input::Tick => self.take_tick(now, &mut out),
         }

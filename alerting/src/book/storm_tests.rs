@@ -3,11 +3,13 @@
 use super::tests::{MINUTE, condition, pump};
 use super::*;
 use crate::alarm::AlarmReason;
+use crate::effect::{Command, Refusal};
 use crate::effect::{Outgoing, TicketDecision};
 use crate::policy::{AlertingConfig, ParentConfig, Policy};
 use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
-use crate::storm::{IncidentCause, IncidentEvent, IncidentState};
+use crate::storm::{IncidentCause, IncidentCommand, IncidentEvent, IncidentState};
+use crate::ticket::Actor;
 use domain::{ConditionState, ModelVersion, Severity};
 
 pub(super) struct Site {
@@ -251,6 +253,7 @@ fn independent_faults_on_many_machines_are_ten_notices_in_ten_minutes_and_the_re
 #[test]
 fn an_incident_that_grows_and_lasts_is_told_again_at_intervals() {
     let mut config = AlertingConfig::default();
+    config.events.clear();
     config.storms.notices = 0;
     let mut site = Site::new(12, &config);
     (0..6).for_each(|machine| site.raise(machine, "no_data"));
@@ -273,4 +276,82 @@ fn an_incident_that_grows_and_lasts_is_told_again_at_intervals() {
         _ => None,
     });
     assert_eq!(events.filter(|e| *e == IncidentEvent::Lasts).count(), 2);
+}
+
+/// What people were told of incidents, to whom, and of which level of event.
+fn told_to(site: &Site) -> Vec<(&'static str, Vec<String>, Option<String>)> {
+    let notice = |effect: &Effect| match effect {
+        Effect::Publish(message) => match &message.content {
+            Outgoing::Incident(i) => Some((i.event.as_str(), i.people.clone(), i.level.clone())),
+            Outgoing::Alarm(_) | Outgoing::Service(_) | Outgoing::Ticket(_) | Outgoing::Summary(_) => None,
+        },
+        _ => None,
+    };
+    site.effects.iter().filter_map(notice).collect()
+}
+
+fn answer(site: &mut Site, command: IncidentCommand) -> Result<(), Refusal> {
+    let incident = site.book.incidents().next().expect("one lasts").id;
+    let actor = Actor::Person { name: "li".into() };
+    let command = Command::Incident { incident, command };
+    let effects = site.book.step(Input::Command { actor, command }, Timestamp(site.now))?;
+    site.effects.extend(effects);
+    Ok(())
+}
+
+#[test]
+fn an_incident_that_nobody_answers_is_told_one_level_up_once_and_so_is_one_that_nobody_deals_with() {
+    let mut site = Site::new(30, &AlertingConfig::default());
+    (0..30).for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(25 * 60);
+    let major = || Some("major".to_owned());
+    let (supervisors, managers) = (vec!["group:supervisors".to_owned()], vec!["group:managers".to_owned()]);
+    let mut told = told_to(&site);
+    told.retain(|(event, ..)| *event != "lasts");
+    let expected = [
+        ("opened", supervisors, major()),
+        ("response_late", managers.clone(), major()),
+        ("handling_late", managers, major()),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn who_takes_charge_in_time_stops_the_next_level_from_being_told() {
+    let mut site = Site::new(30, &AlertingConfig::default());
+    (0..30).for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(60);
+    answer(&mut site, IncidentCommand::Respond { note: String::new() }).expect("taken");
+    let again = answer(&mut site, IncidentCommand::Respond { note: String::new() });
+    assert!(again.is_err(), "one person is in charge");
+    site.wait(12 * 60);
+    let note = "feeder switched on".to_owned();
+    answer(&mut site, IncidentCommand::Handle { note }).expect("taken");
+    site.wait(20 * 60);
+    assert!(told_to(&site).iter().all(|(event, ..)| !event.ends_with("late")));
+    let lines: Vec<_> = site
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Audit(line) if line.actor.name() == "li" => Some(line.action.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lines, ["incident.responded", "incident.handled"]);
+}
+
+#[test]
+fn an_incident_that_grows_rises_to_the_level_above_and_gets_no_more_time() {
+    let mut site = Site::new(30, &AlertingConfig::default());
+    (0..6).for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(1);
+    let level = |site: &Site| {
+        let incident = site.book.incidents().next().expect("one lasts");
+        incident.response.clone().expect("graded")
+    };
+    let before = level(&site);
+    assert_eq!(before.level, "minor");
+    (6..30).for_each(|machine| site.raise(machine, "no_data"));
+    let after = level(&site);
+    assert_eq!((after.level.as_str(), after.respond_by), ("major", before.respond_by));
 }

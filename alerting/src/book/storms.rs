@@ -5,11 +5,10 @@
 use super::alarms::Telling;
 use super::{Book, ModeKey, Subject};
 use crate::alarm::{AlarmReason, AlarmTransition, SuppressionCause};
-use crate::effect::{AuditEntry, Background, Effect, IncidentNotice, Message, Outgoing};
+use crate::effect::{AuditEntry, Background, Effect, Message, Outgoing};
 use crate::record::AlarmRecord;
 use crate::storm::{
-    IncidentCause, IncidentEvent, IncidentId, IncidentRecord, IncidentState, MAX_EXAMPLES, NoticeWeight, SiteNotices,
-    Summary,
+    IncidentCause, IncidentId, IncidentRecord, IncidentState, MAX_EXAMPLES, NoticeWeight, SiteNotices, Summary,
 };
 use crate::ticket::{Actor, TicketChange, TicketState, WorkStep};
 use domain::text::Text;
@@ -286,6 +285,7 @@ impl Book {
             severity: alarm.life.severity,
             risk: alarm.risk.level,
             ticket,
+            response: None,
             opened_at: now,
             began_at: alarm.showed_at,
             grew_at: alarm.showed_at,
@@ -389,14 +389,20 @@ impl Book {
     }
 
     /// Tells what there is to tell, numbers the change, keeps it.
-    fn change_incident(&mut self, mut incident: IncidentRecord, now: Timestamp, out: &mut Vec<Effect>) {
+    pub(super) fn change_incident(&mut self, mut incident: IncidentRecord, now: Timestamp, out: &mut Vec<Effect>) {
         let (is_new, is_over) = (incident.revision == 0, !incident.is_open());
         let event = incident.due(&self.policy.storms, now);
         incident.revision = incident.revision.saturating_add(1);
         incident.changed_at = now;
+        if incident.is_open() {
+            self.grade_event(&mut incident);
+        }
         if let Some(event) = event {
             incident.told = Some((now, incident.members));
-            out.push(Effect::Publish(Box::new(notice(&incident, event, now))));
+            out.push(self.incident_notice(&incident, event, now));
+        }
+        if incident.is_open() {
+            self.tell_late(&mut incident, now, out);
         }
         out.push(Effect::IncidentChanged {
             record: Box::new(incident.clone()),
@@ -552,37 +558,6 @@ fn about_summary(summary: &Summary) -> Background {
         },
         severity: summary.held.worst,
         ..Background::default()
-    }
-}
-
-fn notice(incident: &IncidentRecord, event: IncidentEvent, now: Timestamp) -> Message {
-    Message {
-        key: format!("incident/{}/{}", incident.id, incident.revision),
-        site: incident.site.clone(),
-        device: None,
-        notice: Some(NoticeWeight::Summary),
-        about: Background {
-            title: incident.headline(),
-            severity: Some(incident.severity),
-            ticket: incident.ticket,
-            ..Background::default()
-        },
-        content: Outgoing::Incident(IncidentNotice {
-            incident: incident.id,
-            site: incident.site.clone(),
-            event,
-            cause: incident.cause.clone(),
-            title: incident.headline().en,
-            suspect: incident.suspect().cloned(),
-            members: incident.members,
-            standing: incident.standing,
-            first: incident.first.clone(),
-            severity: incident.severity,
-            risk: incident.risk,
-            ticket: incident.ticket,
-            opened_at: incident.opened_at,
-            at: now,
-        }),
     }
 }
 

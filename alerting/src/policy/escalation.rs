@@ -73,7 +73,7 @@ fn once() -> u32 {
 
 /// Whom a level tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Target {
+pub(super) enum Target {
     Owner,
     OnCall(String),
     Person(PersonName),
@@ -99,6 +99,12 @@ pub struct Level {
     tell: Vec<Target>,
     /// How long they have for an answer.
     pub answer_within: Millis,
+}
+
+impl Level {
+    pub(super) fn new(tell: Vec<Target>, answer_within: Millis) -> Level {
+        Level { tell, answer_within }
+    }
 }
 
 /// A chain, checked.
@@ -221,25 +227,33 @@ impl LevelConfig {
         if self.answer_within_min > MOST_MINUTES {
             problems.push(too_long(format!("{path}.answer_within_min"), self.answer_within_min));
         }
-        let mut tell = Vec::new();
-        for (t, text) in self.tell.iter().enumerate() {
-            let path = format!("{path}.tell[{t}]");
+        let tell = LevelConfig::targets(&self.tell, &format!("{path}.tell"), rotations, problems);
+        Level::new(tell, Millis::minutes(i64::from(self.answer_within_min)))
+    }
+
+    /// Whom texts mean.
+    pub(super) fn targets(
+        tell: &[String],
+        path: &str,
+        rotations: &BTreeSet<&str>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<Target> {
+        let mut targets = Vec::new();
+        for (t, text) in tell.iter().enumerate() {
+            let path = format!("{path}[{t}]");
             match Target::parse(text) {
                 Some(Target::OnCall(name)) if !rotations.contains(name.as_str()) => {
                     let known: Vec<_> = rotations.iter().copied().collect();
                     let message = format!("there is no rotation {name:?}; known are: {}", known.join(", "));
                     problems.push(Problem::at(path, message));
                 }
-                Some(target) => tell.push(target),
+                Some(target) => targets.push(target),
                 None => {
                     let message = format!("{text:?}; owner, on_call:NAME, person:NAME or group:NAME is expected");
                     problems.push(Problem::at(path, message));
                 }
             }
         }
-        Level {
-            tell,
-            answer_within: Millis::minutes(i64::from(self.answer_within_min)),
-        }
+        targets
     }
 }

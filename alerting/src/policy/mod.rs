@@ -6,6 +6,7 @@ mod alarms;
 mod clocks;
 mod contracts;
 mod escalation;
+mod events;
 mod hours;
 mod storms;
 
@@ -19,6 +20,7 @@ pub use alarms::{
 pub use clocks::{ClassClocks, Clocks, ClocksConfig};
 pub use contracts::{ContractClocks, ContractConfig, Terms};
 pub use escalation::{Escalation, EscalationConfig, Escalations, Level, LevelConfig};
+pub use events::{EventConfig, EventLevel, EventLevels};
 pub use hours::{CalendarConfig, Day, FurtherHours};
 pub use storms::{StormSettings, StormsConfig};
 
@@ -56,6 +58,8 @@ pub struct AlertingConfig {
     pub escalation: Vec<EscalationConfig>,
     /// Rotations of people.
     pub on_call: Vec<OnCallConfig>,
+    /// Levels of incidents, the most serious first, each with its response plan.
+    pub events: Vec<EventConfig>,
 }
 
 impl Default for AlertingConfig {
@@ -70,6 +74,7 @@ impl Default for AlertingConfig {
             storms: StormsConfig::default(),
             escalation: vec![EscalationConfig::service()],
             on_call: Vec::new(),
+            events: EventConfig::usual(),
         }
     }
 }
@@ -116,6 +121,8 @@ pub struct Policy {
     pub topology: Topology,
     /// Who is told until somebody answers.
     pub escalations: Escalations,
+    /// Response plans by level of event.
+    pub events: EventLevels,
     /// The risk from which a ticket opens.
     pub opens_from_risk: RiskLevel,
     /// The risk from which it is an on-site inspection.
@@ -188,6 +195,8 @@ impl AlertingConfig {
         let alarms = self.alarms.check(&mut problems);
         let storms = self.storms.check(&mut problems);
         let escalations = escalation::check(&self.escalation, &self.on_call, &mut problems);
+        let rotations = self.on_call.iter().map(|rotation| rotation.name.as_str()).collect();
+        let events = events::check(&self.events, &rotations, &mut problems);
         for (path, minutes) in [
             (
                 "tickets.planned_within_days",
@@ -217,6 +226,7 @@ impl AlertingConfig {
             storms,
             topology: Topology::default(),
             escalations,
+            events,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),

@@ -1,5 +1,6 @@
 //! One incident: alarms of one site that have one cause.
 
+use super::Response;
 use crate::policy::StormSettings;
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, FailureModeId, RiskLevel, Severity, SiteName, TicketId, Timestamp};
@@ -80,6 +81,10 @@ pub enum IncidentEvent {
     Lasts,
     /// It is over.
     Over,
+    /// Nobody has answered for it in time.
+    ResponseLate,
+    /// It was not dealt with in time.
+    HandlingLate,
 }
 
 impl IncidentEvent {
@@ -90,6 +95,8 @@ impl IncidentEvent {
             IncidentEvent::Grew => "grew",
             IncidentEvent::Lasts => "lasts",
             IncidentEvent::Over => "over",
+            IncidentEvent::ResponseLate => "response_late",
+            IncidentEvent::HandlingLate => "handling_late",
         }
     }
 }
@@ -122,6 +129,9 @@ pub struct IncidentRecord {
     pub risk: RiskLevel,
     /// The ticket that serves it, if one does.
     pub ticket: Option<TicketId>,
+    /// The answer to it, if a level of event is meant for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
     /// Our time when it was found.
     pub opened_at: Timestamp,
     /// Time of the first member, by the clock that members are compared by.
@@ -197,9 +207,11 @@ impl IncidentRecord {
             Some((at, members)) if self.members > members => at + settings.interval.min(settings.repeat),
             Some((at, _)) => at + settings.repeat,
         };
+        let late = self.response.as_ref().and_then(Response::next_deadline);
+        let next = late.map_or(told, |late| told.min(late));
         match self.state {
-            IncidentState::Open => Some(told),
-            IncidentState::Easing { until } => Some(told.min(until)),
+            IncidentState::Open => Some(next),
+            IncidentState::Easing { until } => Some(next.min(until)),
             IncidentState::Over { .. } => None,
         }
     }

@@ -4,9 +4,11 @@
 
 mod incident;
 mod notices;
+mod response;
 
 #[cfg(test)]
 mod tests;
 
 pub use incident::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, IncidentState, MAX_EXAMPLES};
 pub use notices::{Flood, Held, NoticeWeight, SiteNotices, Summary};
+pub use response::{Done, IncidentCommand, Response, ResponseRefusal, Stage};

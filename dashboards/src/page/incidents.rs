@@ -1,9 +1,9 @@
 //! Incidents above the alarm list: what many alarms come from.
 
 use super::Frame;
-use super::parts::{risk, severity, when};
+use super::parts::{form_fields, risk, severity, when};
 use crate::phrase;
-use crate::view::{Incident, IncidentState};
+use crate::view::{At, EventDone, EventResponse, Incident, IncidentState};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
@@ -30,6 +30,7 @@ pub(super) fn table(frame: &Frame, incidents: &[Incident]) -> Markup {
                     th scope="col" { (frame.t(W::Since)) }
                     th scope="col" { (frame.t(W::Risk)) }
                     th scope="col" { (frame.t(W::Ticket)) }
+                    th scope="col" { (frame.t(W::EventLevel)) }
                 } }
                 tbody { @for incident in incidents { (row(frame, incident)) } }
             } }
@@ -59,6 +60,51 @@ fn row(frame: &Frame, incident: &Incident) -> Markup {
                 @match &incident.ticket {
                     Some(ticket) => { a href=(format!("/tickets/{ticket}")) { (ticket) } }
                     None => { span.mute { (frame.t(W::None)) } }
+                }
+            }
+            td data-label=(frame.t(W::EventLevel)) {
+                @match &incident.response {
+                    Some(answer) => (response(frame, incident, answer)),
+                    None => { span.mute { (frame.t(W::None)) } }
+                }
+            }
+        }
+    }
+}
+
+/// How far the answer is: its level, who answers until when, the plan, and what to do next.
+fn response(frame: &Frame, incident: &Incident, answer: &EventResponse) -> Markup {
+    let step = |done: &Option<EventDone>, by: At, due: W, done_by: W| {
+        let is_late = done.as_ref().map_or(frame.now, |done| done.at.0) > by.0;
+        html! { span.small.block {
+            @match done {
+                Some(done) => { (frame.t(done_by)) " " b { (done.by) } ", " (when(frame, done.at)) @if !done.note.is_empty() { ": " (done.note) } }
+                None => { (frame.t(due)) " " (when(frame, by)) }
+            }
+            @if is_late { " " span.tag.bad { (frame.t(W::EventLate)) } }
+        } }
+    };
+    html! {
+        span.tag.stage { (answer.level) }
+        (step(&answer.responded, answer.respond_by, W::RespondBy, W::RespondedBy))
+        (step(&answer.handled, answer.handle_by, W::HandleBy, W::HandledBy))
+        @if !answer.plan.is_empty() || !answer.contacts.is_empty() {
+            details.small { summary { (frame.t(W::ResponsePlan)) }
+                ol { @for line in &answer.plan { li { (frame.say(line)) } } }
+                @if !answer.contacts.is_empty() { ul { @for contact in &answer.contacts { li { (contact) } } } }
+            }
+        }
+        @if frame.rights.may_operate && incident.is_open() && answer.handled.is_none() {
+            @if answer.responded.is_none() {
+                form method="post" action=(format!("/incidents/{}/respond", incident.id)) data-action {
+                    (form_fields(frame, None))
+                    button type="submit" { (frame.t(W::TakeCharge)) }
+                }
+            } @else {
+                form.line method="post" action=(format!("/incidents/{}/handle", incident.id)) data-action {
+                    (form_fields(frame, None))
+                    label { span.hidden { (frame.t(W::WhatWasDone)) } input name="note" required maxlength="256" placeholder=(frame.t(W::WhatWasDone)); }
+                    button type="submit" { (frame.t(W::DealtWith)) }
                 }
             }
         }

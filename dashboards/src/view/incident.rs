@@ -90,6 +90,8 @@ pub struct Incident {
     pub risk: RiskLevel,
     /// The ticket that serves it, such as `T-000042`.
     pub ticket: Option<String>,
+    /// The answer to it; none: no level of event is meant for it.
+    pub response: Option<EventResponse>,
     /// When it was found, our time.
     pub opened_at: At,
     /// When the first of its alarms began to show; for silence our time, else the machine's.
@@ -100,6 +102,37 @@ pub struct Incident {
     pub told_at: Option<At>,
     /// The latest change, our time.
     pub changed_at: At,
+}
+
+/// What is done about an incident, and until when.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EventResponse {
+    /// The level of event, such as `major`.
+    pub level: String,
+    /// What is done, step by step.
+    #[schema(value_type = Vec<schema::Text>)]
+    pub plan: Vec<Text>,
+    /// Whom to call.
+    pub contacts: Vec<String>,
+    /// Somebody answers until then.
+    pub respond_by: At,
+    /// It is dealt with until then.
+    pub handle_by: At,
+    /// Who answers for it; none: nobody yet.
+    pub responded: Option<EventDone>,
+    /// Who dealt with it; none: nobody yet.
+    pub handled: Option<EventDone>,
+}
+
+/// What somebody did about an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EventDone {
+    /// Who.
+    pub by: String,
+    /// When, our time.
+    pub at: At,
+    /// What they said; may be empty.
+    pub note: String,
 }
 
 impl Incident {

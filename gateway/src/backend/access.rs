@@ -189,7 +189,8 @@ impl LiveBackend {
                     })?;
                 }
             },
-            Command::Window { .. } => {}
+            // what may not be seen was not found before
+            Command::Window { .. } | Command::Incident { .. } => {}
         }
         Ok(order)
     }

@@ -11,6 +11,7 @@ use alerting::alarm::{AlarmRefusal, AlarmState, SuppressionCause};
 use alerting::effect::{Command, Refusal};
 use alerting::habit::Habit;
 use alerting::record::AlarmRecord;
+use alerting::storm::ResponseRefusal;
 use alerting::ticket::TicketRefusal;
 use dashboards::view::{self, Act, Alarm, EvidenceView, Finding, OutOfService, Page, Rationale, Shelving};
 use domain::text::Text;
@@ -144,6 +145,18 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         | Refusal::AlreadyOpen { .. }
         | Refusal::NeedsPerson
         | Refusal::TooManyWindows { .. } => BackendError::Conflict { detail },
+        Refusal::UnknownIncident { incident } => BackendError::NotFound {
+            what: format!("incident {incident} that is not over"),
+        },
+        Refusal::Response { why } => match why {
+            ResponseRefusal::NoNote | ResponseRefusal::LongNote => BackendError::Invalid {
+                pointer: "/note".to_owned(),
+                detail,
+            },
+            ResponseRefusal::NoLevel | ResponseRefusal::Responded | ResponseRefusal::Handled => {
+                BackendError::Conflict { detail }
+            }
+        },
         Refusal::UnknownWindow { window } => BackendError::NotFound {
             what: format!("window {window} that is not over"),
         },

@@ -3,10 +3,13 @@
 use super::LiveBackend;
 use crate::store::rows::{IncidentRow, NoticesRow};
 use crate::store::{IncidentList, Reader, StoreError};
-use crate::web::backend::{Answer, BackendError, IncidentQuery};
-use alerting::policy::StormSettings;
-use alerting::storm::{IncidentCause, IncidentId, IncidentRecord, IncidentState, SiteNotices};
-use dashboards::view::{self, Flood, HeldNotices, Incident, NoticeBudget, Page, SiteStorms};
+use crate::web::backend::{Answer, BackendError, IncidentQuery, Order};
+use alerting::effect::Command;
+use alerting::policy::{Policy, StormSettings};
+use alerting::storm::{
+    Done, IncidentCause, IncidentCommand, IncidentId, IncidentRecord, IncidentState, Response, SiteNotices,
+};
+use dashboards::view::{self, EventDone, EventResponse, Flood, HeldNotices, Incident, NoticeBudget, Page, SiteStorms};
 use domain::Timestamp;
 
 fn cause_view(cause: IncidentCause) -> view::IncidentCause {
@@ -25,7 +28,7 @@ fn state_view(state: IncidentState) -> view::IncidentState {
 }
 
 /// An incident as pages show it.
-pub(super) fn incident_view(row: &IncidentRow) -> Result<Incident, StoreError> {
+pub(super) fn incident_view(row: &IncidentRow, policy: &Policy) -> Result<Incident, StoreError> {
     let record: IncidentRecord = serde_json::from_str(&row.record).map_err(|error| StoreError::Damaged {
         what: format!("incident {}", IncidentId(row.id)),
         problem: error.to_string(),
@@ -44,12 +47,31 @@ pub(super) fn incident_view(row: &IncidentRow) -> Result<Incident, StoreError> {
         severity: record.severity,
         risk: record.risk,
         ticket: record.ticket.map(|id| id.to_string()),
+        response: record.response.map(|response| response_view(response, policy)),
         opened_at: record.opened_at.into(),
         began_at: record.began_at.into(),
         grew_at: record.grew_at.into(),
         told_at: record.told.map(|(at, _)| at.into()),
         changed_at: record.changed_at.into(),
     })
+}
+
+fn response_view(response: Response, policy: &Policy) -> EventResponse {
+    let level = policy.events.named(&response.level);
+    let done = |done: Done| EventDone {
+        by: done.by,
+        at: done.at.into(),
+        note: done.note,
+    };
+    EventResponse {
+        plan: level.map(|level| level.plan.clone()).unwrap_or_default(),
+        contacts: level.map(|level| level.contacts.clone()).unwrap_or_default(),
+        level: response.level,
+        respond_by: response.respond_by.into(),
+        handle_by: response.handle_by.into(),
+        responded: response.responded.map(done),
+        handled: response.handled.map(done),
+    }
 }
 
 fn site_view(row: &NoticesRow, settings: &StormSettings, now: Timestamp) -> Result<SiteStorms, StoreError> {
@@ -97,22 +119,39 @@ impl LiveBackend {
             // a cursor that is not ours stands behind the end
             after: query.slice.cursor.map(|cursor| cursor.parse().unwrap_or(0)),
         };
+        let policy = self.running.policy.clone();
         let ask = move |reader: &Reader| {
             let mut rows = reader.incident_list(&list, limit + 1)?;
             let is_more = rows.len() > limit;
             rows.truncate(limit);
             let next = rows.last().filter(|_| is_more).map(|row| row.id.to_string());
-            let items = rows.iter().map(incident_view).collect::<Result<_, _>>()?;
+            let items = rows
+                .iter()
+                .map(|row| incident_view(row, &policy))
+                .collect::<Result<_, _>>()?;
             Ok(Page { items, next })
         };
         self.readers.ask(ask).await
     }
 
     pub(super) async fn read_incident(&self, id: u64) -> Answer<Incident> {
-        let ask = move |reader: &Reader| reader.incident(id)?.as_ref().map(incident_view).transpose();
+        let policy = self.running.policy.clone();
+        let ask = move |reader: &Reader| {
+            let row = reader.incident(id)?;
+            row.map(|row| incident_view(&row, &policy)).transpose()
+        };
         self.readers.ask(ask).await?.ok_or_else(|| BackendError::NotFound {
             what: format!("incident {}", IncidentId(id)),
         })
+    }
+
+    /// A person answers for one, or has dealt with it; answered when it is on disk.
+    pub(super) async fn respond(&self, order: Order, id: u64, command: IncidentCommand) -> Answer<Incident> {
+        // whoever may not see it does not change it
+        self.read_incident(id).await?;
+        let incident = IncidentId(id);
+        self.command(&order, Command::Incident { incident, command }).await?;
+        self.read_incident(id).await
     }
 
     /// By site; those where no alarm was ever announced are left out.

@@ -33,8 +33,9 @@ use crate::ingest::directory::Directory;
 use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentCommand,
+    IncidentQuery, ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
+    WindowPlan,
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
@@ -324,6 +325,10 @@ impl Backend for LiveBackend {
 
     async fn incident(&self, id: u64) -> Answer<Incident> {
         self.read_incident(id).await
+    }
+
+    async fn command_incident(&self, order: Order, id: u64, command: IncidentCommand) -> Answer<Incident> {
+        self.respond(order, id, command).await
     }
 
     async fn floods(&self) -> Answer<Vec<SiteStorms>> {

@@ -133,7 +133,7 @@ impl LiveBackend {
             }
             Missed::Incident(id) => {
                 let row = reader.incident(*id)?;
-                row.map(|row| Ok(Read::Incident(Box::new(incident_view(&row)?))))
+                row.map(|row| Ok(Read::Incident(Box::new(incident_view(&row, &self.running.policy)?))))
                     .transpose()
             }
         }

@@ -503,6 +503,10 @@ impl Committer {
             Command::Ticket { ticket, .. } | Command::Merge { ticket, .. } | Command::Split { ticket, .. } => {
                 book.ticket(*ticket).map(|t| u64::from(t.revision))
             }
+            Command::Incident { incident, .. } => {
+                let found = book.incidents().find(|i| i.id == *incident);
+                found.map(|i| u64::from(i.revision))
+            }
             Command::Window { .. } => None,
         }
     }

@@ -5,6 +5,7 @@ use crate::access::notes::Note;
 use crate::access::{AccessOrder, Accounts, Limits, Sight};
 pub use crate::access::{Right, Role};
 pub use alerting::effect::SplitOff;
+pub use alerting::storm::IncidentCommand;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
@@ -485,6 +486,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn incidents(&self, query: IncidentQuery) -> impl Future<Output = Answer<Page<Incident>>> + Send;
     /// One incident.
     fn incident(&self, id: u64) -> impl Future<Output = Answer<Incident>> + Send;
+    /// A person answers for an incident, or has dealt with it.
+    fn command_incident(
+        &self,
+        order: Order,
+        id: u64,
+        command: IncidentCommand,
+    ) -> impl Future<Output = Answer<Incident>> + Send;
     /// Floods and limits of notices, by site.
     fn floods(&self) -> impl Future<Output = Answer<Vec<SiteStorms>>> + Send;
 

@@ -6,8 +6,8 @@ use super::api::desk::{self, ReportBody, SplitBody};
 use super::api::tickets::{AssignBody, CloseBody, StepBody, checked};
 use super::api::work::{self, MalfunctionBody, WorkBody};
 use super::auth::Who;
-use super::backend::{AlarmCommand, Backend, Order, Right, TicketCommand};
-use super::extract::{Form, InPath, needed, text, ticket_id};
+use super::backend::{AlarmCommand, Backend, IncidentCommand, Order, Right, TicketCommand};
+use super::extract::{Form, InPath, incident_id, needed, text, ticket_id};
 use super::problem::Problem;
 use crate::web::extract::State;
 use axum::http::StatusCode;
@@ -26,6 +26,41 @@ pub fn local(back: &str) -> String {
 
 fn no_action(action: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is nothing called {action}"))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct IncidentForm {
+    #[serde(default)]
+    back: String,
+    revision: Option<u64>,
+    #[serde(default)]
+    note: String,
+}
+
+/// What somebody does about an incident.
+pub async fn incident<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath((incident, action)): InPath<(String, String)>,
+    Form(form): Form<IncidentForm>,
+) -> Result<Redirect, Problem> {
+    let command = match action.as_str() {
+        "respond" => IncidentCommand::Respond {
+            note: text("/note", &form.note, LONGEST_REASON)?,
+        },
+        "handle" => IncidentCommand::Handle {
+            note: needed("/note", &form.note, LONGEST_REASON)?,
+        },
+        other => return Err(no_action(other)),
+    };
+    let order = Order {
+        actor: who.0,
+        if_revision: form.revision,
+    };
+    app.backend
+        .command_incident(order, incident_id(&incident)?, command)
+        .await?;
+    Ok(Redirect::to(&local(&form.back)))
 }
 
 #[derive(Debug, Deserialize)]

@@ -43,6 +43,24 @@ async fn pages(door: &Door) -> Vec<(String, Got)> {
 }
 
 #[tokio::test]
+async fn somebody_takes_charge_of_an_incident_on_the_page_and_says_what_was_done() {
+    let door = Door::open();
+    let page = door.get("/alarms").await.body;
+    assert!(page.contains("/incidents/I-000003/respond"), "{page}");
+    let taken = door
+        .form("/incidents/I-000003/respond", &[], "back=/alarms&note=")
+        .await;
+    assert_eq!(taken.status, 303);
+    let page = door.get("/alarms").await.body;
+    assert!(page.contains("/incidents/I-000003/handle") && !page.contains("/incidents/I-000003/respond"));
+    let silent = door.form("/incidents/I-000003/handle", &[], "back=/alarms&note=").await;
+    assert_eq!(silent.status, 422);
+    door.form("/incidents/I-000003/handle", &[], "back=/alarms&note=feeder+on")
+        .await;
+    assert!(door.get("/alarms").await.body.contains("feeder on"));
+}
+
+#[tokio::test]
 async fn every_page_comes_in_both_languages_and_with_safe_headers() {
     let door = Door::open();
     for (name, got) in pages(&door).await {

@@ -54,6 +54,7 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets/{ticket}/report", get(report::<B>))
         .route("/tickets/{ticket}/work", post(forms::work::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
+        .route("/incidents/{incident}/{action}", post(forms::incident::<B>))
         .route("/topology", get(topology_pages::sites::<B>))
         .route("/topology/{site}", get(topology_pages::site::<B>))
         .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))

@@ -151,7 +151,10 @@ impl Note {
                 note.thread = format!("incident/{}", incident.incident);
                 note.phase = match incident.event {
                     IncidentEvent::Opened => Phase::Open,
-                    IncidentEvent::Grew | IncidentEvent::Lasts => Phase::Changed,
+                    IncidentEvent::Grew
+                    | IncidentEvent::Lasts
+                    | IncidentEvent::ResponseLate
+                    | IncidentEvent::HandlingLate => Phase::Changed,
                     IncidentEvent::Over => Phase::Over,
                 };
                 note.state = incident.event.as_str().to_owned();
@@ -160,6 +163,17 @@ impl Note {
                     Language::En => format!("{} alarms, {} of them stand", incident.members, incident.standing),
                     Language::Zh => format!("共{}条报警，其中{}条仍存在", incident.members, incident.standing),
                 };
+                let late = match (incident.event, language) {
+                    (IncidentEvent::ResponseLate, Language::En) => "; nobody has answered in time",
+                    (IncidentEvent::ResponseLate, Language::Zh) => "；无人按时响应",
+                    (IncidentEvent::HandlingLate, Language::En) => "; not dealt with in time",
+                    (IncidentEvent::HandlingLate, Language::Zh) => "；未按时处置",
+                    (
+                        IncidentEvent::Opened | IncidentEvent::Grew | IncidentEvent::Lasts | IncidentEvent::Over,
+                        Language::En | Language::Zh,
+                    ) => "",
+                };
+                note.news.push_str(late);
                 (note.began_at, note.at) = (incident.opened_at, incident.at);
                 Some(format!("/alarms?incident={}", incident.incident))
             }

@@ -79,12 +79,14 @@ impl Route {
         if people.is_empty() && groups.is_empty() {
             return true;
         }
+        let is_one = |told: &String| match told.strip_prefix("group:") {
+            Some(group) => groups.iter().any(|g| g == group),
+            None => people.contains(told),
+        };
         match &message.content {
-            Outgoing::Ticket(ticket) => ticket.people.iter().any(|told| match told.strip_prefix("group:") {
-                Some(group) => groups.iter().any(|g| g == group),
-                None => people.contains(told),
-            }),
-            Outgoing::Alarm(_) | Outgoing::Service(_) | Outgoing::Incident(_) | Outgoing::Summary(_) => false,
+            Outgoing::Ticket(ticket) => ticket.people.iter().any(is_one),
+            Outgoing::Incident(incident) => incident.people.iter().any(is_one),
+            Outgoing::Alarm(_) | Outgoing::Service(_) | Outgoing::Summary(_) => false,
         }
     }
 

@@ -1,16 +1,17 @@
 //! Incidents and floods: many alarms at once.
 
+use super::alarms::LONGEST_REASON;
 use crate::web::App;
 use crate::web::auth::Who;
-use crate::web::backend::{Backend, IncidentQuery};
+use crate::web::backend::{Backend, IncidentCommand, IncidentQuery, Order};
 use crate::web::extract::State;
-use crate::web::extract::{Asked, InPath, NoQuery, incident_id, slice};
+use crate::web::extract::{Asked, IfMatch, InPath, Json, NoQuery, incident_id, needed, slice, text};
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use dashboards::view::{Incident, Page, SiteStorms};
 use domain::SiteName;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +55,67 @@ pub async fn one<B: Backend>(
     _: Asked<NoQuery>,
 ) -> Result<axum::Json<Incident>, Problem> {
     Ok(axum::Json(app.backend.incident(incident_id(&id)?).await?))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RespondBody {
+    /// A remark; at most 256 characters.
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandleBody {
+    /// What was done; at most 256 characters.
+    note: String,
+}
+
+/// Somebody answers for an incident: the response of its level of event has begun
+#[utoipa::path(post, path = "/api/v1/incidents/{incident}/respond", tag = "Incidents",
+    params(("incident" = String, Path, description = "`I-000042` or `42`")), request_body = RespondBody,
+    responses((status = 200, description = "The incident", body = Incident), Problems))]
+pub async fn respond<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(if_revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<RespondBody>,
+) -> Result<axum::Json<Incident>, Problem> {
+    let note = text("/note", &body.note, LONGEST_REASON)?;
+    let order = Order {
+        actor: who.0,
+        if_revision,
+    };
+    let command = IncidentCommand::Respond { note };
+    Ok(axum::Json(
+        app.backend.command_incident(order, incident_id(&id)?, command).await?,
+    ))
+}
+
+/// An incident was dealt with for the first time
+#[utoipa::path(post, path = "/api/v1/incidents/{incident}/handle", tag = "Incidents",
+    params(("incident" = String, Path, description = "`I-000042` or `42`")), request_body = HandleBody,
+    responses((status = 200, description = "The incident", body = Incident), Problems))]
+pub async fn handle<B: Backend>(
+    State(app): State<App<B>>,
+    who: Who,
+    InPath(id): InPath<String>,
+    IfMatch(if_revision): IfMatch,
+    _: Asked<NoQuery>,
+    Json(body): Json<HandleBody>,
+) -> Result<axum::Json<Incident>, Problem> {
+    let note = needed("/note", &body.note, LONGEST_REASON)?;
+    let order = Order {
+        actor: who.0,
+        if_revision,
+    };
+    let command = IncidentCommand::Handle { note };
+    Ok(axum::Json(
+        app.backend.command_incident(order, incident_id(&id)?, command).await?,
+    ))
 }
 
 /// Floods of alarms and the limit of notices, by site

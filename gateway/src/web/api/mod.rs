@@ -85,6 +85,8 @@ pub fn routes<B: Backend>() -> Routes<B> {
         )
         .get("/api/v1/incidents", incidents::list::<B>)
         .get("/api/v1/incidents/{incident}", incidents::one::<B>)
+        .post("/api/v1/incidents/{incident}/respond", incidents::respond::<B>)
+        .post("/api/v1/incidents/{incident}/handle", incidents::handle::<B>)
         .get("/api/v1/review", review::review::<B>)
         .get("/api/v1/review.csv", review::csv::<B>)
         .get("/api/v1/on-call", on_call::list::<B>)

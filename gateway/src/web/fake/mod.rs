@@ -15,8 +15,9 @@ use crate::access::notes::Note;
 use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentCommand,
+    IncidentQuery, LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
+    WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -443,6 +444,11 @@ impl Backend for Fake {
             }],
             is_cut: false,
         })
+    }
+
+    async fn command_incident(&self, order: Order, id: u64, command: IncidentCommand) -> Answer<Incident> {
+        let at = self.now().into();
+        self.with(|s| storms::respond(&mut s.incidents, id, command, order.actor.name, at))
     }
 
     async fn floods(&self) -> Answer<Vec<SiteStorms>> {

@@ -1,6 +1,7 @@
 //! Made-up incidents and floods.
 
-use super::text;
+use super::{not_found, text};
+use crate::web::backend::{Answer, IncidentCommand};
 use dashboards::view::*;
 use domain::{FailureModeId, Millis, RiskLevel, Severity, SiteName, Timestamp};
 
@@ -32,6 +33,15 @@ pub(super) fn incidents(now: Timestamp) -> Vec<Incident> {
         severity: Severity::Warning,
         risk: RiskLevel::Medium,
         ticket: Some("T-000042".into()),
+        response: Some(EventResponse {
+            level: "major".into(),
+            plan: vec![text("Name one person in charge", "指定一名负责人")],
+            contacts: vec!["Grid operator +86 571 0000".into()],
+            respond_by: At(now + Millis::minutes(102)),
+            handle_by: At(now + Millis::hours(23)),
+            responded: None,
+            handled: None,
+        }),
         opened_at: ago(minutes),
         began_at: ago(minutes + 2),
         grew_at: ago(minutes),
@@ -44,6 +54,26 @@ pub(super) fn incidents(now: Timestamp) -> Vec<Incident> {
         make(2, over(3_000), 0, 3_100),
         make(3, IncidentState::Open, 5, 18),
     ]
+}
+
+pub(super) fn respond(
+    incidents: &mut [Incident],
+    id: u64,
+    command: IncidentCommand,
+    by: String,
+    at: At,
+) -> Answer<Incident> {
+    let id = format!("I-{id:06}");
+    let incident = incidents.iter_mut().find(|incident| incident.id == id);
+    let incident = incident.ok_or_else(|| not_found(format!("incident {id}")))?;
+    if let Some(response) = &mut incident.response {
+        match command {
+            IncidentCommand::Respond { note } => response.responded = Some(EventDone { by, at, note }),
+            IncidentCommand::Handle { note } => response.handled = Some(EventDone { by, at, note }),
+        }
+    }
+    incident.revision += 1;
+    Ok(incident.clone())
 }
 
 pub(super) fn floods(now: Timestamp) -> Vec<SiteStorms> {
