@@ -4,6 +4,7 @@
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
+use crate::on_call::overrides::{OverrideCommand, OverrideRecord, OverrideRefusal};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
@@ -112,6 +113,11 @@ pub enum Command {
     Window {
         /// What.
         command: WindowCommand,
+    },
+    /// Something about who is on call.
+    Override {
+        /// What.
+        command: OverrideCommand,
     },
 }
 
@@ -244,6 +250,12 @@ pub enum Refusal {
         /// How many there may be.
         limit: usize,
     },
+    /// The override cannot be made or ended.
+    #[error("{why}")]
+    Override {
+        /// Why.
+        why: OverrideRefusal,
+    },
     /// There is a ticket for that already.
     #[error("{ticket} is about the same fault; go on there")]
     AlreadyOpen {
@@ -364,6 +376,11 @@ pub enum Effect {
         /// The row, whole.
         record: Box<WindowRecord>,
     },
+    /// Store the row of an on-call override.
+    OverrideChanged {
+        /// The row, whole.
+        record: Box<OverrideRecord>,
+    },
     /// Remember an episode that is over, or what became of its ticket.
     EpisodeClosed {
         /// The row, whole.
@@ -394,7 +411,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done: `alarm.raised`, `ticket.closed`; bounded.
     pub action: String,
-    /// To what: an alarm id, or the number of a ticket or window.
+    /// To what: an alarm id, or the number of a ticket, window or override.
     pub subject: String,
     /// In words.
     pub detail: String,

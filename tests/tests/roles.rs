@@ -407,6 +407,7 @@ async fn each_role_is_refused_what_its_table_lacks_before_anything_is_looked_at(
             ("episode", "1"),
             ("ticket", "7"),
             ("window", "7"),
+            ("rotation", "service"),
             ("packet", "7"),
             ("version", "none@1"),
             ("name", "nobody"),

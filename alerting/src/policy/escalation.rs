@@ -2,6 +2,7 @@
 
 use super::{MOST_MINUTES, too_long};
 use crate::alarm::PersonName;
+use crate::on_call::overrides::OverrideRecord;
 use crate::on_call::{OnCall, OnCallConfig};
 use crate::scope::Scope;
 use crate::ticket::Priority;
@@ -142,6 +143,14 @@ impl Escalations {
     /// The rotations of people.
     pub fn rotations(&self) -> &[OnCall] {
         &self.rotations
+    }
+
+    /// Takes an override of a rotation, or drops one that is over. One of a rotation that is no more changes nothing.
+    pub fn put_override(&mut self, record: &OverrideRecord) {
+        let rotation = self.rotations.iter_mut().find(|r| r.name == record.rotation);
+        if let Some(rotation) = rotation {
+            rotation.put_override(record);
+        }
     }
 
     /// Who stands behind a level at `now`: people without repeats, and groups as `group:NAME`.

@@ -189,7 +189,12 @@ impl LiveBackend {
                     })?;
                 }
             },
-            Command::Window { .. } => {}
+            Command::Override { .. } if !self.sight.is_all() => {
+                return Err(forbidden(
+                    "rotations serve every site; somebody without limits can change them",
+                ));
+            }
+            Command::Window { .. } | Command::Override { .. } => {}
         }
         Ok(order)
     }

@@ -9,6 +9,7 @@ mod fleet;
 mod incidents;
 mod metrics;
 mod models;
+mod on_call;
 mod outbound;
 mod quarantine;
 mod readers;
@@ -33,12 +34,13 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    ModelCommand, NewFile, Order, OverridePlan, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
+    WindowPlan,
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
-    ModelDetail, MonthlyReport, OnCall, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
-    Shift, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
+    ModelDetail, MonthlyReport, OnCall, OnCallOverride, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review,
+    ServiceReport, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -290,23 +292,20 @@ impl Backend for LiveBackend {
         self.list_breaches(from, until).await
     }
 
-    fn on_call(&self, ahead: Millis) -> Vec<OnCall> {
-        let now = self.clock().now();
-        let rotations = self.running.policy.escalations.rotations().iter();
-        let view = |rotation: &alerting::on_call::OnCall| OnCall {
-            name: rotation.name.clone(),
-            now: rotation.who(now).cloned(),
-            shifts: rotation
-                .shifts(now, now + ahead)
-                .iter()
-                .map(|shift| Shift {
-                    person: shift.person.cloned(),
-                    from: shift.from.into(),
-                    until: shift.until.into(),
-                })
-                .collect(),
-        };
-        rotations.map(view).collect()
+    async fn on_call(&self, ahead: Millis) -> Answer<Vec<OnCall>> {
+        self.list_on_call(ahead).await
+    }
+
+    async fn overrides(&self) -> Answer<Vec<OnCallOverride>> {
+        self.list_overrides().await
+    }
+
+    async fn make_override(&self, order: Order, plan: OverridePlan) -> Answer<OnCallOverride> {
+        self.make_an_override(order, plan).await
+    }
+
+    async fn end_override(&self, order: Order, id: u64) -> Answer<OnCallOverride> {
+        self.end_an_override(order, id).await
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {

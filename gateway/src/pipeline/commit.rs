@@ -4,16 +4,18 @@
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
 mod access;
+mod made;
 mod models;
 mod storms;
 
 pub use access::AccessDone;
+pub use made::Made;
 pub use storms::{StormCounts, StormFigures};
 
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
 use super::drifts::DriftCounts;
-use super::records::{alarm_row, episode_row, ticket_row, window_row};
+use super::records::{alarm_row, episode_row, override_row, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::rounds::Rounds;
 use super::shard::{ToShard, shard_of};
@@ -32,8 +34,7 @@ use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Report, TicketChange, TicketRecord};
-use alerting::window::WindowId;
-use domain::{DeviceIndex, DeviceKey, FailureModeId, ModelVersion, Names, TicketId, Timestamp};
+use domain::{DeviceIndex, DeviceKey, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -184,15 +185,6 @@ pub struct CheckpointSlice {
 
 /// What a command came to.
 pub type Done = Result<Made, NotDone>;
-
-/// What a command made or changed, as far as whoever gave it cannot know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Made {
-    /// The maintenance window.
-    pub window: Option<WindowId>,
-    /// The ticket that it opened.
-    pub ticket: Option<TicketId>,
-}
 
 /// An answer to a person, and whom to give it after the commit.
 type Reply = (oneshot::Sender<Done>, Done);
@@ -487,10 +479,7 @@ impl Committer {
     fn ask(&mut self, input: Input, group: &mut Group) -> Done {
         let now = self.setup.clock.now();
         let effects = self.setup.book.step(input, now).map_err(NotDone::Refused)?;
-        let made = Made {
-            window: effects.iter().find_map(changed_window),
-            ticket: effects.iter().find_map(opened_ticket),
-        };
+        let made = Made::of(&effects);
         group.effects.extend(effects);
         Ok(made)
     }
@@ -503,7 +492,7 @@ impl Committer {
             Command::Ticket { ticket, .. } | Command::Merge { ticket, .. } | Command::Split { ticket, .. } => {
                 book.ticket(*ticket).map(|t| u64::from(t.revision))
             }
-            Command::Window { .. } => None,
+            Command::Window { .. } | Command::Override { .. } => None,
         }
     }
 
@@ -676,6 +665,7 @@ impl Committer {
                     }
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
+                Effect::OverrideChanged { record } => commit.on_call_override(&override_row(record))?,
                 Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
                 // below, the last of each
                 Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
@@ -796,7 +786,8 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
-                Effect::EpisodeClosed { .. }
+                Effect::OverrideChanged { .. }
+                | Effect::EpisodeClosed { .. }
                 | Effect::IncidentChanged { .. }
                 | Effect::NoticesChanged { .. }
                 | Effect::Audit(_)
@@ -805,36 +796,6 @@ impl Committer {
         }
         self.storms.announce(&group.effects, &self.setup.changed);
         answer(group);
-    }
-}
-
-fn opened_ticket(effect: &Effect) -> Option<TicketId> {
-    match effect {
-        Effect::TicketChanged {
-            record,
-            change: TicketChange::Opened { .. },
-        } => Some(record.id),
-        Effect::TicketChanged { .. }
-        | Effect::WindowChanged { .. }
-        | Effect::AlarmChanged { .. }
-        | Effect::EpisodeClosed { .. }
-        | Effect::IncidentChanged { .. }
-        | Effect::NoticesChanged { .. }
-        | Effect::Audit(_)
-        | Effect::Publish(_) => None,
-    }
-}
-
-fn changed_window(effect: &Effect) -> Option<WindowId> {
-    match effect {
-        Effect::WindowChanged { record } => Some(record.id),
-        Effect::AlarmChanged { .. }
-        | Effect::EpisodeClosed { .. }
-        | Effect::TicketChanged { .. }
-        | Effect::IncidentChanged { .. }
-        | Effect::NoticesChanged { .. }
-        | Effect::Audit(_)
-        | Effect::Publish(_) => None,
     }
 }
 

@@ -8,9 +8,9 @@ pub use alerting::effect::SplitOff;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
-    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, Outcome, Page, Proposal, QuarantinedPacket,
-    Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState,
-    TicketSummary, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
+    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride, Outcome, Page, Proposal,
+    QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass,
+    TicketState, TicketSummary, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, Millis, ModelVersion, Severity, SiteName, TicketId,
@@ -255,6 +255,21 @@ pub enum AlarmCommand {
     ReturnToService,
 }
 
+/// Somebody shall take the call of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverridePlan {
+    /// Of which.
+    pub rotation: String,
+    /// Who; not empty.
+    pub person: String,
+    /// Since then; none: from now on.
+    pub from: Option<Timestamp>,
+    /// Before then.
+    pub until: Timestamp,
+    /// Why; not empty.
+    pub reason: String,
+}
+
 /// Work on machines that shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowPlan {
@@ -476,7 +491,13 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Clocks that ran out in a span, the newest first.
     fn breaches(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Vec<LedgerLine>>> + Send;
     /// Who is on call, from now on for so long.
-    fn on_call(&self, ahead: Millis) -> Vec<OnCall>;
+    fn on_call(&self, ahead: Millis) -> impl Future<Output = Answer<Vec<OnCall>>> + Send;
+    /// On-call overrides that stand, and those of the last 30 days, the newest first.
+    fn overrides(&self) -> impl Future<Output = Answer<Vec<OnCallOverride>>> + Send;
+    /// Somebody takes the call for a time.
+    fn make_override(&self, order: Order, plan: OverridePlan) -> impl Future<Output = Answer<OnCallOverride>> + Send;
+    /// Ends an override before its time.
+    fn end_override(&self, order: Order, id: u64) -> impl Future<Output = Answer<OnCallOverride>> + Send;
     /// Which reviews of past months there are, the newest first.
     fn reports(&self) -> impl Future<Output = Answer<Vec<MonthlyReport>>> + Send;
     /// The review of a past month, such as `2026-11`.

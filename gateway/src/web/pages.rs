@@ -9,7 +9,7 @@ use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
-use super::{App, Whole, access_pages, window_pages};
+use super::{App, Whole, access_pages, on_call_pages, window_pages};
 use crate::access::notes::Note;
 use crate::web::extract::State;
 use axum::Router;
@@ -56,6 +56,9 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
         .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))
         .route("/windows/{window}/end", post(window_pages::end::<B>))
+        .route("/on-call", get(on_call_pages::list::<B>))
+        .route("/on-call/overrides", post(on_call_pages::swap::<B>))
+        .route("/on-call/overrides/{id}/end", post(on_call_pages::end::<B>))
         .route("/review", get(review::<B>))
         .route("/quarantine", get(quarantine::<B>))
         .route("/quarantine/replay", post(forms::replay_all::<B>))
@@ -147,6 +150,7 @@ impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
         let rights = Rights {
             may_operate: may(Right::OperateAlarms),
             may_work: may(Right::WorkTickets),
+            may_plan: may(Right::PlanWork),
             may_tune: may(Right::HandleQuarantine),
             may_see_system: may(Right::ReadSystem),
             may_read_audit: may(Right::ReadAudit),

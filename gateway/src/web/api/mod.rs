@@ -20,7 +20,7 @@ use super::backend::Backend;
 use super::{Whole, openapi, stream};
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 /// Routes, and their list.
 pub struct Routes<B> {
@@ -39,6 +39,12 @@ impl<B: Backend> Routes<B> {
     fn post<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
         self.list.push(("post", path));
         self.router = self.router.route(path, post(handler));
+        self
+    }
+
+    fn delete<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+        self.list.push(("delete", path));
+        self.router = self.router.route(path, delete(handler));
         self
     }
 }
@@ -85,6 +91,9 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/review", review::review::<B>)
         .get("/api/v1/review.csv", review::csv::<B>)
         .get("/api/v1/on-call", on_call::list::<B>)
+        .get("/api/v1/on-call/overrides", on_call::overrides::<B>)
+        .post("/api/v1/on-call/{rotation}/overrides", on_call::take_over::<B>)
+        .delete("/api/v1/on-call/overrides/{id}", on_call::end_override::<B>)
         .get("/api/v1/breaches", review::breaches::<B>)
         .get("/api/v1/reports", review::reports::<B>)
         .get("/api/v1/reports/{file}", review::report::<B>)

@@ -6,6 +6,7 @@ mod desk;
 mod devices;
 mod dispatch;
 mod models;
+mod on_call;
 mod outbound;
 mod storms;
 mod work;
@@ -15,7 +16,8 @@ use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    LiveReading, ModelCommand, Order, OverridePlan, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
+    WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -51,6 +53,8 @@ pub struct State {
     pub floods: Vec<SiteStorms>,
     /// Maintenance windows that are not over.
     pub windows: Vec<Window>,
+    /// On-call overrides, the oldest first.
+    pub overrides: Vec<OnCallOverride>,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -389,21 +393,20 @@ impl Backend for Fake {
         Ok(Vec::new())
     }
 
-    fn on_call(&self, ahead: Millis) -> Vec<OnCall> {
-        let shift = |person: Option<&str>, from: Timestamp, until: Timestamp| Shift {
-            person: person.map(str::to_owned),
-            from: from.into(),
-            until: until.into(),
-        };
-        let (now, later) = (self.now(), self.now() + Millis::hours(40));
-        vec![OnCall {
-            name: "service".to_owned(),
-            now: Some("Li Wei".to_owned()),
-            shifts: vec![
-                shift(Some("Li Wei"), now, later),
-                shift(Some("Zhou Min"), later, now + ahead),
-            ],
-        }]
+    async fn on_call(&self, ahead: Millis) -> Answer<Vec<OnCall>> {
+        Ok(self.rotations(ahead))
+    }
+
+    async fn overrides(&self) -> Answer<Vec<OnCallOverride>> {
+        Ok(self.with(|s| s.overrides.iter().rev().cloned().collect()))
+    }
+
+    async fn make_override(&self, order: Order, plan: OverridePlan) -> Answer<OnCallOverride> {
+        self.take_the_call(&order, plan)
+    }
+
+    async fn end_override(&self, order: Order, id: u64) -> Answer<OnCallOverride> {
+        self.give_the_call_back(&order, id)
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {

@@ -1,0 +1,3 @@
+-- On-call overrides that people make: who takes the call of a rotation for a time. `until` is when it is over, or will be.
+CREATE TABLE on_call_override (id INTEGER PRIMARY KEY, is_open INTEGER NOT NULL, until INTEGER NOT NULL, record TEXT NOT NULL);
+CREATE INDEX on_call_override_until ON on_call_override (until);
