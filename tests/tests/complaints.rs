@@ -296,6 +296,73 @@ async fn who_took_the_call_is_told_and_not_who_is_in_the_plan_though_the_gateway
     hall.close();
 }
 
+/// Complaint: I gave one star and said why, and nobody called.
+#[tokio::test]
+async fn one_star_goes_from_the_agent_to_the_management_though_the_gateway_lost_power_meanwhile() {
+    let now = gateway::clock::Clock::System.now();
+    let mut hall = Hall::open_at(
+        "[alerting.follow_up]\nsteps = [\n\
+         { tell = [\"person:zhao\"], answer_within_min = 5 },\n\
+         { tell = [\"person:wang\"], answer_within_min = 600 },\n\
+         { tell = [\"person:li\"], answer_within_min = 600 },\n]\n",
+        // a minute passes in a second
+        Some(&format!("{now}*60")),
+    );
+    hall.press_says("press-1", &[(now.0, 12.0)]).await;
+    let api = hall.api();
+    api.wait_for("tickets", |list| list["items"][0]["id"] == "T-000001")
+        .await;
+    api.post("tickets/1/close", json!({"outcome": "no_fault_found"}))
+        .await
+        .ok();
+    let call = json!({"write": "call_back", "rating": 1, "text": "it stands still again"});
+    let rated = api.post("tickets/1/work", call).await.ok();
+    assert_eq!(rated["follow_up"]["step"], "agent", "{rated}");
+    hall.power_cut();
+    // zhao's time runs out while it is dark
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    hall.power_back();
+    let api = hall.api();
+    let listed = api
+        .wait_for("tickets?follow_up=true", |list| {
+            list["items"][0]["follow_up"]["step"] == "supervisor"
+        })
+        .await;
+    assert_eq!(listed["items"][0]["follow_up"]["is_late"], true);
+    let not_yet = api.post("tickets/1/archive", json!({})).await;
+    assert_eq!(not_yet.status, 409, "{not_yet:?}");
+    let answer = |settled: bool| json!({"agreed": "a technician stays for a day", "settled": settled});
+    let higher = api.post("tickets/1/follow-up", answer(false)).await.ok();
+    assert_eq!(higher["follow_up"]["step"], "management");
+    hall.power_cut();
+    hall.power_back();
+    let api = hall.api();
+    let settled = api.post("tickets/1/follow-up", answer(true)).await.ok();
+    assert_eq!(settled["follow_up"], Value::Null);
+    assert_eq!(settled["follow_ups"][0]["told"].as_array().map(Vec::len), Some(3));
+    assert_eq!(api.get("tickets?follow_up=true").await.ok()["items"], json!([]));
+    wait_for("the messages", Duration::from_secs(10), || {
+        (steps_told(&hall).len() == 3).then_some(())
+    });
+    assert_eq!(steps_told(&hall), ["zhao", "wang", "li"], "each once, in their order");
+    let review = api.get("review").await.ok();
+    let figures = review["figures"].as_array().expect("figures");
+    let figure = figures
+        .iter()
+        .find(|f| f["key"] == "complaints_in_time")
+        .expect("the figure");
+    assert_eq!((&figure["part"], &figure["of"]), (&json!(0), &json!(1)), "{figure}");
+    hall.close();
+}
+
+/// Whom bad ratings were told to, in order.
+fn steps_told(hall: &Hall) -> Vec<String> {
+    let events = hall.told("ticket").into_iter();
+    let told = events.filter(|event| event["event"] == "follow_up_told");
+    let people = told.flat_map(|event| event["people"].as_array().cloned().unwrap_or_default());
+    people.map(|name| name.as_str().expect("a name").to_owned()).collect()
+}
+
 /// Complaint: the message says that there is an alarm, and not what was measured.
 #[tokio::test]
 async fn every_notification_has_the_value_and_the_limit() {

@@ -119,11 +119,15 @@ fn act() -> impl Strategy<Value = Act> {
             let work = WorkCommand::Link { to: TicketId(to), kind };
             TicketCommand::Work { work }
         }),
-        Just(TicketCommand::Work {
+        (1..=5u8).prop_map(move |rating| TicketCommand::Work {
             work: WorkCommand::CallBack {
-                rating: Some(4),
+                rating: Some(rating),
                 text: text()
             }
+        }),
+        any::<bool>().prop_map(move |is_settled| TicketCommand::FollowUp {
+            agreed: text(),
+            is_settled
         }),
     ];
     prop_oneof![

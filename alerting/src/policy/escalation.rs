@@ -219,7 +219,7 @@ pub(super) fn check(chains: &[EscalationConfig], on_call: &[OnCallConfig], probl
 }
 
 impl LevelConfig {
-    fn check(&self, path: &str, rotations: &BTreeSet<&str>, problems: &mut Vec<Problem>) -> Level {
+    pub(super) fn check(&self, path: &str, rotations: &BTreeSet<&str>, problems: &mut Vec<Problem>) -> Level {
         if self.tell.is_empty() {
             problems.push(Problem::at(format!("{path}.tell"), "somebody to tell is expected"));
         }

@@ -6,6 +6,7 @@ mod alarms;
 mod clocks;
 mod contracts;
 mod escalation;
+mod follow_up;
 mod hours;
 mod storms;
 
@@ -17,6 +18,7 @@ pub use alarms::{AlarmRuleConfig, AlarmSettings, AlarmsConfig, FirstUpConfig, Pa
 pub use clocks::{ClassClocks, Clocks, ClocksConfig};
 pub use contracts::{ContractClocks, ContractConfig, Terms};
 pub use escalation::{Escalation, EscalationConfig, Escalations, Level, LevelConfig};
+pub use follow_up::{FollowUpConfig, FollowUpRules};
 pub use hours::{CalendarConfig, Day, FurtherHours};
 pub use storms::{StormSettings, StormsConfig};
 
@@ -54,6 +56,8 @@ pub struct AlertingConfig {
     pub escalation: Vec<EscalationConfig>,
     /// Rotations of people.
     pub on_call: Vec<OnCallConfig>,
+    /// What follows a bad rating.
+    pub follow_up: FollowUpConfig,
 }
 
 impl Default for AlertingConfig {
@@ -68,6 +72,7 @@ impl Default for AlertingConfig {
             storms: StormsConfig::default(),
             escalation: vec![EscalationConfig::service()],
             on_call: Vec::new(),
+            follow_up: FollowUpConfig::default(),
         }
     }
 }
@@ -112,6 +117,8 @@ pub struct Policy {
     pub storms: StormSettings,
     /// Who is told until somebody answers.
     pub escalations: Escalations,
+    /// What follows a bad rating.
+    pub follow_up: FollowUpRules,
     /// The risk from which a ticket opens.
     pub opens_from_risk: RiskLevel,
     /// The risk from which it is an on-site inspection.
@@ -178,6 +185,8 @@ impl AlertingConfig {
         let alarms = self.alarms.check(&mut problems);
         let storms = self.storms.check(&mut problems);
         let escalations = escalation::check(&self.escalation, &self.on_call, &mut problems);
+        let rotations = self.on_call.iter().map(|rotation| rotation.name.as_str()).collect();
+        let follow_up = self.follow_up.check(&rotations, &mut problems);
         for (path, minutes) in [
             (
                 "tickets.planned_within_days",
@@ -198,7 +207,7 @@ impl AlertingConfig {
         }
         let calendar = self.calendar.check("calendar", &mut problems);
         let contracts = contracts::check(&self.contracts, &self.clocks, calendar.as_ref(), &mut problems);
-        let Some(calendar) = calendar.filter(|_| problems.is_empty()) else {
+        let Some((calendar, follow_up)) = calendar.zip(follow_up).filter(|_| problems.is_empty()) else {
             return Err(problems);
         };
         Ok(Policy {
@@ -206,6 +215,7 @@ impl AlertingConfig {
             alarms,
             storms,
             escalations,
+            follow_up,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),

@@ -10,6 +10,7 @@ mod device;
 mod dispatch;
 mod drift;
 mod fleet;
+mod follow_up;
 mod incidents;
 mod messages;
 mod on_call;

@@ -135,6 +135,8 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         | TicketRefusal::HasParent
         | TicketRefusal::LinkInCircle
         | TicketRefusal::AlarmStands { .. }
+        | TicketRefusal::NoFollowUp
+        | TicketRefusal::FollowUpOpen
         | TicketRefusal::OtherOpen { .. } => None,
     };
     match refusal {

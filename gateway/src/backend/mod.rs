@@ -6,6 +6,7 @@ mod alarms;
 mod desk;
 mod dispatch;
 mod fleet;
+mod follow_up;
 mod incidents;
 mod metrics;
 mod models;

@@ -223,6 +223,8 @@ pub struct TicketQuery {
     pub state: Option<TicketState>,
     /// Only neither closed nor cancelled (true), or only closed or cancelled (false).
     pub is_open: Option<bool>,
+    /// Only with a bad rating that somebody has to see to (true), or without (false).
+    pub follow_up: Option<bool>,
     /// Where in the list.
     pub slice: Slice,
 }
@@ -317,6 +319,13 @@ pub enum TicketCommand {
         class: TicketClass,
         /// Why; not empty.
         reason: String,
+    },
+    /// Somebody has seen to a bad rating.
+    FollowUp {
+        /// What was agreed; not empty.
+        agreed: String,
+        /// Whether that is the end of it.
+        is_settled: bool,
     },
     /// A remark.
     Comment {

@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use super::api::{
-    access, account, alarms, desk, devices, incidents, models, on_call, outbound, quarantine, review, system, tickets,
-    windows, work,
+    access, account, alarms, desk, devices, follow_up, incidents, models, on_call, outbound, quarantine, review,
+    system, tickets, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -45,7 +45,7 @@ impl IntoResponses for Problems {
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::dispatch, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,
-        desk::report, work::write, work::attach, work::file,
+        desk::report, follow_up::answer, work::write, work::attach, work::file,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
         outbound::receivers, outbound::test, outbound::dead, outbound::resend, outbound::inbound,

@@ -2,6 +2,7 @@
 
 use super::api::account::enter;
 use super::api::alarms::AlarmPath;
+use super::api::follow_up;
 use super::auth::Address;
 use super::auth::{Via, Who};
 use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, IncidentQuery, Right, Slice, TicketQuery};
@@ -52,6 +53,7 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets", get(tickets::<B>).post(forms::report::<B>))
         .route("/tickets/{ticket}", get(ticket::<B>))
         .route("/tickets/{ticket}/report", get(report::<B>))
+        .route("/tickets/{ticket}/follow-up", post(follow_up::form::<B>))
         .route("/tickets/{ticket}/work", post(forms::work::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
         .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))
@@ -394,18 +396,30 @@ async fn alarm<B: Backend>(
     Ok(visit.show(page::alarm(&visit.frame, &alarm)))
 }
 
-async fn tickets<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
+#[derive(Debug, Deserialize)]
+struct BoardQuery {
+    /// Only those with a bad rating that somebody has to see to.
+    follow_up: Option<bool>,
+}
+
+async fn tickets<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    Query(query): Query<BoardQuery>,
+) -> Result<Page, Problem> {
+    let follow_up = query.follow_up.filter(|only| *only);
     let asked = |is_open, limit| TicketQuery {
         site: None,
         device: None,
         state: None,
         is_open: Some(is_open),
+        follow_up,
         slice: first(None, limit),
     };
     let mut all = app.backend.tickets(asked(true, BOARD_OPEN)).await?.items;
     all.extend(app.backend.tickets(asked(false, BOARD_FINAL)).await?.items);
     let counts = app.backend.counts().await?;
-    Ok(visit.show(page::tickets(&visit.frame, &counts, &all)))
+    Ok(visit.show(page::tickets(&visit.frame, &counts, &all, follow_up.is_some())))
 }
 
 async fn ticket<B: Backend>(

@@ -5,6 +5,7 @@ pub mod account;
 pub mod alarms;
 pub mod desk;
 pub mod devices;
+pub mod follow_up;
 pub mod incidents;
 pub mod models;
 pub mod on_call;
@@ -109,6 +110,7 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/tickets/{ticket}/merge", desk::merge::<B>)
         .post("/api/v1/tickets/{ticket}/split", desk::split::<B>)
         .post("/api/v1/tickets/{ticket}/archive", desk::archive::<B>)
+        .post("/api/v1/tickets/{ticket}/follow-up", follow_up::answer::<B>)
         .post("/api/v1/tickets/{ticket}/work", work::write::<B>)
         .post("/api/v1/tickets/{ticket}/files", work::attach::<B>)
         .get("/api/v1/tickets/{ticket}/files/{entry}", work::file::<B>)

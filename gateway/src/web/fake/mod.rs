@@ -469,6 +469,7 @@ impl Backend for Fake {
                 && query.device.as_ref().is_none_or(|v| *v == t.device)
                 && query.state.is_none_or(|v| v == t.state)
                 && query.is_open.is_none_or(|v| v != t.state.is_final())
+                && query.follow_up.is_none_or(|v| v == t.follow_up.is_some())
         };
         let mut all: Vec<TicketSummary> =
             self.with(|s| s.tickets.iter().map(|t| &t.summary).filter(fits).cloned().collect());
