@@ -5,6 +5,7 @@ mod access;
 mod alarms;
 mod desk;
 mod dispatch;
+mod drills;
 mod fleet;
 mod follow_up;
 mod incidents;
@@ -34,14 +35,14 @@ use crate::ingest::directory::Directory;
 use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    ModelCommand, NewFile, Order, OverridePlan, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
-    WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
+    IncidentQuery, ModelCommand, NewFile, Order, OverridePlan, Report, ReportFile, Slice, TicketCommand, TicketQuery,
+    WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
-    ModelDetail, MonthlyReport, OnCall, OnCallOverride, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review,
-    ServiceReport, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
+    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, FleetCounts, Heard, History,
+    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride, Page, Proposal, QuarantinedPacket,
+    Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -307,6 +308,18 @@ impl Backend for LiveBackend {
 
     async fn end_override(&self, order: Order, id: u64) -> Answer<OnCallOverride> {
         self.end_an_override(order, id).await
+    }
+
+    async fn drills(&self) -> Answer<Drills> {
+        self.list_drills().await
+    }
+
+    async fn drill_notices(&self, site: String) -> Answer<Vec<DrillNotice>> {
+        self.list_drill_notices(site).await
+    }
+
+    async fn record_drill(&self, actor: Actor, drill: DrillResult) -> Answer<DrillHeld> {
+        self.write_drill(actor, drill).await
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {

@@ -29,7 +29,7 @@ use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
 use crate::store::rows::{AuditRow, ComparedRow};
-use crate::store::{Checkpoint, Repair, ReportRow, Store, StoreError};
+use crate::store::{Checkpoint, DrillRow, Repair, ReportRow, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
@@ -95,6 +95,13 @@ pub enum ToCommit {
         if_revision: Option<u64>,
         /// Answered after it is on disk.
         reply: oneshot::Sender<Done>,
+    },
+    /// A drill was held.
+    Drill {
+        /// What came of it.
+        row: Box<DrillRow>,
+        /// Answered after it is on disk.
+        reply: oneshot::Sender<()>,
     },
     /// A person reports a fault.
     Report {
@@ -282,6 +289,7 @@ struct Group {
     again: Vec<u64>,
     audits: Vec<AuditRow>,
     reports: Vec<ReportRow>,
+    drills: Vec<DrillRow>,
     access: Vec<AccessEffect>,
     releases: Vec<ReleaseEffect>,
     compared: Vec<ComparedRow>,
@@ -303,6 +311,7 @@ impl Group {
             && self.again.is_empty()
             && self.audits.is_empty()
             && self.reports.is_empty()
+            && self.drills.is_empty()
             && self.access.is_empty()
             && self.releases.is_empty()
     }
@@ -451,6 +460,10 @@ impl Committer {
                     subject,
                     detail,
                 });
+                group.done.push(reply);
+            }
+            ToCommit::Drill { row, reply } => {
+                group.drills.push(*row);
                 group.done.push(reply);
             }
             ToCommit::MonthlyReview { row, reply } => {
@@ -678,6 +691,9 @@ impl Committer {
                     detail: entry.detail.clone(),
                 })?,
                 Effect::Publish(message) => {
+                    if let Some(notice) = setup.routing.rehearsed(message, now) {
+                        commit.notice_of_drill(&notice)?;
+                    }
                     let (rows, retained) = setup.routing.orders(message, now);
                     for row in &rows {
                         has_orders |= commit.outbox(row)?.is_some();
@@ -696,6 +712,10 @@ impl Committer {
             if commit.report(report)? {
                 commit.audit(&report_made(report))?;
             }
+        }
+        for drill in &group.drills {
+            commit.drill(drill)?;
+            commit.audit(&made::drill_held(drill, now))?;
         }
         for effect in &group.access {
             commit.access(effect)?;

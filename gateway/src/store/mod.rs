@@ -8,6 +8,7 @@ pub mod audit;
 pub mod codec;
 mod commit;
 mod drifts;
+mod drills;
 mod episodes;
 mod lists;
 mod models;
@@ -21,6 +22,7 @@ mod seen;
 mod storms;
 
 pub use commit::Commit;
+pub use drills::{DrillRow, NoticeOfDrill};
 pub use lists::{AlarmList, OpenTicketPlace, TicketList, WaitingCounts};
 pub use outbox::OutboxCount;
 pub use overrides::OverrideRow;

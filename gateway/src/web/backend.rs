@@ -7,10 +7,10 @@ pub use crate::access::{Right, Role};
 pub use alerting::effect::SplitOff;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
-    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride, Outcome, Page, Proposal,
-    QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth, Ticket, TicketClass,
-    TicketState, TicketSummary, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
+    Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, FleetCounts,
+    Heard, History, HoldCause, Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride,
+    Outcome, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteStorms, SystemHealth,
+    Ticket, TicketClass, TicketState, TicketSummary, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, Millis, ModelVersion, Severity, SiteName, TicketId,
@@ -255,6 +255,21 @@ pub enum AlarmCommand {
     },
     /// The work is over.
     ReturnToService,
+}
+
+/// What a drill came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillResult {
+    /// Which scenario; not empty.
+    pub scenario: String,
+    /// Which kind of event; not empty.
+    pub kind: String,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// Whether all went as it should.
+    pub is_good: bool,
+    /// What was slow or missed; not empty.
+    pub conclusion: String,
 }
 
 /// Somebody shall take the call of a rotation.
@@ -507,6 +522,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn make_override(&self, order: Order, plan: OverridePlan) -> impl Future<Output = Answer<OnCallOverride>> + Send;
     /// Ends an override before its time.
     fn end_override(&self, order: Order, id: u64) -> impl Future<Output = Answer<OnCallOverride>> + Send;
+    /// Drills that were held, and what is due.
+    fn drills(&self) -> impl Future<Output = Answer<Drills>> + Send;
+    /// Whom the notices of drills at a site would have told, the newest first.
+    fn drill_notices(&self, site: String) -> impl Future<Output = Answer<Vec<DrillNotice>>> + Send;
+    /// Writes a drill down.
+    fn record_drill(&self, actor: Actor, drill: DrillResult) -> impl Future<Output = Answer<DrillHeld>> + Send;
     /// Which reviews of past months there are, the newest first.
     fn reports(&self) -> impl Future<Output = Answer<Vec<MonthlyReport>>> + Send;
     /// The review of a past month, such as `2026-11`.

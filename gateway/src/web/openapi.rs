@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use super::api::{
-    access, account, alarms, desk, devices, follow_up, incidents, models, on_call, outbound, quarantine, review,
-    system, tickets, windows, work,
+    access, account, alarms, desk, devices, drills, follow_up, incidents, models, on_call, outbound, quarantine,
+    review, system, tickets, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -40,7 +40,7 @@ impl IntoResponses for Problems {
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
-        review::review, review::csv, on_call::list, on_call::overrides, on_call::take_over, on_call::end_override, review::breaches, review::reports, review::report,
+        review::review, review::csv, drills::list, drills::notices, drills::record, on_call::list, on_call::overrides, on_call::take_over, on_call::end_override, review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::dispatch, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,

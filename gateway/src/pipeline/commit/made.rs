@@ -1,10 +1,12 @@
 //! What a command made, as far as whoever gave it cannot know: read from its effects.
 
+use crate::store::DrillRow;
+use crate::store::rows::AuditRow;
 use alerting::effect::Effect;
 use alerting::on_call::overrides::OverrideId;
 use alerting::ticket::TicketChange;
 use alerting::window::WindowId;
-use domain::TicketId;
+use domain::{TicketId, Timestamp};
 
 /// What a command made or changed, as far as whoever gave it cannot know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,5 +43,17 @@ impl Made {
             }
         }
         made
+    }
+}
+
+/// The line of the audit trail about a drill.
+pub(super) fn drill_held(drill: &DrillRow, at: Timestamp) -> AuditRow {
+    AuditRow {
+        id: 0,
+        at,
+        actor: drill.by.clone(),
+        action: "drill.held".to_owned(),
+        subject: format!("drill/{}", drill.scenario),
+        detail: drill.conclusion.clone(),
     }
 }

@@ -5,6 +5,7 @@ pub mod account;
 pub mod alarms;
 pub mod desk;
 pub mod devices;
+pub mod drills;
 pub mod follow_up;
 pub mod incidents;
 pub mod models;
@@ -95,6 +96,9 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/on-call/overrides", on_call::overrides::<B>)
         .post("/api/v1/on-call/{rotation}/overrides", on_call::take_over::<B>)
         .delete("/api/v1/on-call/overrides/{id}", on_call::end_override::<B>)
+        .get("/api/v1/drills", drills::list::<B>)
+        .get("/api/v1/drills/notices", drills::notices::<B>)
+        .post("/api/v1/drills", drills::record::<B>)
         .get("/api/v1/breaches", review::breaches::<B>)
         .get("/api/v1/reports", review::reports::<B>)
         .get("/api/v1/reports/{file}", review::report::<B>)

@@ -276,6 +276,7 @@ pub(super) fn state(now: Timestamp) -> State {
         floods: super::storms::floods(now),
         windows: Vec::new(),
         overrides: Vec::new(),
+        drills: Vec::new(),
         packets,
         audit,
         accounts: crate::access::Accounts::default(),

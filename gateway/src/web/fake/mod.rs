@@ -15,9 +15,9 @@ use crate::access::notes::Note;
 use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    LiveReading, ModelCommand, Order, OverridePlan, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
-    WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
+    IncidentQuery, LiveReading, ModelCommand, Order, OverridePlan, ReportFile, Slice, TicketCommand, TicketQuery,
+    WatchGuard, WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -55,6 +55,8 @@ pub struct State {
     pub windows: Vec<Window>,
     /// On-call overrides, the oldest first.
     pub overrides: Vec<OnCallOverride>,
+    /// Drills that were held, the oldest first.
+    pub drills: Vec<DrillHeld>,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -407,6 +409,36 @@ impl Backend for Fake {
 
     async fn end_override(&self, order: Order, id: u64) -> Answer<OnCallOverride> {
         self.give_the_call_back(&order, id)
+    }
+
+    async fn drills(&self) -> Answer<Drills> {
+        let now = self.now();
+        Ok(self.with(|s| Drills {
+            now: now.into(),
+            speed: 1.0,
+            kinds: Vec::new(),
+            next: "device_fault".to_owned(),
+            due_by: (now + Millis::days(30)).into(),
+            is_due: s.drills.is_empty(),
+            held: s.drills.clone(),
+        }))
+    }
+
+    async fn drill_notices(&self, _site: String) -> Answer<Vec<DrillNotice>> {
+        Ok(Vec::new())
+    }
+
+    async fn record_drill(&self, actor: Actor, drill: DrillResult) -> Answer<DrillHeld> {
+        let held = DrillHeld {
+            at: drill.began_at.into(),
+            kind: drill.kind,
+            scenario: drill.scenario,
+            is_good: drill.is_good,
+            by: actor.name,
+            conclusion: drill.conclusion,
+        };
+        self.with(|s| s.drills.push(held.clone()));
+        Ok(held)
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {
