@@ -344,6 +344,10 @@ catalogue! {
     FollowUpHigher: "Not settled: one step up", "未解决，上报下一级";
     FollowUpFilter: "bad ratings", "差评跟进中";
     FollowUpAllTickets: "all tickets", "全部工单";
+    AuditFrom: "From (UTC)", "起始（UTC）";
+    AuditTo: "Before (UTC)", "截止（UTC）";
+    AuditSubject: "To what", "对象";
+    AuditFilter: "Filter", "筛选";
     FloodBanner: "Flood of alarms", "报警泛滥";
     FloodBannerHelp: "People are told of ten alarms in ten minutes, of the others in one summary. None is missing from this list.", "每十分钟最多单独通知十条，其余合并为摘要；本列表不遗漏任何报警。";
     Ledger: "Clocks that were too late", "超时记录";

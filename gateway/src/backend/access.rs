@@ -12,8 +12,7 @@ use alerting::WindowCommand;
 use alerting::effect::Command;
 use alerting::ticket::TicketRecord;
 use alerting::ticket::WorkCommand;
-use dashboards::view::{StepKind, Ticket};
-use domain::{DeviceKey, TicketId};
+use domain::TicketId;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::oneshot;
 
@@ -98,27 +97,6 @@ impl LiveBackend {
             // a commit thread that is gone takes nothing more from anybody
             self.running.commit.send(ToCommit::Note(waiting)).await.ok();
         }
-    }
-
-    /// A ticket without alarms of machines that are not seen, and without tickets of theirs: several may serve one cause.
-    pub(super) fn without_others(&self, mut ticket: Ticket) -> Ticket {
-        if self.sight.is_all() {
-            return ticket;
-        }
-        let is_seen = |alarm: &str| {
-            let mut parts = alarm.splitn(3, '/');
-            let key = parts
-                .next()
-                .zip(parts.next())
-                .map(|(site, device)| DeviceKey::new(site, device));
-            key.is_some_and(|key| key.is_ok_and(|key| self.sight.sees(&key)))
-        };
-        ticket.alarms.retain(|alarm| is_seen(alarm));
-        ticket.history.retain(|step| match &step.what {
-            StepKind::Answered { alarm_id } | StepKind::Merged { alarm_id, .. } => is_seen(alarm_id),
-            _ => true,
-        });
-        ticket
     }
 
     /// Whether a ticket is seen, and for a technician nobody else's; then the revision at which it was so.

@@ -40,8 +40,11 @@ impl LiveBackend {
         })
     }
 
-    pub(super) async fn list_drill_notices(&self, site: String) -> Answer<Vec<DrillNotice>> {
-        let rows = self.readers.ask(move |reader| reader.notices_of_drills(&site)).await?;
+    pub(super) async fn list_drill_notices(&self, site: Option<String>) -> Answer<Vec<DrillNotice>> {
+        let rows = self
+            .readers
+            .ask(move |reader| reader.notices_of_drills(site.as_deref()))
+            .await?;
         let view = |row: crate::store::NoticeOfDrill| DrillNotice {
             at: row.at.into(),
             site: row.site,

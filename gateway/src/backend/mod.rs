@@ -12,6 +12,7 @@ mod incidents;
 mod metrics;
 mod models;
 mod on_call;
+mod others;
 mod outbound;
 mod quarantine;
 mod readers;
@@ -35,7 +36,7 @@ use crate::ingest::directory::Directory;
 use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
+    Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
     IncidentQuery, ModelCommand, NewFile, Order, OverridePlan, Report, ReportFile, Slice, TicketCommand, TicketQuery,
     WatchGuard, WindowPlan,
 };
@@ -258,7 +259,7 @@ impl Backend for LiveBackend {
     }
 
     async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
-        self.read_ticket(id).await.map(|ticket| self.without_others(ticket))
+        self.without_others(self.read_ticket(id).await?).await
     }
 
     async fn proposals(&self, id: TicketId) -> Answer<Vec<Proposal>> {
@@ -266,16 +267,17 @@ impl Backend for LiveBackend {
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
-        let changed = self.change_ticket(order, id, command).await;
-        changed.map(|ticket| self.without_others(ticket))
+        let changed = self.change_ticket(order, id, command).await?;
+        self.without_others(changed).await
     }
 
     async fn report_fault(&self, order: Order, device: DeviceKey, report: Report) -> Answer<Ticket> {
-        self.open_by_hand(order, device, report).await
+        self.without_others(self.open_by_hand(order, device, report).await?)
+            .await
     }
 
     async fn attach(&self, order: Order, id: TicketId, file: NewFile) -> Answer<Ticket> {
-        self.keep_file(order, id, file).await
+        self.without_others(self.keep_file(order, id, file).await?).await
     }
 
     async fn file(&self, id: TicketId, entry: u32) -> Answer<NewFile> {
@@ -283,7 +285,7 @@ impl Backend for LiveBackend {
     }
 
     async fn service_report(&self, id: TicketId) -> Answer<ServiceReport> {
-        self.make_service_report(id).await
+        self.report_without_others(self.make_service_report(id).await?).await
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
@@ -314,7 +316,7 @@ impl Backend for LiveBackend {
         self.list_drills().await
     }
 
-    async fn drill_notices(&self, site: String) -> Answer<Vec<DrillNotice>> {
+    async fn drill_notices(&self, site: Option<String>) -> Answer<Vec<DrillNotice>> {
         self.list_drill_notices(site).await
     }
 
@@ -410,8 +412,8 @@ impl Backend for LiveBackend {
         self.change_model(actor, version, command).await
     }
 
-    async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
-        self.list_audit(slice).await
+    async fn audit(&self, query: AuditQuery) -> Answer<Page<AuditEntry>> {
+        self.list_audit(query).await
     }
 
     fn metrics(&self) -> String {

@@ -80,8 +80,8 @@ impl Reader {
         self.list(sql, [], read, "list the drills")
     }
 
-    /// Notices of drills at a site, the newest first.
-    pub fn notices_of_drills(&self, site: &str) -> Result<Vec<NoticeOfDrill>, StoreError> {
+    /// Notices of drills, of one site or all, the newest first.
+    pub fn notices_of_drills(&self, site: Option<&str>) -> Result<Vec<NoticeOfDrill>, StoreError> {
         let read = |row: &Row<'_>| {
             Ok(NoticeOfDrill {
                 at: Timestamp(row.get(0)?),
@@ -90,7 +90,8 @@ impl Reader {
                 receivers: row.get(3)?,
             })
         };
-        let sql = "SELECT at, site, subject, receivers FROM rehearsed_notice WHERE site = ? ORDER BY id DESC";
+        let sql =
+            "SELECT at, site, subject, receivers FROM rehearsed_notice WHERE ?1 IS NULL OR site = ?1 ORDER BY id DESC";
         self.list(sql, [site], read, "list the notices of drills")
     }
 }
@@ -126,8 +127,12 @@ mod tests {
         let drills = reader.drills().expect("reads");
         assert_eq!(drills.len(), MOST_DRILLS as usize);
         assert_eq!(drills.first(), Some(&drill(MOST_DRILLS + 4)));
-        let notices = reader.notices_of_drills("drill-1").expect("reads");
+        let notices = reader.notices_of_drills(Some("drill-1")).expect("reads");
         assert_eq!(notices.len(), MOST_NOTICES as usize / 2);
+        assert_eq!(
+            reader.notices_of_drills(None).expect("reads").len(),
+            MOST_NOTICES as usize
+        );
         assert_eq!(notices.first(), Some(&notice(MOST_NOTICES + 9)));
     }
 }

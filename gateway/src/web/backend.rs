@@ -152,6 +152,34 @@ pub struct Slice {
     pub limit: usize,
 }
 
+/// Which lines of the audit trail, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Written then or later.
+    pub from: Option<Timestamp>,
+    /// Written before.
+    pub to: Option<Timestamp>,
+    /// What this actor did.
+    pub actor: Option<String>,
+    /// What was done to this.
+    pub subject: Option<String>,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+impl AuditQuery {
+    /// All lines.
+    pub fn all(slice: Slice) -> AuditQuery {
+        AuditQuery {
+            from: None,
+            to: None,
+            actor: None,
+            subject: None,
+            slice,
+        }
+    }
+}
+
 /// Which devices, in the order of [`DeviceSummary::attention_order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceQuery {
@@ -524,8 +552,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn end_override(&self, order: Order, id: u64) -> impl Future<Output = Answer<OnCallOverride>> + Send;
     /// Drills that were held, and what is due.
     fn drills(&self) -> impl Future<Output = Answer<Drills>> + Send;
-    /// Whom the notices of drills at a site would have told, the newest first.
-    fn drill_notices(&self, site: String) -> impl Future<Output = Answer<Vec<DrillNotice>>> + Send;
+    /// Whom the notices of drills would have told, at one site or all, the newest first.
+    fn drill_notices(&self, site: Option<String>) -> impl Future<Output = Answer<Vec<DrillNotice>>> + Send;
     /// Writes a drill down.
     fn record_drill(&self, actor: Actor, drill: DrillResult) -> impl Future<Output = Answer<DrillHeld>> + Send;
     /// Which reviews of past months there are, the newest first.
@@ -587,7 +615,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         command: ModelCommand,
     ) -> impl Future<Output = Answer<ModelDetail>> + Send;
     /// The audit trail, newest first.
-    fn audit(&self, slice: Slice) -> impl Future<Output = Answer<Page<AuditEntry>>> + Send;
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Answer<Page<AuditEntry>>> + Send;
     /// The Prometheus text.
     fn metrics(&self) -> String;
 

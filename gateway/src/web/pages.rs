@@ -5,7 +5,7 @@ use super::api::alarms::AlarmPath;
 use super::api::follow_up;
 use super::auth::Address;
 use super::auth::{Via, Who};
-use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, IncidentQuery, Right, Slice, TicketQuery};
+use super::backend::{Actor, AlarmQuery, AuditQuery, Backend, DeviceQuery, IncidentQuery, Right, Slice, TicketQuery};
 use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
@@ -479,7 +479,12 @@ async fn quarantine<B: Backend>(
 async fn system<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
     let (health, models) = (app.backend.health().await?, app.backend.models().await?);
     let audit = match visit.frame.rights.may_read_audit {
-        true => Some(app.backend.audit(first(None, AUDIT_LINES)).await?.items),
+        true => Some(
+            app.backend
+                .audit(AuditQuery::all(first(None, AUDIT_LINES)))
+                .await?
+                .items,
+        ),
         false => None,
     };
     let outbound = page::Outbound {

@@ -17,10 +17,8 @@ use tower::ServiceExt;
 mod access_tests;
 #[path = "desk_tests.rs"]
 mod desk_tests;
-#[path = "follow_up_tests.rs"]
-mod follow_up_tests;
-#[path = "on_call_tests.rs"]
-mod on_call_tests;
+#[path = "duty_tests.rs"]
+mod duty_tests;
 #[path = "outbound_tests.rs"]
 mod outbound_tests;
 #[path = "page_tests.rs"]

@@ -28,12 +28,12 @@ pub async fn list<B: Backend>(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NoticesQuery {
-    /// A site whose name begins with `drill-`.
-    #[param(value_type = String)]
-    site: SiteName,
+    /// Only this site.
+    #[param(value_type = Option<String>)]
+    site: Option<SiteName>,
 }
 
-/// Whom the notices of drills at a site would have told were it a real one, the newest first
+/// Whom the notices of drills would have told were their site a real one, the newest first
 #[utoipa::path(get, path = "/api/v1/drills/notices", tag = "System", params(NoticesQuery),
     responses((status = 200, description = "The notices; at most 1000", body = [DrillNotice]), Problems))]
 pub async fn notices<B: Backend>(
@@ -41,7 +41,11 @@ pub async fn notices<B: Backend>(
     _: Who,
     Asked(query): Asked<NoticesQuery>,
 ) -> Result<axum::Json<Vec<DrillNotice>>, Problem> {
-    Ok(axum::Json(app.backend.drill_notices(query.site.to_string()).await?))
+    Ok(axum::Json(
+        app.backend
+            .drill_notices(query.site.map(|site| site.to_string()))
+            .await?,
+    ))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

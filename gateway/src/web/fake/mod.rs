@@ -15,7 +15,7 @@ use crate::access::notes::Note;
 use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
+    Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
     IncidentQuery, LiveReading, ModelCommand, Order, OverridePlan, ReportFile, Slice, TicketCommand, TicketQuery,
     WatchGuard, WindowPlan,
 };
@@ -424,7 +424,7 @@ impl Backend for Fake {
         }))
     }
 
-    async fn drill_notices(&self, _site: String) -> Answer<Vec<DrillNotice>> {
+    async fn drill_notices(&self, _site: Option<String>) -> Answer<Vec<DrillNotice>> {
         Ok(Vec::new())
     }
 
@@ -671,8 +671,15 @@ impl Backend for Fake {
         Ok(models::detail(model))
     }
 
-    async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
-        let all: Vec<AuditEntry> = self.with(|s| s.audit.iter().rev().cloned().collect());
+    async fn audit(&self, query: AuditQuery) -> Answer<Page<AuditEntry>> {
+        let mut all: Vec<AuditEntry> = self.with(|s| s.audit.iter().rev().cloned().collect());
+        all.retain(|line| {
+            query.from.is_none_or(|from| line.act.at.0 >= from)
+                && query.to.is_none_or(|to| line.act.at.0 < to)
+                && query.actor.as_ref().is_none_or(|actor| line.act.by == *actor)
+                && query.subject.as_ref().is_none_or(|subject| line.subject == *subject)
+        });
+        let slice = query.slice;
         Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |e| {
             e.id.to_string()
         }))
