@@ -4,6 +4,7 @@
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
+use crate::on_call::overrides::{OverrideCommand, OverrideRecord, OverrideRefusal};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::{
@@ -122,6 +123,11 @@ pub enum Command {
         incident: IncidentId,
         /// What.
         command: IncidentCommand,
+    },
+    /// Something about who is on call.
+    Override {
+        /// What.
+        command: OverrideCommand,
     },
 }
 
@@ -266,6 +272,12 @@ pub enum Refusal {
         /// Why.
         why: ResponseRefusal,
     },
+    /// The override cannot be made or ended.
+    #[error("{why}")]
+    Override {
+        /// Why.
+        why: OverrideRefusal,
+    },
     /// There is a ticket for that already.
     #[error("{ticket} is about the same fault; go on there")]
     AlreadyOpen {
@@ -386,6 +398,11 @@ pub enum Effect {
         /// The row, whole.
         record: Box<WindowRecord>,
     },
+    /// Store the row of an on-call override.
+    OverrideChanged {
+        /// The row, whole.
+        record: Box<OverrideRecord>,
+    },
     /// Remember an episode that is over, or what became of its ticket.
     EpisodeClosed {
         /// The row, whole.
@@ -416,7 +433,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done: `alarm.raised`, `ticket.closed`; bounded.
     pub action: String,
-    /// To what: an alarm id, or the number of a ticket or window.
+    /// To what: an alarm id, or the number of a ticket, window or override.
     pub subject: String,
     /// In words.
     pub detail: String,

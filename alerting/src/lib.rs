@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod clock;
 pub mod condition;
 pub mod dispatch;
+pub mod drill;
 pub mod effect;
 pub mod episode;
 pub mod habit;

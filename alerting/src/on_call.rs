@@ -2,13 +2,17 @@
 //!
 //! Pure. A hand-over keeps its place on the wall clock through changes of daylight-saving time.
 
+pub mod overrides;
+
 use crate::alarm::PersonName;
 use crate::calendar::{DAY_MIN, parse_time_of_day, parse_zone};
 use domain::checked::Problem;
 use domain::{Millis, Timestamp};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use overrides::{OverrideId, OverrideRecord};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// People of a rotation at most.
 const MAX_PEOPLE: usize = 100;
@@ -52,8 +56,10 @@ pub struct Override {
     /// Who.
     pub person: PersonName,
     /// Since then.
+    #[serde(with = "domain::time::rfc3339")]
     pub from: Timestamp,
     /// Before then.
+    #[serde(with = "domain::time::rfc3339")]
     pub until: Timestamp,
 }
 
@@ -83,15 +89,29 @@ pub struct OnCall {
     /// Minutes after local midnight; the second may be before the first, on the next day.
     hours: Option<(u16, u16)>,
     overrides: Vec<Override>,
+    /// Those made while the gateway runs, as far as they are not over.
+    standing: BTreeMap<OverrideId, OverrideRecord>,
 }
 
 impl OnCall {
     /// Who is on call at `now`; nobody outside the hours of the rotation, unless an override says so.
     pub fn who(&self, now: Timestamp) -> Option<&PersonName> {
-        let holds = |o: &&Override| o.from <= now && now < o.until;
-        if let Some(taken) = self.overrides.iter().rev().find(holds) {
+        self.overridden(now).or_else(|| self.turn(now))
+    }
+
+    /// Who has taken the call at `now`. Of those made while the gateway runs the last that holds counts, then of the
+    /// configuration's.
+    fn overridden(&self, now: Timestamp) -> Option<&PersonName> {
+        let standing = self.standing.values().rev().find(|o| o.holds(now));
+        if let Some(taken) = standing {
             return Some(&taken.person);
         }
+        let holds = |o: &&Override| o.from <= now && now < o.until;
+        self.overrides.iter().rev().find(holds).map(|taken| &taken.person)
+    }
+
+    /// Whose turn it is at `now`, were there no overrides.
+    fn turn(&self, now: Timestamp) -> Option<&PersonName> {
         let local = self.zone.to_datetime(jiff::Timestamp::from_millisecond(now.0).ok()?);
         let minute = u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()?;
         if self.hours.is_some_and(|hours| !is_within(hours, minute)) {
@@ -109,6 +129,8 @@ impl OnCall {
 pub struct Shift<'a> {
     /// Who; none: nobody is, outside the hours of the rotation.
     pub person: Option<&'a PersonName>,
+    /// Whether they have it by an override.
+    pub is_override: bool,
     /// Since then, or since the beginning of what was asked for.
     pub from: Timestamp,
     /// Before then, or until the end of what was asked for.
@@ -125,12 +147,14 @@ impl OnCall {
         let mut shifts: Vec<Shift<'_>> = Vec::new();
         let mut at = from;
         while at < until {
-            let person = self.who(at);
+            let taken = self.overridden(at);
+            let (person, is_override) = (taken.or_else(|| self.turn(at)), taken.is_some());
             let next = Timestamp((at.0.div_euclid(MINUTE_MS) + 1) * MINUTE_MS).min(until);
             match shifts.last_mut() {
-                Some(last) if last.person == person => last.until = next,
+                Some(last) if last.person == person && last.is_override == is_override => last.until = next,
                 Some(_) | None => shifts.push(Shift {
                     person,
+                    is_override,
                     from: at,
                     until: next,
                 }),
@@ -138,6 +162,14 @@ impl OnCall {
             at = next;
         }
         shifts
+    }
+
+    /// Takes an override that stands, or drops one that is over.
+    pub fn put_override(&mut self, record: &OverrideRecord) {
+        match record.over_at {
+            None => self.standing.insert(record.id, record.clone()),
+            Some(_) => self.standing.remove(&record.id),
+        };
     }
 }
 
@@ -235,6 +267,7 @@ impl OnCallConfig {
             shift_days: i64::from(self.shift_days),
             hours,
             overrides: self.overrides.clone(),
+            standing: BTreeMap::new(),
         })
     }
 }

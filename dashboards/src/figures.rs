@@ -123,6 +123,8 @@ figures! {
         "Call-backs within 24 h of the end of the work / tickets closed more than 24 h ago or called back", "完工后 24 小时内回访的工单 ÷ 已到回访时限的工单", "100 %", "100%";
     SATISFIED = "customer_satisfaction", Customers, Share, "Customer satisfaction", "客户满意度",
         "Ratings of 4 and 5 / ratings given in call-backs of the span", "回访中 4 分及以上的评价 ÷ 全部评价", "at least 90 %", "不低于 90%";
+    COMPLAINTS = "complaints_in_time", Customers, Share, "Bad ratings settled in time", "差评按时解决率",
+        "Bad ratings of the span settled with no step too late / those settled or too late", "期间差评中各级均未超时即解决的 ÷ 已解决或已超时的", "100 %", "100%";
     BREAKDOWNS = "breakdowns", Machines, Count, "Breakdowns", "停机故障", "Malfunctions that began in the span and made the machine stand still", "期间开始并导致停机的故障";
     BETWEEN = "time_between_failures", Machines, Hours, "Between failures (MTBF)", "平均故障间隔（MTBF）",
         "Calendar time of all machines known / breakdowns", "全部设备的日历时间 ÷ 停机故障数";

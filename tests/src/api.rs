@@ -67,6 +67,12 @@ impl Api {
         answer(request.send().await).await
     }
 
+    /// DELETE below `/api/v1/`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        let url = format!("{}/api/v1/{path}", self.base);
+        answer(self.client.delete(url).header("X-Forewarn", "1").send().await).await
+    }
+
     /// Asks again and again until the answer fits.
     ///
     /// # Panics

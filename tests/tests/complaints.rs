@@ -10,8 +10,8 @@ use alerting::{Actor, Asset, Book, Command, DeviceFacts, Input, TicketCommand};
 use domain::checked::{from_tree, tree_of};
 use domain::profile::shipped;
 use domain::{
-    ConditionChange, ConditionState, DeviceIndex, DeviceKey, FailureModeId, Health, ModelVersion, Prognosis, Severity,
-    TicketId, Timestamp,
+    ConditionChange, ConditionState, DeviceIndex, DeviceKey, FailureModeId, Health, Millis, ModelVersion, Prognosis,
+    Severity, TicketId, Timestamp,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -234,6 +234,133 @@ async fn a_ticket_that_nobody_takes_up_goes_up_level_by_level_though_the_gateway
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(people_told(&hall), ["zhao", "wang", "li"], "each once, in their order");
     hall.close();
+}
+
+/// Complaint: they had swapped, and who had the night off was called all the same; the one asked for a swap after a power cut.
+#[tokio::test]
+async fn who_took_the_call_is_told_and_not_who_is_in_the_plan_though_the_gateway_lost_power_meanwhile() {
+    let now = gateway::clock::Clock::System.now();
+    let mut hall = Hall::open_at(
+        "[[alerting.on_call]]\nname = \"night\"\npeople = [\"wang\"]\nbegins = \"2025-01-01\"\n\
+         [[alerting.escalation]]\nname = \"service\"\nlevels = [\n\
+         { tell = [\"person:zhao\"], answer_within_min = 4 },\n\
+         { tell = [\"on_call:night\"], answer_within_min = 4 },\n\
+         { tell = [\"on_call:night\", \"person:li\"], answer_within_min = 4 },\n]\n",
+        // a minute passes in a second
+        Some(&format!("{now}*60")),
+    );
+    let swap =
+        |person: &str| json!({"person": person, "until": (now + Millis::days(20)).to_string(), "reason": "swap"});
+    let api = hall.api();
+    let taken = api.post("on-call/night/overrides", swap("sun")).await.ok();
+    assert_eq!((&taken["id"], &taken["state"]), (&json!("O-000001"), &json!("holds")));
+    assert_eq!(api.get("on-call").await.ok()[0]["now"], "sun");
+    hall.press_says("press-1", &[(now.0, 12.0)]).await;
+    wait_for("the first level", Duration::from_secs(20), || {
+        (!people_told(&hall).is_empty()).then_some(())
+    });
+    hall.power_cut();
+    hall.power_back();
+    wait_for("the second level", Duration::from_secs(20), || {
+        (people_told(&hall).len() > 1).then_some(())
+    });
+    // the swap is called off before the third level
+    let ended = hall.api().delete("on-call/overrides/O-000001").await.ok();
+    assert_eq!(
+        (&ended["state"], &ended["ended_by"]),
+        (&json!("over"), &json!("local operator"))
+    );
+    assert_eq!(hall.api().delete("on-call/overrides/O-000001").await.status, 404);
+    wait_for("the last level", Duration::from_secs(20), || {
+        people_told(&hall).contains(&"li".to_owned()).then_some(())
+    });
+    assert_eq!(people_told(&hall), ["zhao", "sun", "wang", "li"]);
+    let api = hall.api();
+    assert_eq!(
+        api.get("on-call/overrides").await.ok()[0]["state"],
+        "over",
+        "it stays in the list"
+    );
+    let audit = api.get("audit?limit=100").await.ok()["items"].to_string();
+    assert!(
+        audit.contains("on_call.override_made") && audit.contains("on_call.override_ended"),
+        "{audit}"
+    );
+    let late =
+        json!({"person": "sun", "from": now.to_string(), "until": (now + Millis::days(70)).to_string(), "reason": "x"});
+    let refused = api.post("on-call/night/overrides", late).await;
+    assert_eq!(
+        (refused.status, &refused.body["errors"][0]["pointer"]),
+        (422, &json!("/from"))
+    );
+    hall.close();
+}
+
+/// Complaint: I gave one star and said why, and nobody called.
+#[tokio::test]
+async fn one_star_goes_from_the_agent_to_the_management_though_the_gateway_lost_power_meanwhile() {
+    let now = gateway::clock::Clock::System.now();
+    let mut hall = Hall::open_at(
+        "[alerting.follow_up]\nsteps = [\n\
+         { tell = [\"person:zhao\"], answer_within_min = 5 },\n\
+         { tell = [\"person:wang\"], answer_within_min = 600 },\n\
+         { tell = [\"person:li\"], answer_within_min = 600 },\n]\n",
+        // a minute passes in a second
+        Some(&format!("{now}*60")),
+    );
+    hall.press_says("press-1", &[(now.0, 12.0)]).await;
+    let api = hall.api();
+    api.wait_for("tickets", |list| list["items"][0]["id"] == "T-000001")
+        .await;
+    api.post("tickets/1/close", json!({"outcome": "no_fault_found"}))
+        .await
+        .ok();
+    let call = json!({"write": "call_back", "rating": 1, "text": "it stands still again"});
+    let rated = api.post("tickets/1/work", call).await.ok();
+    assert_eq!(rated["follow_up"]["step"], "agent", "{rated}");
+    hall.power_cut();
+    // zhao's time runs out while it is dark
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    hall.power_back();
+    let api = hall.api();
+    let listed = api
+        .wait_for("tickets?follow_up=true", |list| {
+            list["items"][0]["follow_up"]["step"] == "supervisor"
+        })
+        .await;
+    assert_eq!(listed["items"][0]["follow_up"]["is_late"], true);
+    let not_yet = api.post("tickets/1/archive", json!({})).await;
+    assert_eq!(not_yet.status, 409, "{not_yet:?}");
+    let answer = |settled: bool| json!({"agreed": "a technician stays for a day", "settled": settled});
+    let higher = api.post("tickets/1/follow-up", answer(false)).await.ok();
+    assert_eq!(higher["follow_up"]["step"], "management");
+    hall.power_cut();
+    hall.power_back();
+    let api = hall.api();
+    let settled = api.post("tickets/1/follow-up", answer(true)).await.ok();
+    assert_eq!(settled["follow_up"], Value::Null);
+    assert_eq!(settled["follow_ups"][0]["told"].as_array().map(Vec::len), Some(3));
+    assert_eq!(api.get("tickets?follow_up=true").await.ok()["items"], json!([]));
+    wait_for("the messages", Duration::from_secs(10), || {
+        (steps_told(&hall).len() == 3).then_some(())
+    });
+    assert_eq!(steps_told(&hall), ["zhao", "wang", "li"], "each once, in their order");
+    let review = api.get("review").await.ok();
+    let figures = review["figures"].as_array().expect("figures");
+    let figure = figures
+        .iter()
+        .find(|f| f["key"] == "complaints_in_time")
+        .expect("the figure");
+    assert_eq!((&figure["part"], &figure["of"]), (&json!(0), &json!(1)), "{figure}");
+    hall.close();
+}
+
+/// Whom bad ratings were told to, in order.
+fn steps_told(hall: &Hall) -> Vec<String> {
+    let events = hall.told("ticket").into_iter();
+    let told = events.filter(|event| event["event"] == "follow_up_told");
+    let people = told.flat_map(|event| event["people"].as_array().cloned().unwrap_or_default());
+    people.map(|name| name.as_str().expect("a name").to_owned()).collect()
 }
 
 /// Complaint: the message says that there is an alarm, and not what was measured.

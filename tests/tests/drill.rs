@@ -49,6 +49,40 @@ async fn a_worn_bearing_is_rehearsed_and_nobody_is_told_and_nothing_is_counted_o
         "{report}"
     );
     step(&report, "after the repair all alarms return");
+    // the first notice is timed, though nobody is told; the next level is an hour away and left out
+    let notice = step(&report, "the first notice about bearing_wear");
+    assert_eq!(notice["verdict"], "in_time", "{notice}");
+    let said_to = notice["detail"].as_str().expect("a sentence");
+    assert!(
+        said_to.contains("webhook:desk") && said_to.contains("webhook:trainer"),
+        "{notice}"
+    );
+    assert_eq!(step(&report, "the next level")["verdict"], "not_tried");
+    let phases = ["prepare", "prevent", "respond", "recover"];
+    let steps = report["steps"].as_array().expect("steps");
+    assert!(
+        phases
+            .iter()
+            .all(|phase| steps.iter().any(|step| step["phase"] == *phase)),
+        "{report}"
+    );
+    // it is written down, and says what is due
+    let drills = hall.api().get("drills").await.ok();
+    let held = (
+        &drills["held"][0]["scenario"],
+        &drills["held"][0]["is_good"],
+        &drills["is_due"],
+        &drills["next"],
+    );
+    assert_eq!(
+        held,
+        (&json!("device_fault"), &json!(true), &json!(false), &json!("bad_link"))
+    );
+    let (_, listed) = drill(&hall, &["--list"]);
+    assert!(
+        listed.contains("last drilled: 20") && listed.contains("next: bad_link, before"),
+        "{listed}"
+    );
     assert!(
         std::fs::read_to_string(page)
             .expect("written")
@@ -89,6 +123,7 @@ async fn a_bad_link_raises_nothing_and_what_cannot_be_done_is_said() {
     let (is_good, said) = drill(&hall, &["--scenario", "bad_link"]);
     assert!(is_good && said.contains("All went as it should."), "{said}");
     let (_, listed) = drill(&hall, &["--list"]);
+    assert!(listed.contains("last drilled: never"), "{listed}");
     assert!(
         ["device_fault", "bad_link", "mass_failure"]
             .iter()
@@ -108,5 +143,25 @@ async fn a_bad_link_raises_nothing_and_what_cannot_be_done_is_said() {
         !is_good && said.contains("names of drills begin with `drill-`"),
         "{said}"
     );
+    hall.close();
+}
+
+#[tokio::test]
+async fn under_a_faster_clock_the_next_level_is_waited_for_and_timed() {
+    let now = gateway::clock::Clock::System.now();
+    let hall = Hall::open_at(
+        "[[alerting.escalation]]\nname = \"service\"\nlevels = [\n\
+         { tell = [\"person:zhao\"], answer_within_min = 5 },\n\
+         { tell = [\"person:wang\"], answer_within_min = 60 },\n]\n",
+        // a minute passes in two seconds
+        Some(&format!("{now}*30")),
+    );
+    let (_, said) = drill(&hall, &["--scenario", "device_fault"]);
+    let told = said
+        .lines()
+        .skip_while(|line| !line.contains("the next level is told when nobody answers"));
+    let lines: Vec<&str> = told.take(2).collect();
+    assert!(lines.len() == 2 && lines[0].contains("in time"), "{said}");
+    assert!(lines[1].contains("wang"), "{said}");
     hall.close();
 }

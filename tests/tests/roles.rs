@@ -202,6 +202,9 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
     let model = models[0]["model"].as_str().expect("a model").to_owned();
 
     let (north, south) = (tickets["north"].clone(), tickets["southgate"].clone());
+    // somebody without limits has linked both
+    let link = json!({"write": "link", "ticket": south, "kind": "relates"});
+    boss.post(&format!("/api/v1/tickets/{north}/work"), link).await.ok();
     let common = [
         ("incident", "1"),
         ("packet", "1"),
@@ -244,6 +247,18 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
             "/api/v1/alarms/north/pump-1/bearing_wear/1",
         ] {
             assert_eq!(nora.get(path).await.status, 200, "{role} {path}");
+        }
+        for path in [
+            format!("/api/v1/tickets/{north}"),
+            format!("/api/v1/tickets/{north}/report"),
+            format!("/tickets/{north}"),
+        ] {
+            let got = nora.get(&path).await;
+            assert!(
+                got.status == 200 && !got.text.contains(&south),
+                "{role} {path}: {}",
+                got.text
+            );
         }
         let foreign = of("southgate", "press-9", &south);
         let foreign: Vec<(&str, &str)> = foreign.iter().map(|(n, v)| (*n, v.as_str())).collect();
@@ -407,6 +422,7 @@ async fn each_role_is_refused_what_its_table_lacks_before_anything_is_looked_at(
             ("episode", "1"),
             ("ticket", "7"),
             ("window", "7"),
+            ("rotation", "service"),
             ("packet", "7"),
             ("version", "none@1"),
             ("name", "nobody"),

@@ -499,7 +499,7 @@ fn the_archive_waits_for_as_long_after_the_call_back_as_after_the_closing() {
     desk.ticket(id, super::tests::closed()).unwrap();
     desk.now += 40 * HOUR;
     let work = WorkCommand::CallBack {
-        rating: Some(2),
+        rating: Some(3),
         text: "still hums a little".into(),
     };
     desk.ticket(id, TicketCommand::Work { work }).unwrap();

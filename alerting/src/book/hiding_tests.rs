@@ -44,6 +44,7 @@ fn told(effects: &[Effect]) -> Vec<String> {
                 said.last_mut().expect("a change comes first").push('!');
             }
             Effect::WindowChanged { .. }
+            | Effect::OverrideChanged { .. }
             | Effect::EpisodeClosed { .. }
             | Effect::TicketChanged { .. }
             | Effect::IncidentChanged { .. }
@@ -264,6 +265,7 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
         Effect::TicketChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::WindowChanged { .. }
+        | Effect::OverrideChanged { .. }
         | Effect::IncidentChanged { .. }
         | Effect::NoticesChanged { .. }
         | Effect::Audit(_)

@@ -4,6 +4,7 @@ use super::tests::{MINUTE, closed, condition, pump};
 use super::*;
 use crate::clock::ClockKind;
 use crate::effect::{AlarmCommand, SplitOff, WindowCommand};
+use crate::on_call::overrides::{OverrideCommand, OverrideId, OverrideRecord};
 use crate::policy::AlertingConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::scope::Scope;
@@ -39,6 +40,9 @@ enum Act {
     Window {
         device: Option<usize>,
         what: u8,
+    },
+    Override {
+        is_end: bool,
     },
     Merge {
         pick: u64,
@@ -115,11 +119,15 @@ fn act() -> impl Strategy<Value = Act> {
             let work = WorkCommand::Link { to: TicketId(to), kind };
             TicketCommand::Work { work }
         }),
-        Just(TicketCommand::Work {
+        (1..=5u8).prop_map(move |rating| TicketCommand::Work {
             work: WorkCommand::CallBack {
-                rating: Some(4),
+                rating: Some(rating),
                 text: text()
             }
+        }),
+        any::<bool>().prop_map(move |is_settled| TicketCommand::FollowUp {
+            agreed: text(),
+            is_settled
         }),
     ];
     prop_oneof![
@@ -127,6 +135,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..2usize, 1..5u32).prop_map(|(device, occurrence)| Act::Maintenance { device, occurrence }),
         4 => (any::<usize>(), 0..6u8).prop_map(|(pick, what)| Act::Alarm { pick, what }),
         2 => (prop::option::of(0..2usize), 0..5u8).prop_map(|(device, what)| Act::Window { device, what }),
+        1 => any::<bool>().prop_map(|is_end| Act::Override { is_end }),
         2 => (1..8u64, 1..8u64).prop_map(|(pick, into)| Act::Merge { pick, into }),
         2 => (1..8u64, any::<bool>()).prop_map(|(pick, is_alarm)| Act::Split { pick, is_alarm }),
         1 => (0..2usize, prop::option::of(0..MODES.len())).prop_map(|(device, mode)| Act::Report { device, mode }),
@@ -212,6 +221,22 @@ fn input_of(act: &Act, book: &Book, devices: &[DeviceFacts], now: i64) -> Input 
             let command = Command::Window { command };
             Input::Command { actor, command }
         }
+        Act::Override { is_end } => {
+            let command = match is_end {
+                false => OverrideCommand::Make {
+                    rotation: "service".into(),
+                    person: format!("stand-in of {now}"),
+                    from: Some(Timestamp(now + 20 * MINUTE)),
+                    until: Timestamp(now + 300 * MINUTE),
+                    reason: "swap".into(),
+                },
+                true => OverrideCommand::End {
+                    id: book.overrides().next().map_or(OverrideId(7), |o| o.id),
+                },
+            };
+            let command = Command::Override { command };
+            Input::Command { actor, command }
+        }
         Act::Merge { pick, into } => {
             let (ticket, into) = (TicketId(*pick), TicketId(*into));
             let command = Command::Merge { ticket, into };
@@ -274,6 +299,17 @@ fn policy(by_tree: bool) -> Policy {
         [[alarms.first_up]]
         modes = ["bearing_wear", "abnormal*"]
         within_min = 500
+        [[on_call]]
+        name = "service"
+        people = ["zhao", "sun"]
+        begins = "2026-01-01"
+        [[escalation]]
+        name = "service"
+        rounds = 2
+        levels = [
+            { tell = ["on_call:service", "owner"], answer_within_min = 40 },
+            { tell = ["group:supervisors"], answer_within_min = 40 },
+        ]
         [[contracts]]
         name = "second"
         covers.devices = ["pump-2"]
@@ -297,6 +333,7 @@ struct Rows {
     alarms: BTreeMap<AlarmId, String>,
     tickets: BTreeMap<TicketId, String>,
     windows: BTreeMap<WindowId, String>,
+    overrides: BTreeMap<OverrideId, String>,
     episodes: BTreeMap<AlarmId, String>,
     incidents: BTreeMap<IncidentId, String>,
     notices: BTreeMap<SiteName, String>,
@@ -315,6 +352,9 @@ impl Rows {
                 }
                 Effect::WindowChanged { record } => {
                     self.windows.insert(record.id, serde_json::to_string(record).unwrap());
+                }
+                Effect::OverrideChanged { record } => {
+                    self.overrides.insert(record.id, serde_json::to_string(record).unwrap());
                 }
                 Effect::EpisodeClosed { episode } => {
                     self.episodes
@@ -351,6 +391,14 @@ impl Rows {
                 .values()
                 .map(|row| serde_json::from_str(row).unwrap())
                 .collect(),
+            // the store knows those that stand, and the highest number
+            overrides: self
+                .overrides
+                .values()
+                .map(|row| serde_json::from_str(row).unwrap())
+                .filter(|record: &OverrideRecord| record.over_at.is_none())
+                .collect(),
+            last_override: self.overrides.len() as u64,
             episodes: self
                 .episodes
                 .values()
@@ -455,6 +503,7 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
             Effect::TicketChanged { .. }
             | Effect::AlarmChanged { .. }
             | Effect::WindowChanged { .. }
+            | Effect::OverrideChanged { .. }
             | Effect::EpisodeClosed { .. }
             | Effect::IncidentChanged { .. }
             | Effect::NoticesChanged { .. }

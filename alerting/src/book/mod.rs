@@ -11,6 +11,7 @@ mod episodes;
 mod hiding;
 mod links;
 mod merging;
+mod overrides;
 mod parents;
 mod plans;
 mod reports;
@@ -42,6 +43,7 @@ pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
 use crate::effect::{Command, Effect, Input, Refusal};
 use crate::episode::PastEpisode;
 use crate::habit::Habit;
+use crate::on_call::overrides::{OverrideId, OverrideRecord};
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
 use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
@@ -97,6 +99,12 @@ pub struct Snapshot {
     /// The highest window number ever given, if higher than those above.
     #[serde(default)]
     pub last_window: u64,
+    /// On-call overrides: all rows, or those that are not over.
+    #[serde(default)]
+    pub overrides: Vec<OverrideRecord>,
+    /// The highest number of an override ever given, if higher than those above.
+    #[serde(default)]
+    pub last_override: u64,
     /// Episodes that are over.
     #[serde(default)]
     pub episodes: Vec<PastEpisode>,
@@ -114,6 +122,8 @@ pub struct Snapshot {
 /// Whose deadline it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Subject {
+    /// Who is on call.
+    Override(OverrideId),
     /// Windows first: what they hide is hidden before anything else is told at the same instant.
     Window(WindowId),
     Alarm(ModeKey),
@@ -133,6 +143,8 @@ pub struct Book {
     last_ticket: u64,
     windows: BTreeMap<WindowId, WindowRecord>,
     last_window: u64,
+    overrides: BTreeMap<OverrideId, OverrideRecord>,
+    last_override: u64,
     episodes: Episodes,
     storms: Storms,
     /// Tickets with work to do, by machine and failure mode. One of each, unless a person split an alarm off or reported
@@ -158,6 +170,8 @@ impl Book {
             last_ticket: snapshot.last_ticket,
             windows: BTreeMap::new(),
             last_window: snapshot.last_window,
+            overrides: BTreeMap::new(),
+            last_override: snapshot.last_override,
             episodes: Episodes::new(),
             storms: Storms::new(snapshot.last_incident),
             open: BTreeMap::new(),
@@ -195,6 +209,10 @@ impl Book {
             book.last_window = book.last_window.max(window.id.0);
             book.keep_window(window);
         }
+        for record in snapshot.overrides {
+            book.last_override = book.last_override.max(record.id.0);
+            book.keep_override(record);
+        }
         for episode in snapshot.episodes {
             book.keep_episode(episode);
         }
@@ -218,6 +236,8 @@ impl Book {
             last_ticket: self.last_ticket,
             windows: self.windows.values().cloned().collect(),
             last_window: self.last_window,
+            overrides: self.overrides.values().cloned().collect(),
+            last_override: self.last_override,
             episodes: self.episodes().cloned().collect(),
             incidents: self.storms.incidents().cloned().collect(),
             last_incident: self.storms.last_incident(),
@@ -253,6 +273,7 @@ impl Book {
                 Command::Incident { incident, command } => {
                     self.command_incident(incident, command, actor, now, &mut out)?;
                 }
+                Command::Override { command } => self.command_override(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
         }
@@ -270,6 +291,11 @@ impl Book {
     /// Maintenance windows that are not over.
     pub fn windows(&self) -> impl Iterator<Item = &WindowRecord> {
         self.windows.values()
+    }
+
+    /// On-call overrides that are not over.
+    pub fn overrides(&self) -> impl Iterator<Item = &OverrideRecord> {
+        self.overrides.values()
     }
 
     /// Alarms that are not normal, or put aside by a person.
@@ -314,6 +340,7 @@ impl Book {
                 return;
             }
             match &subject {
+                Subject::Override(id) => self.wake_override(*id, now, out),
                 Subject::Window(id) => self.wake_window(*id, now, out),
                 Subject::Alarm(key) => self.wake_alarm(key, now, out),
                 Subject::Ticket(id) => self.wake_ticket(*id, now, out),

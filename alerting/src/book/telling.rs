@@ -4,7 +4,10 @@ use crate::alarm::{AlarmReason, SuppressionCause};
 use crate::effect::{AuditEntry, Background, Effect, HeldBack, Message, Outgoing, TicketDecision, TicketEvent};
 use crate::record::AlarmRecord;
 use crate::storm::NoticeWeight;
-use crate::ticket::{Actor, HoldCause, Outcome, ReopenReason, TicketChange, TicketClass, TicketRecord, ToldBecause};
+use crate::ticket::{
+    Actor, FollowUpCause, HoldCause, MAX_RATING, Outcome, ReopenReason, TicketChange, TicketClass, TicketRecord,
+    ToldBecause,
+};
 use domain::Timestamp;
 use domain::wire::{AlarmMessage, ServiceMessage};
 
@@ -133,6 +136,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         | TicketChange::ClockWarning { .. }
         | TicketChange::ClockBreached { .. }
         | TicketChange::Told { .. }
+        | TicketChange::FollowUpTold { .. }
         | TicketChange::Assigned { .. } => true,
         TicketChange::Stepped { .. }
         | TicketChange::Held { .. }
@@ -151,6 +155,8 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
         | TicketChange::SplitFrom { .. }
         | TicketChange::Proposed { .. }
         | TicketChange::Worked { .. }
+        | TicketChange::FollowUpAnswered { .. }
+        | TicketChange::FollowUpLate
         | TicketChange::Linked { .. } => false,
     };
     out.push(Effect::Publish(Box::new(Message {
@@ -165,6 +171,7 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
             device: ticket.device.clone(),
             failure_mode: ticket.failure_mode.clone(),
             event: change.as_str().to_owned(),
+            people: people_told(ticket, &change),
             change,
             state: ticket.state.as_str().to_owned(),
             kind: ticket.grade.kind,
@@ -174,15 +181,20 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
             title: ticket.title.en.clone(),
             reason: ticket.reason.en.clone(),
             model: ticket.model.clone(),
-            people: ticket
-                .chain
-                .as_ref()
-                .map_or_else(Vec::new, |chain| chain.people.clone()),
             by: actor,
             at,
             revision: ticket.revision,
         })),
     })));
+}
+
+/// Whom a change is for: those of the step that sees to a bad rating, else those of the chain.
+fn people_told(ticket: &TicketRecord, change: &TicketChange) -> Vec<String> {
+    if let TicketChange::FollowUpTold { people, .. } = change {
+        return people.clone();
+    }
+    let chain = ticket.chain.as_ref();
+    chain.map_or_else(Vec::new, |chain| chain.people.clone())
 }
 
 /// A proactive service begins, or becomes more urgent.
@@ -333,6 +345,32 @@ fn detail(ticket: &TicketRecord, change: &TicketChange) -> String {
             format!("level {level}: {who}; {why}")
         }
         TicketChange::Worked { work } => work.line(),
+        TicketChange::FollowUpTold {
+            step,
+            people,
+            because,
+            due_at,
+        } => {
+            let why = match because {
+                FollowUpCause::BadRating { rating } => format!("rated {rating} of {MAX_RATING}"),
+                FollowUpCause::NotSettled => "the step before could not settle it".to_owned(),
+                FollowUpCause::Late => "the step before was too late".to_owned(),
+            };
+            let who = match people.as_slice() {
+                [] => "nobody".to_owned(),
+                people => people.join(", "),
+            };
+            format!("{}: {who}; {why}; due at {due_at}", step.as_str())
+        }
+        TicketChange::FollowUpAnswered {
+            step,
+            agreed,
+            is_settled,
+        } => {
+            let what = if *is_settled { "settled" } else { "not settled" };
+            format!("{}: {what}; {agreed}", step.as_str())
+        }
+        TicketChange::FollowUpLate => "the management has not settled it in time".to_owned(),
         TicketChange::Answered { alarm } => format!("{alarm} was acknowledged"),
         TicketChange::ClockWarning { clock, due_at } => format!("{clock:?} is due at {}", date(due_at)),
         TicketChange::ClockBreached { clock, due_at } => format!("{clock:?} was due at {}", date(due_at)),

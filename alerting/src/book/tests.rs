@@ -154,6 +154,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
         Effect::AlarmChanged { reason, ticket, .. } => Some(format!("alarm {} / {}", reason.as_str(), ticket.as_str())),
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
         Effect::WindowChanged { .. }
+        | Effect::OverrideChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::IncidentChanged { .. }
         | Effect::NoticesChanged { .. }

@@ -7,8 +7,8 @@ use crate::alarm::{AlarmReason, IsaState};
 use crate::effect::{Effect, HeldBack, Refusal, TicketDecision};
 use crate::record::{AlarmRecord, Asset, CodeFacts, ModeFacts};
 use crate::ticket::{
-    Actor, Grade, Malfunction, Priority, ReopenReason, Reported, TicketChange, TicketClass, TicketCommand, TicketEnd,
-    TicketKind, TicketRecord, TicketRefusal, TicketState, Visit, Work, WorkChange, WorkStep,
+    Actor, FollowUp, Grade, Malfunction, Priority, ReopenReason, Reported, TicketChange, TicketClass, TicketCommand,
+    TicketEnd, TicketKind, TicketRecord, TicketRefusal, TicketState, Visit, Work, WorkChange, WorkStep,
 };
 use domain::profile::Service;
 use domain::text::Text;
@@ -229,6 +229,9 @@ impl Book {
             | TicketChange::Reclassed { .. }
             | TicketChange::Told { .. }
             | TicketChange::Answered { .. }
+            | TicketChange::FollowUpTold { .. }
+            | TicketChange::FollowUpAnswered { .. }
+            | TicketChange::FollowUpLate
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => {}
             TicketChange::Worked { work } => self.mirror_link(&ticket, work, &actor, now, out)?,
@@ -239,6 +242,7 @@ impl Book {
             None
         };
         tell(&ticket, change, actor, now, out);
+        self.follow_up(&mut ticket, now, out);
         self.judge_episodes(&ticket, out);
         self.keep_ticket(ticket.clone());
         if let Some(at) = agreed {
@@ -253,6 +257,7 @@ impl Book {
             self.set_deadline(Subject::Ticket(id), None);
             return;
         };
+        self.follow_up(&mut ticket, now, out);
         match ticket.state {
             TicketState::Open { .. } | TicketState::OnHold { .. } => {
                 for change in ticket.tell_clocks(&self.policy, now) {
@@ -270,6 +275,8 @@ impl Book {
                     tell(&ticket, change, Actor::System, now, out);
                 }
             }
+            // woken for a bad rating, or archived at its time
+            TicketState::Finished { .. } if ticket.open_follow_up().is_some() => {}
             TicketState::Finished { .. } => {
                 ticket.apply(TicketChange::Archived, Actor::System, &self.policy, now);
                 tell(&ticket, TicketChange::Archived, Actor::System, now, out);
@@ -279,19 +286,34 @@ impl Book {
         self.keep_ticket(ticket);
     }
 
+    /// Tells the next step of a bad rating, if one is due.
+    fn follow_up(&self, ticket: &mut TicketRecord, now: Timestamp, out: &mut Vec<Effect>) {
+        while let Some(change) = ticket.tell_follow_up(&self.policy, now) {
+            ticket.apply(change.clone(), Actor::System, &self.policy, now);
+            tell(ticket, change, Actor::System, now, out);
+        }
+    }
+
     pub(super) fn refresh_ticket_deadline(&mut self, id: TicketId) {
         let at = match self.tickets.get(&id) {
             None => None,
             Some(ticket) => match ticket.state {
                 TicketState::Open { .. } | TicketState::OnHold { .. } => {
-                    let both = [ticket.next_clock_deadline(&self.policy), ticket.next_telling()];
-                    both.into_iter().flatten().min()
+                    let all = [
+                        ticket.next_clock_deadline(&self.policy),
+                        ticket.next_telling(),
+                        ticket.next_follow_up(),
+                    ];
+                    all.into_iter().flatten().min()
                 }
+                // It is not archived before a bad rating is settled.
+                TicketState::Finished { .. } if ticket.open_follow_up().is_some() => ticket.next_follow_up(),
                 // A ticket that was merged waits for the one that it is part of, so that it can be split off again.
                 TicketState::Finished { .. } if self.waits_for_other(ticket) => None,
                 TicketState::Finished { at, .. } if self.standing_alarm(id).is_none() => {
                     let called_back_at = ticket.work.call_back.as_ref().map_or(at, |c| c.at);
-                    Some(at.max(called_back_at) + self.policy.archive_after)
+                    let settled_at = ticket.follow_up().and_then(FollowUp::settled_at).unwrap_or(at);
+                    Some(at.max(called_back_at).max(settled_at) + self.policy.archive_after)
                 }
                 TicketState::Finished { .. } | TicketState::Archived { .. } => None,
             },
@@ -389,6 +411,7 @@ impl Book {
             likely_cause: new.likely_cause,
             visit: new.visit,
             work: new.work,
+            follow_ups: Vec::new(),
             opened_at: now,
             changed_at: now,
             revision: 0,

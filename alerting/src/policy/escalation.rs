@@ -2,6 +2,7 @@
 
 use super::{MOST_MINUTES, too_long};
 use crate::alarm::PersonName;
+use crate::on_call::overrides::OverrideRecord;
 use crate::on_call::{OnCall, OnCallConfig};
 use crate::scope::Scope;
 use crate::ticket::Priority;
@@ -150,6 +151,14 @@ impl Escalations {
         &self.rotations
     }
 
+    /// Takes an override of a rotation, or drops one that is over. One of a rotation that is no more changes nothing.
+    pub fn put_override(&mut self, record: &OverrideRecord) {
+        let rotation = self.rotations.iter_mut().find(|r| r.name == record.rotation);
+        if let Some(rotation) = rotation {
+            rotation.put_override(record);
+        }
+    }
+
     /// Who stands behind a level at `now`: people without repeats, and groups as `group:NAME`.
     pub fn people(&self, level: &Level, owner: Option<&PersonName>, now: Timestamp) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
@@ -216,7 +225,7 @@ pub(super) fn check(chains: &[EscalationConfig], on_call: &[OnCallConfig], probl
 }
 
 impl LevelConfig {
-    fn check(&self, path: &str, rotations: &BTreeSet<&str>, problems: &mut Vec<Problem>) -> Level {
+    pub(super) fn check(&self, path: &str, rotations: &BTreeSet<&str>, problems: &mut Vec<Problem>) -> Level {
         if self.tell.is_empty() {
             problems.push(Problem::at(format!("{path}.tell"), "somebody to tell is expected"));
         }

@@ -7,6 +7,7 @@ mod clocks;
 mod contracts;
 mod escalation;
 mod events;
+mod follow_up;
 mod hours;
 mod storms;
 
@@ -21,6 +22,7 @@ pub use clocks::{ClassClocks, Clocks, ClocksConfig};
 pub use contracts::{ContractClocks, ContractConfig, Terms};
 pub use escalation::{Escalation, EscalationConfig, Escalations, Level, LevelConfig};
 pub use events::{EventConfig, EventLevel, EventLevels};
+pub use follow_up::{FollowUpConfig, FollowUpRules};
 pub use hours::{CalendarConfig, Day, FurtherHours};
 pub use storms::{StormSettings, StormsConfig};
 
@@ -60,6 +62,8 @@ pub struct AlertingConfig {
     pub on_call: Vec<OnCallConfig>,
     /// Levels of incidents, the most serious first, each with its response plan.
     pub events: Vec<EventConfig>,
+    /// What follows a bad rating.
+    pub follow_up: FollowUpConfig,
 }
 
 impl Default for AlertingConfig {
@@ -75,6 +79,7 @@ impl Default for AlertingConfig {
             escalation: vec![EscalationConfig::service()],
             on_call: Vec::new(),
             events: EventConfig::usual(),
+            follow_up: FollowUpConfig::default(),
         }
     }
 }
@@ -123,6 +128,8 @@ pub struct Policy {
     pub escalations: Escalations,
     /// Response plans by level of event.
     pub events: EventLevels,
+    /// What follows a bad rating.
+    pub follow_up: FollowUpRules,
     /// The risk from which a ticket opens.
     pub opens_from_risk: RiskLevel,
     /// The risk from which it is an on-site inspection.
@@ -197,6 +204,7 @@ impl AlertingConfig {
         let escalations = escalation::check(&self.escalation, &self.on_call, &mut problems);
         let rotations = self.on_call.iter().map(|rotation| rotation.name.as_str()).collect();
         let events = events::check(&self.events, &rotations, &mut problems);
+        let follow_up = self.follow_up.check(&rotations, &mut problems);
         for (path, minutes) in [
             (
                 "tickets.planned_within_days",
@@ -217,7 +225,7 @@ impl AlertingConfig {
         }
         let calendar = self.calendar.check("calendar", &mut problems);
         let contracts = contracts::check(&self.contracts, &self.clocks, calendar.as_ref(), &mut problems);
-        let Some(calendar) = calendar.filter(|_| problems.is_empty()) else {
+        let Some((calendar, follow_up)) = calendar.zip(follow_up).filter(|_| problems.is_empty()) else {
             return Err(problems);
         };
         Ok(Policy {
@@ -227,6 +235,7 @@ impl AlertingConfig {
             topology: Topology::default(),
             escalations,
             events,
+            follow_up,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),

@@ -20,6 +20,8 @@ pub struct CustomerFigures {
     pub called_back: Share,
     /// Ratings of 4 or 5, of all that customers gave in call-backs.
     pub satisfied: Share,
+    /// Bad ratings settled with no step too late, of those settled or too late.
+    pub complaints: Share,
 }
 
 /// Counts. `now`: until when there was time for a call-back.
@@ -35,6 +37,11 @@ pub fn customer_figures(tickets: &[TicketRecord], span: Span, now: domain::Times
             let is_in_time = call.is_some_and(|call| call.at - at <= CALLED_BACK_WITHIN);
             if is_in_time || now - at > CALLED_BACK_WITHIN {
                 figures.called_back.count(is_in_time);
+            }
+        }
+        for complaint in ticket.follow_ups.iter().filter(|f| span.contains(f.opened_at)) {
+            if complaint.is_late || !complaint.is_open() {
+                figures.complaints.count(!complaint.is_late);
             }
         }
         if let Some(rating) = call.filter(|call| span.contains(call.at)).and_then(|call| call.rating) {

@@ -90,7 +90,7 @@ impl TicketRecord {
     }
 
     /// Which time counts for an answer: that of the first response.
-    fn answering_hours(&self) -> Hours {
+    pub(super) fn answering_hours(&self) -> Hours {
         let clock = self.clocks.get(&ClockKind::FirstResponse);
         clock.map_or(Hours::Always, Clock::hours)
     }
@@ -171,6 +171,9 @@ impl TicketRecord {
             | TicketChange::SplitFrom { .. }
             | TicketChange::Proposed { .. }
             | TicketChange::Worked { .. }
+            | TicketChange::FollowUpTold { .. }
+            | TicketChange::FollowUpAnswered { .. }
+            | TicketChange::FollowUpLate
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => false,
         };

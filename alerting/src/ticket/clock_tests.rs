@@ -191,6 +191,7 @@ impl Clerk {
             | TicketCommand::Schedule { .. }
             | TicketCommand::Comment { .. }
             | TicketCommand::Work { .. }
+            | TicketCommand::FollowUp { .. }
             | TicketCommand::Archive => {}
         }
         self.write_down();

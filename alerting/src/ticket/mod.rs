@@ -4,6 +4,7 @@
 
 mod chain;
 mod clocks;
+mod follow_up;
 mod merged;
 mod report;
 mod visit;
@@ -20,6 +21,7 @@ mod tests;
 mod work_tests;
 
 pub use chain::{Chain, ToldBecause};
+pub use follow_up::*;
 pub use merged::*;
 pub use report::*;
 pub use visit::*;
@@ -126,6 +128,9 @@ pub struct TicketRecord {
     /// What was written down of the work.
     #[serde(default)]
     pub work: Work,
+    /// Bad ratings that were followed up, at most [`MAX_FOLLOW_UPS`]; only the last may be open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follow_ups: Vec<FollowUp>,
     /// Our time of opening.
     pub opened_at: Timestamp,
     /// Our time of the latest change.
@@ -196,7 +201,10 @@ impl TicketRecord {
     ) -> Result<TicketChange, TicketRefusal> {
         check_texts(&command)?;
         let ends = match command {
-            TicketCommand::Close { .. } | TicketCommand::Cancel { .. } | TicketCommand::Archive => true,
+            TicketCommand::Close { .. }
+            | TicketCommand::Cancel { .. }
+            | TicketCommand::FollowUp { is_settled: true, .. }
+            | TicketCommand::Archive => true,
             TicketCommand::Step { .. }
             | TicketCommand::Hold { .. }
             | TicketCommand::Resume
@@ -205,10 +213,17 @@ impl TicketRecord {
             | TicketCommand::Comment { .. }
             | TicketCommand::Reclass { .. }
             | TicketCommand::Work { .. }
+            | TicketCommand::FollowUp { is_settled: false, .. }
             | TicketCommand::Reopen { .. } => false,
         };
         if self.history.len() >= MAX_HISTORY && !ends {
             return Err(TicketRefusal::HistoryFull);
+        }
+        if let TicketCommand::Work {
+            work: WorkCommand::CallBack { rating, .. },
+        } = &command
+        {
+            self.check_rating(*rating, policy)?;
         }
         let change = self.decide(command, &by, now)?;
         self.apply(change.clone(), by, policy, now);
@@ -240,6 +255,7 @@ impl TicketRecord {
                 TicketCommand::Close { outcome, note } => self.close(outcome, note),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
                 TicketCommand::Work { work } => self.write_down(work, by, now),
+                TicketCommand::FollowUp { agreed, is_settled } => self.decide_follow_up(agreed, is_settled),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
             },
             TicketState::OnHold { .. } => match command {
@@ -257,6 +273,7 @@ impl TicketRecord {
                 TicketCommand::Close { outcome, note } => self.close(outcome, note),
                 TicketCommand::Cancel { reason } => Ok(TicketChange::Cancelled { reason }),
                 TicketCommand::Work { work } => self.write_down(work, by, now),
+                TicketCommand::FollowUp { agreed, is_settled } => self.decide_follow_up(agreed, is_settled),
                 TicketCommand::Reopen { .. } | TicketCommand::Archive => Err(self.not_finished()),
             },
             TicketState::Finished { .. } => match command {
@@ -268,8 +285,10 @@ impl TicketRecord {
                 TicketCommand::Reopen { reason: text } => Ok(TicketChange::Reopened {
                     reason: ReopenReason::ByPerson { text },
                 }),
+                TicketCommand::Archive if self.open_follow_up().is_some() => Err(TicketRefusal::FollowUpOpen),
                 TicketCommand::Archive => Ok(TicketChange::Archived),
                 TicketCommand::Work { work } => self.write_down(work, by, now),
+                TicketCommand::FollowUp { agreed, is_settled } => self.decide_follow_up(agreed, is_settled),
                 TicketCommand::Step { .. }
                 | TicketCommand::Hold { .. }
                 | TicketCommand::Resume
@@ -289,6 +308,7 @@ impl TicketRecord {
                 | TicketCommand::Comment { .. }
                 | TicketCommand::Reclass { .. }
                 | TicketCommand::Work { .. }
+                | TicketCommand::FollowUp { .. }
                 | TicketCommand::Close { .. }
                 | TicketCommand::Cancel { .. } => Err(self.not_open()),
             },
@@ -385,6 +405,9 @@ impl TicketRecord {
             | TicketChange::SplitOff { .. }
             | TicketChange::Proposed { .. }
             | TicketChange::Worked { .. }
+            | TicketChange::FollowUpTold { .. }
+            | TicketChange::FollowUpAnswered { .. }
+            | TicketChange::FollowUpLate
             | TicketChange::ClockWarning { .. }
             | TicketChange::ClockBreached { .. } => false,
         };
@@ -492,8 +515,21 @@ impl TicketRecord {
                 self.judged = Some(Judged { severity, risk });
                 self.retarget(policy, now);
             }
-            TicketChange::Worked { work } => self.work.apply(work, &by, now),
-            TicketChange::Opened { .. }
+            TicketChange::Worked { work } => {
+                self.work.apply(work, &by, now);
+                if let WorkChange::CalledBack { call_back } = work {
+                    self.begin_follow_up(call_back.rating, policy, now);
+                }
+            }
+            TicketChange::FollowUpAnswered {
+                step,
+                agreed,
+                is_settled,
+            } => self.answer_follow_up(*step, agreed, *is_settled, &by, now),
+            // told and late: done where it was decided
+            TicketChange::FollowUpTold { .. }
+            | TicketChange::FollowUpLate
+            | TicketChange::Opened { .. }
             | TicketChange::Commented { .. }
             | TicketChange::Told { .. }
             | TicketChange::Answered { .. }
@@ -531,6 +567,7 @@ fn check_texts(command: &TicketCommand) -> Result<(), TicketRefusal> {
         | TicketCommand::Cancel { reason }
         | TicketCommand::Reopen { reason } => check_text("reason", reason, MAX_TEXT_BYTES),
         TicketCommand::Comment { text } => check_text("text", text, MAX_TEXT_BYTES),
+        TicketCommand::FollowUp { agreed, .. } => check_text("agreed", agreed, MAX_TEXT_BYTES),
         TicketCommand::Assign {
             to: Some(to),
             dispatched,

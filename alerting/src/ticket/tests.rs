@@ -53,6 +53,7 @@ pub(super) fn ticket(policy: &Policy) -> TicketRecord {
         profile: "pump".into(),
         chain: None,
         work: Work::default(),
+        follow_ups: Vec::new(),
         absorbed: vec![],
         report: None,
         likely_cause: Text::default(),
@@ -173,6 +174,8 @@ impl Model {
             TicketCommand::Reopen { .. } | TicketCommand::Archive => ["closed", "cancelled"].contains(&self.word),
             TicketCommand::Assign { .. } | TicketCommand::Schedule { .. } => ["open", "on_hold"].contains(&self.word),
             TicketCommand::Reclass { .. } => ["open", "on_hold"].contains(&self.word),
+            // nobody has rated anything here
+            TicketCommand::FollowUp { .. } => false,
         }
     }
 
@@ -199,6 +202,7 @@ impl Model {
             | TicketCommand::Assign { .. }
             | TicketCommand::Schedule { .. }
             | TicketCommand::Work { .. }
+            | TicketCommand::FollowUp { .. }
             | TicketCommand::Reclass { .. } => {}
         }
     }

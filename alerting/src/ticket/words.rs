@@ -1,6 +1,7 @@
 //! The words of a ticket: who, which kind, how urgent, how far, how it ended, what changed and why not.
 
 use super::chain::ToldBecause;
+use super::follow_up::{FollowUpCause, FollowUpStep};
 use super::merged::Absorbed;
 use super::visit::ProposedBecause;
 use super::work::{WorkChange, WorkCommand};
@@ -473,6 +474,13 @@ pub enum TicketCommand {
         /// What.
         work: WorkCommand,
     },
+    /// Somebody has seen to a bad rating.
+    FollowUp {
+        /// What was agreed with the customer.
+        agreed: String,
+        /// Whether that is the end of it; else it goes one step up.
+        is_settled: bool,
+    },
 }
 
 /// Why a ticket was opened again.
@@ -605,6 +613,21 @@ pub enum TicketChange {
     Proposed { at: Timestamp, because: ProposedBecause },
     /// Something of the work was written down.
     Worked { work: WorkChange },
+    /// A step was told of a bad rating.
+    FollowUpTold {
+        step: FollowUpStep,
+        people: Vec<String>,
+        because: FollowUpCause,
+        due_at: Timestamp,
+    },
+    /// Somebody has seen to a bad rating.
+    FollowUpAnswered {
+        step: FollowUpStep,
+        agreed: String,
+        is_settled: bool,
+    },
+    /// The management has not settled a bad rating in time.
+    FollowUpLate,
     /// Time runs short.
     ClockWarning {
         clock: ClockKind,
@@ -645,6 +668,10 @@ impl TicketChange {
             TicketChange::SplitFrom { .. } => "split_from",
             TicketChange::Proposed { .. } => "proposed",
             TicketChange::Worked { work } => work.as_str(),
+            TicketChange::FollowUpTold { .. } => "follow_up_told",
+            TicketChange::FollowUpAnswered { is_settled: true, .. } => "follow_up_settled",
+            TicketChange::FollowUpAnswered { is_settled: false, .. } => "follow_up_answered",
+            TicketChange::FollowUpLate => "follow_up_late",
             TicketChange::ClockWarning { .. } => "clock_warning",
             TicketChange::ClockBreached { .. } => "clock_breached",
         }
@@ -719,6 +746,10 @@ pub enum TicketRefusal {
     HistoryFull,
     #[error("its alarm {alarm} still stands; a ticket is archived when the alarm is normal again")]
     AlarmStands { alarm: AlarmId },
+    #[error("no bad rating of this ticket is being followed up")]
+    NoFollowUp,
+    #[error("a bad rating is being followed up; settle it first")]
+    FollowUpOpen,
     #[error("{ticket} is open for the same fault; go on there")]
     OtherOpen { ticket: TicketId },
 }

@@ -145,10 +145,20 @@ pub fn account(frame: &Frame, own: &Own, may_change: bool, made: Option<&NewToke
 }
 
 /// The audit trail, newest first.
-pub fn audit(frame: &Frame, lines: &Page<AuditEntry>) -> Markup {
+pub fn audit(frame: &Frame, lines: &Page<AuditEntry>, [from, to, actor, subject]: [&str; 4]) -> Markup {
+    let field = |name: &str, word: W, value: &str, hint: &str| {
+        html! { label { span { (frame.t(word)) } input type="text" name=(name) value=(value) placeholder=(hint) maxlength="256" autocomplete="off"; } }
+    };
     let body = html! {
         h1 { (frame.t(W::AuditTrail)) }
         p.mute { (frame.t(W::AuditIntro)) }
+        form.panel.pad.forms #filter method="get" action="/audit" {
+            (field("from", W::AuditFrom, from, "2026-12-01T00:00:00Z"))
+            (field("to", W::AuditTo, to, "2026-12-02T00:00:00Z"))
+            (field("actor", W::Who, actor, "system"))
+            (field("subject", W::AuditSubject, subject, "T-000042"))
+            button type="submit" { (frame.t(W::AuditFilter)) }
+        }
         div.panel { table.cards {
             thead { tr { th scope="col" { "#" } @for head in [W::When, W::Who, W::What] { th scope="col" { (frame.t(head)) } } } }
             tbody { @for entry in &lines.items { tr {

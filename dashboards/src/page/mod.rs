@@ -10,8 +10,10 @@ mod device;
 mod dispatch;
 mod drift;
 mod fleet;
+mod follow_up;
 mod incidents;
 mod messages;
+mod on_call;
 mod parts;
 mod quarantine;
 mod report;
@@ -30,6 +32,7 @@ pub use api::{Endpoint, api};
 pub use device::{PlotRange, device};
 pub use fleet::{FleetFilter, fleet};
 pub use messages::{login, problem};
+pub use on_call::on_call;
 pub use quarantine::quarantine;
 pub use report::report;
 pub use review::{review, review_report};
@@ -52,6 +55,8 @@ pub struct Rights {
     pub may_operate: bool,
     /// Move tickets on, close them.
     pub may_work: bool,
+    /// Plan work, say who is on call.
+    pub may_plan: bool,
     /// Replay and discard quarantined packets, test receivers.
     pub may_tune: bool,
     /// See what is about the gateway as a whole.
@@ -116,6 +121,7 @@ impl Frame {
             | Place::Alarms
             | Place::Tickets
             | Place::Windows
+            | Place::OnCall
             | Place::Review
             | Place::Api
             | Place::Nowhere => true,
@@ -145,6 +151,7 @@ enum Place {
     Alarms,
     Tickets,
     Windows,
+    OnCall,
     Review,
     Quarantine,
     System,
@@ -182,6 +189,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
         (Place::Alarms, "/alarms", W::Alarms, ICON_ALARM),
         (Place::Tickets, "/tickets", W::Tickets, ICON_TICKET),
         (Place::Windows, "/windows", W::Windows, ICON_WINDOWS),
+        (Place::OnCall, "/on-call", W::OnCall, ICON_ON_CALL),
         (Place::Review, "/review", W::Review, ICON_REVIEW),
         (Place::Quarantine, "/quarantine", W::Quarantine, ICON_QUARANTINE),
         (Place::System, "/system", W::System, ICON_SYSTEM),
@@ -283,6 +291,8 @@ const ICON_TICKET: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
 const ICON_WINDOWS: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v12H3zM3 9h14M7 3v4M13 3v4"/></svg>"#;
+const ICON_ON_CALL: &str =
+    r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M4 11a6 6 0 0 1 12 0M3 11h3v5H3zM14 11h3v5h-3z"/></svg>"#;
 const ICON_REVIEW: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 17V9h3v8zM8.5 17V4h3v13zM14 17v-6h3v6z"/></svg>"#;
 const ICON_QUARANTINE: &str =

@@ -1,5 +1,6 @@
 //! One ticket: what is known, what to do next, what happened.
 
+use super::follow_up;
 use super::parts::{
     button_form, class_word, clock, clock_word, form_fields, hold_word, kind_word, outcome_word, risk, severity,
     ticket_state_word, time_left_bar, when,
@@ -69,6 +70,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket, proposals: &[Proposal]) -> Markup 
                     }
                 }
                 div {
+                    (follow_up::section(frame, ticket))
                     @if !ticket.breaches.is_empty() {
                         h2 { (frame.t(W::Breaches)) }
                         ul.panel.list {
@@ -166,6 +168,11 @@ fn timeline_step(frame: &Frame, step: &TicketStep) -> Markup {
         StepKind::Linked { ticket } => html! { (frame.t(W::StepLinked)) " " (ticket_link(ticket)) },
         StepKind::Upgraded => html! { (frame.t(W::StepUpgraded)) },
         StepKind::Reclassed { class } => html! { (frame.t(W::StepReclassed)) " " b { (frame.t(class_word(*class))) } },
+        StepKind::FollowUpTold { step, people, because } => follow_up::told(frame, *step, people, *because),
+        StepKind::FollowUpAnswered { step, is_settled } => follow_up::answered(frame, *step, *is_settled),
+        StepKind::FollowUpLate => {
+            html! { span.breached { (frame.t(W::FollowUpOpen)) ": " (frame.t(W::FollowUpWasLate)) } }
+        }
         StepKind::ClockWarning { clock } => html! { (frame.t(W::StepClockWarning)) ": " (frame.t(clock_word(*clock))) },
         StepKind::ClockBreached { clock } => {
             html! { span.breached { (frame.t(W::StepBreached)) ": " (frame.t(clock_word(*clock))) } }

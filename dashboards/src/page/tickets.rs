@@ -6,8 +6,9 @@ use crate::view::{FleetCounts, TicketClass, TicketState, TicketSummary};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
-/// The board. `tickets` in the order in which they shall stand in their columns.
-pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary]) -> Markup {
+/// The board. `tickets` in the order in which they shall stand in their columns; `bad_ratings_only`: those with a bad rating
+/// that somebody has to see to.
+pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary], bad_ratings_only: bool) -> Markup {
     let column = |state: TicketState| tickets.iter().filter(move |t| t.state == state);
     // Cancelled and merged tickets are rare: their column shows only when it has something to show.
     let is_rare = |s: &TicketState| matches!(s, TicketState::Cancelled | TicketState::Merged);
@@ -19,6 +20,8 @@ pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary]) -
             div.bar {
                 h1 { (frame.t(W::Tickets)) }
                 p { b { (counts.open_tickets) } " " span.mute { (frame.t(W::OpenTickets)) }
+                    " · " @if bad_ratings_only { a href="/tickets" { (frame.t(W::FollowUpAllTickets)) } }
+                    @else { a href="/tickets?follow_up=true" { (frame.t(W::FollowUpFilter)) } }
                     @if counts.breached_clocks > 0 { " · " span.breached { (counts.breached_clocks) " " (frame.t(W::BreachedClocks)) } } }
             }
             @if tickets.is_empty() { p.empty { (frame.t(W::NoTickets)) } }
@@ -46,6 +49,7 @@ fn card(frame: &Frame, ticket: &TicketSummary) -> Markup {
             h3 { (frame.say(&ticket.title)) }
             p.small { a.mute href=(format!("/devices/{}/{}", ticket.site, ticket.device)) { (ticket.site) " / " (ticket.device) } }
             p.small.class title=(frame.t(kind_word(ticket.kind))) { (frame.t(class_word(ticket.class))) }
+            @if let Some(now) = &ticket.follow_up { (super::follow_up::tag(frame, now)) }
             @if ticket.on_hold.is_some() { p { span.tag { (frame.t(W::OnHold)) } } }
             p.line.small { @if let Some(s) = ticket.severity { (severity(frame, s)) } @if ticket.risk.is_some() { (risk(frame, ticket.risk)) } }
             @if !ticket.state.is_final() { @for c in &ticket.clocks { (clock(frame, c)) } }

@@ -2,15 +2,12 @@
 
 use super::parts::{form_fields, when};
 use super::{Frame, Listens, Place, layout};
-use crate::view::{OnCall, Weekday, Window, WindowCovers, WindowPurpose, WindowSchedule, WindowState};
+use crate::view::{Weekday, Window, WindowCovers, WindowPurpose, WindowSchedule, WindowState};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
-/// Shifts shown of each rotation.
-const SHIFTS: usize = 14;
-
-/// The page of maintenance windows, and of who is on call.
-pub fn windows(frame: &Frame, windows: &[Window], on_call: &[OnCall]) -> Markup {
+/// The page of maintenance windows.
+pub fn windows(frame: &Frame, windows: &[Window]) -> Markup {
     let body = html! {
         h1 { (frame.t(W::Windows)) }
         p.mute { (frame.t(W::WindowsIntro)) }
@@ -18,7 +15,6 @@ pub fn windows(frame: &Frame, windows: &[Window], on_call: &[OnCall]) -> Markup 
             @if windows.is_empty() { p.empty { (frame.t(W::WindowsNone)) } }
             @for window in windows { (one(frame, window)) }
         }
-        @for rotation in on_call { (turns(frame, rotation)) }
         @if frame.rights.may_work { (plan_form(frame)) }
     };
     layout(frame, Place::Windows, frame.t(W::Windows), &Listens::Changes, &body)
@@ -56,19 +52,6 @@ fn one(frame: &Frame, window: &Window) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// Who is on call and who comes next.
-fn turns(frame: &Frame, rotation: &OnCall) -> Markup {
-    let person = |name: &Option<String>| name.clone().unwrap_or_else(|| frame.t(W::NobodyOnCall).to_owned());
-    html! {
-        h2 { (frame.t(W::OnCall)) ": " (rotation.name) " " span.tag.stage { (person(&rotation.now)) } }
-        div.panel { table.cards {
-            tbody { @for shift in rotation.shifts.iter().take(SHIFTS) {
-                tr { th.lead scope="row" { (person(&shift.person)) } td { (when(frame, shift.from)) " – " (when(frame, shift.until)) } }
-            } }
-        } }
     }
 }
 

@@ -20,8 +20,49 @@ pub struct OnCall {
 pub struct Shift {
     /// Who; none: nobody is.
     pub person: Option<String>,
+    /// Whether they have it by an override.
+    pub is_override: bool,
     /// Since then, or since now.
     pub from: At,
     /// Before then, or until the end of what was asked for.
     pub until: At,
+}
+
+/// Where an override is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OverrideState {
+    /// It begins later.
+    Waiting,
+    /// It holds.
+    Holds,
+    /// It is over, by itself or because somebody ended it.
+    Over,
+}
+
+/// Somebody takes the call of a rotation for a time.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OnCallOverride {
+    /// Such as `O-000042`.
+    pub id: String,
+    /// The name of the rotation.
+    pub rotation: String,
+    /// Who takes the call.
+    pub person: String,
+    /// Since then.
+    pub from: At,
+    /// Before then.
+    pub until: At,
+    /// Why.
+    pub reason: String,
+    /// Who made it.
+    pub by: String,
+    /// When it was made.
+    pub created_at: At,
+    /// Where it is in its life.
+    pub state: OverrideState,
+    /// When it was over; none: it is not.
+    pub over_at: Option<At>,
+    /// Who ended it before its time.
+    pub ended_by: Option<String>,
 }

@@ -1,6 +1,9 @@
 //! Tickets: work for a technician, with running clocks.
 
-use super::{Act, At, EvidenceView, Machine, Reported, SimilarEpisode, TimeLeft, Visit, Work, schema};
+use super::{
+    Act, At, EvidenceView, FollowUp, FollowUpCause, FollowUpNow, FollowUpStep, Machine, Reported, SimilarEpisode,
+    TimeLeft, Visit, Work, schema,
+};
 use domain::text::Text;
 use domain::{DeviceName, FailureModeId, RiskLevel, Severity, SiteName};
 use serde::{Deserialize, Serialize};
@@ -233,6 +236,8 @@ pub struct TicketSummary {
     pub on_hold: Option<Hold>,
     /// Its clocks.
     pub clocks: Vec<Clock>,
+    /// Set while somebody has to see to a bad rating.
+    pub follow_up: Option<FollowUpNow>,
 }
 
 /// What a ticket on hold waits for.
@@ -357,6 +362,8 @@ pub struct Ticket {
     pub merged_into: Option<String>,
     /// What was written down of the work.
     pub work: Work,
+    /// Bad ratings and what came of each, the oldest first.
+    pub follow_ups: Vec<FollowUp>,
     /// The contract whose clocks and working hours count; none: the site's terms.
     pub contract: Option<String>,
     /// Clocks that were too late.
@@ -520,6 +527,24 @@ pub enum StepKind {
         /// Such as `labour_logged`.
         wrote: String,
     },
+    /// A step was told of a bad rating.
+    FollowUpTold {
+        /// Which.
+        step: FollowUpStep,
+        /// Whom: people, and groups as `group:NAME`.
+        people: Vec<String>,
+        /// Why.
+        because: FollowUpCause,
+    },
+    /// Somebody has seen to a bad rating; the note says what was agreed.
+    FollowUpAnswered {
+        /// At which step.
+        step: FollowUpStep,
+        /// Whether that was the end of it.
+        is_settled: bool,
+    },
+    /// The management has not settled a bad rating in time.
+    FollowUpLate,
     /// Time runs short.
     ClockWarning {
         /// Which clock.

@@ -35,7 +35,7 @@ pub enum Right {
     ReadSystem,
     /// Acknowledge, shelve and reset alarms.
     OperateAlarms,
-    /// Take machines out of service, plan maintenance windows.
+    /// Take machines out of service, plan maintenance windows and who is on call.
     PlanWork,
     /// Write into tickets.
     CommentTickets,
@@ -208,7 +208,7 @@ impl Right {
             View => "see devices, alarms, tickets, models and reviews",
             ReadSystem => "see health, metrics, receivers and the quarantine",
             OperateAlarms => "acknowledge, shelve and reset alarms",
-            PlanWork => "take machines out of service, plan maintenance windows",
+            PlanWork => "take machines out of service, plan maintenance windows and who is on call",
             CommentTickets => "write into tickets",
             AssignTickets => "give tickets to people",
             WorkTickets => "move tickets on, hold, close, cancel and reopen them",

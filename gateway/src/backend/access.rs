@@ -12,8 +12,7 @@ use alerting::WindowCommand;
 use alerting::effect::Command;
 use alerting::ticket::TicketRecord;
 use alerting::ticket::WorkCommand;
-use dashboards::view::{StepKind, Ticket};
-use domain::{DeviceKey, TicketId};
+use domain::TicketId;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::oneshot;
 
@@ -100,27 +99,6 @@ impl LiveBackend {
         }
     }
 
-    /// A ticket without alarms of machines that are not seen, and without tickets of theirs: several may serve one cause.
-    pub(super) fn without_others(&self, mut ticket: Ticket) -> Ticket {
-        if self.sight.is_all() {
-            return ticket;
-        }
-        let is_seen = |alarm: &str| {
-            let mut parts = alarm.splitn(3, '/');
-            let key = parts
-                .next()
-                .zip(parts.next())
-                .map(|(site, device)| DeviceKey::new(site, device));
-            key.is_some_and(|key| key.is_ok_and(|key| self.sight.sees(&key)))
-        };
-        ticket.alarms.retain(|alarm| is_seen(alarm));
-        ticket.history.retain(|step| match &step.what {
-            StepKind::Answered { alarm_id } | StepKind::Merged { alarm_id, .. } => is_seen(alarm_id),
-            _ => true,
-        });
-        ticket
-    }
-
     /// Whether a ticket is seen, and for a technician nobody else's; then the revision at which it was so.
     async fn permit_ticket(&self, order: &Order, ticket: TicketId) -> Answer<Option<u64>> {
         let found = self.readers.ask(move |reader| reader.ticket(ticket.0)).await?;
@@ -189,8 +167,13 @@ impl LiveBackend {
                     })?;
                 }
             },
+            Command::Override { .. } if !self.sight.is_all() => {
+                return Err(forbidden(
+                    "rotations serve every site; somebody without limits can change them",
+                ));
+            }
             // what may not be seen was not found before
-            Command::Window { .. } | Command::Incident { .. } => {}
+            Command::Window { .. } | Command::Override { .. } | Command::Incident { .. } => {}
         }
         Ok(order)
     }

@@ -136,6 +136,8 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         | TicketRefusal::HasParent
         | TicketRefusal::LinkInCircle
         | TicketRefusal::AlarmStands { .. }
+        | TicketRefusal::NoFollowUp
+        | TicketRefusal::FollowUpOpen
         | TicketRefusal::OtherOpen { .. } => None,
     };
     match refusal {
@@ -160,6 +162,7 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         Refusal::UnknownWindow { window } => BackendError::NotFound {
             what: format!("window {window} that is not over"),
         },
+        Refusal::Override { why } => super::on_call::refused(why),
         Refusal::Schedule { why } => BackendError::Invalid {
             pointer: "/schedule".to_owned(),
             detail: why.to_string(),

@@ -5,6 +5,7 @@ use super::tickets::record_of;
 use crate::store::{ListFilter, Reader, StoreError};
 use crate::web::backend::{Answer, BackendError};
 use alerting::dispatch::{self, Dispatched, Job, Load};
+use alerting::policy::Escalations;
 use alerting::ticket::TicketRecord;
 use dashboards::view;
 use domain::TicketId;
@@ -58,14 +59,20 @@ impl LiveBackend {
                 return Ok(Some(Vec::new()));
             }
             let loads = loads_of(reader, &record)?;
-            Ok(Some(backend.ranked(&record, &loads)))
+            let rotations = backend.rotations_with(reader)?;
+            Ok(Some(backend.ranked(&record, &loads, &rotations)))
         };
         self.readers.ask(ask).await?.ok_or_else(|| BackendError::NotFound {
             what: format!("ticket {id}"),
         })
     }
 
-    fn ranked(&self, record: &TicketRecord, loads: &BTreeMap<String, Load>) -> Vec<dispatch::Proposal> {
+    fn ranked(
+        &self,
+        record: &TicketRecord,
+        loads: &BTreeMap<String, Load>,
+        rotations: &Escalations,
+    ) -> Vec<dispatch::Proposal> {
         let now = self.clock().now();
         let site = self.directory().registry().site_entry(&record.device.site);
         let job = Job {
@@ -75,8 +82,10 @@ impl LiveBackend {
             skills: record.skills.clone(),
             parts: record.parts.clone(),
         };
-        let rotations = self.running.policy.escalations.on_call(now);
-        let on_call = rotations.filter_map(|(_, person)| person.cloned()).collect();
+        let on_call = rotations
+            .on_call(now)
+            .filter_map(|(_, person)| person.cloned())
+            .collect();
         dispatch::propose(&self.running.roster, &job, loads, &on_call, now)
     }
 }

@@ -5,10 +5,14 @@ mod access;
 mod alarms;
 mod desk;
 mod dispatch;
+mod drills;
 mod fleet;
+mod follow_up;
 mod incidents;
 mod metrics;
 mod models;
+mod on_call;
+mod others;
 mod outbound;
 mod quarantine;
 mod readers;
@@ -33,14 +37,15 @@ use crate::ingest::directory::Directory;
 use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentCommand,
-    IncidentQuery, ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
-    WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
+    IncidentCommand, IncidentQuery, ModelCommand, NewFile, Order, OverridePlan, Report, ReportFile, Slice,
+    TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
-    ModelDetail, MonthlyReport, OnCall, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
-    Shift, SiteNode, SiteStorms, SystemHealth, Ticket, TicketSummary, TreeNode, Tried, Window,
+    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, FleetCounts, Heard, History,
+    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride, Page, Proposal, QuarantinedPacket,
+    Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket, TicketSummary, TreeNode,
+    Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -256,7 +261,7 @@ impl Backend for LiveBackend {
     }
 
     async fn ticket(&self, id: TicketId) -> Answer<Ticket> {
-        self.read_ticket(id).await.map(|ticket| self.without_others(ticket))
+        self.without_others(self.read_ticket(id).await?).await
     }
 
     async fn proposals(&self, id: TicketId) -> Answer<Vec<Proposal>> {
@@ -264,16 +269,17 @@ impl Backend for LiveBackend {
     }
 
     async fn command_ticket(&self, order: Order, id: TicketId, command: TicketCommand) -> Answer<Ticket> {
-        let changed = self.change_ticket(order, id, command).await;
-        changed.map(|ticket| self.without_others(ticket))
+        let changed = self.change_ticket(order, id, command).await?;
+        self.without_others(changed).await
     }
 
     async fn report_fault(&self, order: Order, device: DeviceKey, report: Report) -> Answer<Ticket> {
-        self.open_by_hand(order, device, report).await
+        self.without_others(self.open_by_hand(order, device, report).await?)
+            .await
     }
 
     async fn attach(&self, order: Order, id: TicketId, file: NewFile) -> Answer<Ticket> {
-        self.keep_file(order, id, file).await
+        self.without_others(self.keep_file(order, id, file).await?).await
     }
 
     async fn file(&self, id: TicketId, entry: u32) -> Answer<NewFile> {
@@ -281,7 +287,7 @@ impl Backend for LiveBackend {
     }
 
     async fn service_report(&self, id: TicketId) -> Answer<ServiceReport> {
-        self.make_service_report(id).await
+        self.report_without_others(self.make_service_report(id).await?).await
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
@@ -292,23 +298,32 @@ impl Backend for LiveBackend {
         self.list_breaches(from, until).await
     }
 
-    fn on_call(&self, ahead: Millis) -> Vec<OnCall> {
-        let now = self.clock().now();
-        let rotations = self.running.policy.escalations.rotations().iter();
-        let view = |rotation: &alerting::on_call::OnCall| OnCall {
-            name: rotation.name.clone(),
-            now: rotation.who(now).cloned(),
-            shifts: rotation
-                .shifts(now, now + ahead)
-                .iter()
-                .map(|shift| Shift {
-                    person: shift.person.cloned(),
-                    from: shift.from.into(),
-                    until: shift.until.into(),
-                })
-                .collect(),
-        };
-        rotations.map(view).collect()
+    async fn on_call(&self, ahead: Millis) -> Answer<Vec<OnCall>> {
+        self.list_on_call(ahead).await
+    }
+
+    async fn overrides(&self) -> Answer<Vec<OnCallOverride>> {
+        self.list_overrides().await
+    }
+
+    async fn make_override(&self, order: Order, plan: OverridePlan) -> Answer<OnCallOverride> {
+        self.make_an_override(order, plan).await
+    }
+
+    async fn end_override(&self, order: Order, id: u64) -> Answer<OnCallOverride> {
+        self.end_an_override(order, id).await
+    }
+
+    async fn drills(&self) -> Answer<Drills> {
+        self.list_drills().await
+    }
+
+    async fn drill_notices(&self, site: Option<String>) -> Answer<Vec<DrillNotice>> {
+        self.list_drill_notices(site).await
+    }
+
+    async fn record_drill(&self, actor: Actor, drill: DrillResult) -> Answer<DrillHeld> {
+        self.write_drill(actor, drill).await
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {
@@ -419,8 +434,8 @@ impl Backend for LiveBackend {
         self.change_model(actor, version, command).await
     }
 
-    async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
-        self.list_audit(slice).await
+    async fn audit(&self, query: AuditQuery) -> Answer<Page<AuditEntry>> {
+        self.list_audit(query).await
     }
 
     fn metrics(&self) -> String {

@@ -2,8 +2,9 @@
 
 use super::LiveBackend;
 use crate::history::InfluxState;
+use crate::store::audit::AuditFilter;
 use crate::store::rows::AuditRow;
-use crate::web::backend::{Answer, Slice};
+use crate::web::backend::{Answer, AuditQuery};
 use dashboards::view::{Act, AuditEntry, Component, ComponentState, Page, SystemHealth};
 use domain::Millis;
 use domain::text::Text;
@@ -148,12 +149,25 @@ impl LiveBackend {
         }
     }
 
-    pub(super) async fn list_audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
+    pub(super) async fn list_audit(&self, query: AuditQuery) -> Answer<Page<AuditEntry>> {
+        let AuditQuery {
+            from,
+            to,
+            actor,
+            subject,
+            slice,
+        } = query;
+        let filter = AuditFilter {
+            from,
+            to,
+            actor,
+            subject,
+        };
         let before = slice.cursor.as_deref().map(|c| c.parse::<u64>().unwrap_or(0));
         let limit = slice.limit;
         let mut rows = self
             .readers
-            .ask(move |reader| reader.audit(None, before, limit as u32 + 1))
+            .ask(move |reader| reader.audit(&filter, before, limit as u32 + 1))
             .await?;
         let is_more = rows.len() > limit;
         rows.truncate(limit);

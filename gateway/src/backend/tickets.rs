@@ -1,6 +1,7 @@
 //! Tickets for people: rows to views, lists, commands.
 
 use super::alarms::{record_of as alarm_record_of, refused};
+use super::follow_up;
 use super::readers::unavailable;
 use super::similar::{similar_now, similar_views};
 use super::ticket_work::{machine_view, reported_view, visit_view, work_view};
@@ -246,6 +247,7 @@ pub(super) fn summary(record: &TicketRecord, policy: &Policy, now: Timestamp) ->
         assignee: record.assignee.clone(),
         on_hold,
         clocks: clocks_of(record, policy, now),
+        follow_up: follow_up::now_of(record),
     }
 }
 
@@ -365,6 +367,9 @@ fn step_view(entry: &HistoryEntry) -> TicketStep {
             },
             work.line(),
         ),
+        TicketChange::FollowUpTold { .. } | TicketChange::FollowUpAnswered { .. } | TicketChange::FollowUpLate => {
+            follow_up::history_step(&entry.what).unwrap_or((StepKind::FollowUpLate, silent()))
+        }
         TicketChange::ClockWarning { clock, .. } => (
             StepKind::ClockWarning {
                 clock: clock_kind_view(*clock),
@@ -450,6 +455,7 @@ fn command_of(id: TicketId, command: TicketCommand) -> Result<Command, BackendEr
 /// The same, of what is about one ticket alone.
 fn own_command(command: TicketCommand) -> Result<ticket::TicketCommand, BackendError> {
     Ok(match command {
+        TicketCommand::FollowUp { agreed, is_settled } => ticket::TicketCommand::FollowUp { agreed, is_settled },
         TicketCommand::Archive => ticket::TicketCommand::Archive,
         TicketCommand::Schedule { at } => ticket::TicketCommand::Schedule { at },
         TicketCommand::Work(work) => ticket::TicketCommand::Work { work },
@@ -662,6 +668,7 @@ impl LiveBackend {
             absorbed: record.absorbed.iter().map(|a| a.ticket.to_string()).collect(),
             merged_into: record.merged_into().map(|id| id.to_string()),
             work: work_view(&record.work),
+            follow_ups: follow_up::all_of(record),
             contract: record.contract.clone(),
             breaches: record.breaches.iter().map(breach_view).collect(),
             chain: record.chain.as_ref().map(chain_view),
@@ -676,6 +683,7 @@ impl LiveBackend {
             site: query.site.as_ref().map(ToString::to_string),
             device: query.device.as_ref().map(ToString::to_string),
             state: query.state.map(state_word),
+            follow_up: query.follow_up,
         };
         // a state says by itself whether work is left
         let is_open = match (query.state.map(|s| !s.is_final()), query.is_open) {

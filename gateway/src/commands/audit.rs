@@ -3,7 +3,7 @@
 use super::DataFolder;
 use super::output::output;
 use crate::access::hex;
-use crate::store::audit::{ChainState, Hash};
+use crate::store::audit::{AuditFilter, ChainState, Hash};
 use crate::store::rows::AuditRow;
 use crate::store::{FILE_NAME, Reader};
 use anyhow::Context;
@@ -42,6 +42,12 @@ pub(super) struct ExportArguments {
     /// Before this instant (RFC 3339).
     #[arg(long, value_parser = super::history::instant)]
     to: Option<Timestamp>,
+    /// Only what this actor did.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only what was done to this, such as `T-000042`.
+    #[arg(long)]
+    subject: Option<String>,
     /// CSV instead of JSON lines.
     #[arg(long)]
     csv: bool,
@@ -140,14 +146,18 @@ fn export(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     if arguments.csv {
         cells.write_record(["id", "at", "by", "action", "subject", "detail", "hash"])?;
     }
+    let filter = AuditFilter {
+        from: arguments.from,
+        to: arguments.to,
+        actor: arguments.actor.clone(),
+        subject: arguments.subject.clone(),
+    };
     let mut after = 0;
     loop {
         let rows = reader.audit_after(after, AT_ONCE)?;
         let Some((last, _)) = rows.last() else { break };
         after = last.id;
-        let is_meant =
-            |at: Timestamp| arguments.from.is_none_or(|from| at >= from) && arguments.to.is_none_or(|to| at < to);
-        for (row, hash) in rows.iter().filter(|(row, _)| is_meant(row.at)) {
+        for (row, hash) in rows.iter().filter(|(row, _)| filter.fits(row)) {
             if arguments.csv {
                 let (id, at) = (row.id.to_string(), row.at.to_string());
                 let hash = hash.as_ref().map(|h| hex(h)).unwrap_or_default();

@@ -3,11 +3,11 @@
 use super::model::ask_gateway;
 use super::output::output;
 use crate::clock::Clock;
-use crate::drill::{Ask, Course, Report, Scenario};
+use crate::drill::{Ask, Course, Phase, Report, Scenario};
 use anyhow::{Context, bail};
 use device_sim::link::{MqttTarget, Password};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// One that comes along (see --list), or a file of one's own.
     #[arg(long, required_unless_present = "list")]
     scenario: Option<String>,
-    /// What there is, and what each shows.
+    /// What there is, what each shows, when each kind was last drilled and what is due.
     #[arg(long)]
     list: bool,
     /// Where the gateway's pages are.
@@ -76,7 +76,19 @@ fn scenario(name: &str) -> anyhow::Result<Scenario> {
     Scenario::parse(&text).map_err(|problem| anyhow::anyhow!("{name}: {problem}"))
 }
 
-fn list() -> anyhow::Result<ExitCode> {
+/// When a kind was last drilled, as the gateway knows.
+fn last_of(drills: &Value, kind: &str) -> String {
+    let known = drills["kinds"].as_array().into_iter().flatten();
+    let known = known.into_iter().find(|k| k["kind"] == kind);
+    let Some(at) = known.and_then(|k| k["last_at"].as_str()) else {
+        return "never".to_owned();
+    };
+    let is_good = known.is_some_and(|k| k["was_good"] == true);
+    format!("{at}, {}", if is_good { "all in time" } else { "with findings" })
+}
+
+async fn list(gateway: &str) -> anyhow::Result<ExitCode> {
+    let drills = Api(gateway.to_owned()).ask("drills", None).await;
     for scenario in Scenario::shipped() {
         writeln!(
             output(),
@@ -87,13 +99,38 @@ fn list() -> anyhow::Result<ExitCode> {
             "",
             scenario.shows
         )?;
+        if let Ok(drills) = &drills {
+            writeln!(output(), "{:28} last drilled: {}", "", last_of(drills, &scenario.kind))?;
+        }
+    }
+    match &drills {
+        Ok(drills) => {
+            let said = |key: &str| drills[key].as_str().unwrap_or_default();
+            let state = match drills["is_due"] == true {
+                true => "due, this quarter has had none",
+                false => "next",
+            };
+            writeln!(output(), "\n{state}: {}, before {}", said("next"), said("due_by"))?;
+        }
+        Err(problem) => eprintln!("when each was last drilled is not known: {problem}"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The gateway writes down that the drill was held, so that it can say what is due.
+async fn remember(gateway: &str, report: &Report) {
+    let body = json!({
+        "scenario": report.scenario, "kind": report.kind, "began_at": report.began_at, "is_good": report.is_good(),
+        "conclusion": report.conclusion(),
+    });
+    if let Err(problem) = Api(gateway.to_owned()).ask("drills", Some(body)).await {
+        eprintln!("the gateway does not write the drill down: {problem}");
+    }
+}
+
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Some(name) = arguments.scenario.as_ref().filter(|_| !arguments.list) else {
-        return list();
+        return list(&arguments.gateway).await;
     };
     let scenario = scenario(name)?;
     let (host, port) = arguments
@@ -112,9 +149,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             tls: None,
         },
         scenario,
+        phase: Phase::Prepare,
         say: |what| eprintln!("{what} …"),
     };
     let report = course.run(now).await?;
+    remember(&arguments.gateway, &report).await;
     if let Some(path) = &arguments.report {
         std::fs::write(path, report.page()).with_context(|| format!("cannot write {}", path.display()))?;
     }

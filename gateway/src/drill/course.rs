@@ -1,6 +1,6 @@
 //! The course of a drill: machines publish, what follows is waited for and timed, then everything is put back.
 
-use super::report::{Report, Step, Verdict};
+use super::report::{Phase, Report, Step, Verdict};
 use super::{Expected, Scenario};
 use device_sim::drive::{self, Pace, RunError, RunOptions};
 use device_sim::fleet::Fleet;
@@ -54,6 +54,8 @@ pub struct Course<A> {
     pub scenario: Scenario,
     /// What came of it so far.
     pub report: Report,
+    /// To what the next steps belong.
+    pub phase: Phase,
     /// Says what is being done.
     pub say: fn(&str),
 }
@@ -69,6 +71,8 @@ impl<A: Ask> Course<A> {
         (self.say)("looking for what earlier drills left");
         self.take_sites(now, event + calm).await?;
         self.end_windows().await?;
+        self.expect_people().await?;
+        self.phase = Phase::Prevent;
         (self.say)("the machines run");
         let begins = now - event - calm;
         self.publish(
@@ -79,6 +83,7 @@ impl<A: Ask> Course<A> {
         )
         .await?;
         let since = Instant::now();
+        self.phase = Phase::Respond;
         (self.say)("waiting for what should follow");
         for expected in self.scenario.expect.clone() {
             self.expect_alarm(&expected, since).await?;
@@ -87,8 +92,10 @@ impl<A: Ask> Course<A> {
         if self.scenario.expect.is_empty() && self.scenario.incident.is_none() {
             self.expect_quiet().await?;
         }
+        self.expect_escalation().await?;
         (self.say)("people work on it");
         self.work().await?;
+        self.phase = Phase::Recover;
         (self.say)("the machines are mended and run");
         let mended = FleetSpec {
             faults: Vec::new(),
@@ -158,7 +165,7 @@ impl<A: Ask> Course<A> {
         Ok(())
     }
 
-    fn step(
+    pub(super) fn step(
         &mut self,
         what: impl Into<String>,
         within_s: Option<f64>,
@@ -172,6 +179,7 @@ impl<A: Ask> Course<A> {
             (Some(_), Some(_) | None) => Verdict::InTime,
         };
         self.report.steps.push(Step {
+            phase: self.phase,
             what: what.into(),
             within_s,
             took_s,
@@ -180,11 +188,11 @@ impl<A: Ask> Course<A> {
         });
     }
 
-    async fn get(&self, path: &str) -> Result<Value, DrillError> {
+    pub(super) async fn get(&self, path: &str) -> Result<Value, DrillError> {
         self.api.ask(path, None).await.map_err(DrillError::Gateway)
     }
 
-    async fn items(&self, path: &str) -> Result<Vec<Value>, DrillError> {
+    pub(super) async fn items(&self, path: &str) -> Result<Vec<Value>, DrillError> {
         Ok(self.get(path).await?["items"].as_array().cloned().unwrap_or_default())
     }
 
@@ -220,7 +228,7 @@ impl<A: Ask> Course<A> {
     }
 
     /// Looks until something is there or the patience is over; what it took since `since`.
-    async fn wait<T>(
+    pub(super) async fn wait<T>(
         &self,
         since: Instant,
         within_s: f64,
@@ -260,9 +268,13 @@ impl<A: Ask> Course<A> {
             .unwrap_or_default()
             .to_owned();
         self.step(what, Some(expected.within_s), Some(took), why);
+        let seen = Instant::now();
         if expected.has_ticket {
             self.expect_ticket(&alarm, expected, since).await?;
         }
+        let about = format!("{} of {}", expected.failure_mode, expected.device);
+        let subject = alarm["id"].as_str().unwrap_or_default().to_owned();
+        self.expect_notice(key.site.as_str(), &[subject], &about, seen).await?;
         Ok(())
     }
 
@@ -314,7 +326,9 @@ impl<A: Ask> Course<A> {
         };
         let title = incident["title"]["en"].as_str().unwrap_or_default().to_owned();
         self.step(what, Some(expected.within_s), Some(took), title);
-        let id = incident["id"].as_str().unwrap_or_default().to_owned();
+        let (id, seen) = (incident["id"].as_str().unwrap_or_default().to_owned(), Instant::now());
+        self.expect_notice(&expected.site, std::slice::from_ref(&id), "the incident", seen)
+            .await?;
         let listed = self.items(&format!("alarms?incident={id}&limit=500")).await?.len() as u64;
         let all = (listed >= expected.members).then_some(Duration::ZERO);
         self.step("every member is in the list", None, all, format!("{listed} alarms"));

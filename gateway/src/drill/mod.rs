@@ -3,9 +3,10 @@
 
 mod course;
 mod report;
+mod told;
 
 pub use course::{Ask, Course, DrillError};
-pub use report::{Report, Step, Verdict};
+pub use report::{Phase, Report, Step, Verdict};
 
 use device_sim::fleet::Fleet;
 use device_sim::spec::FleetSpec;

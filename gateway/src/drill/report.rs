@@ -15,6 +15,8 @@ pub enum Verdict {
     Slow,
     /// Not at all while it was waited for.
     Missed,
+    /// It would take longer than a drill waits.
+    NotTried,
 }
 
 impl Verdict {
@@ -23,6 +25,43 @@ impl Verdict {
             Verdict::InTime => "in time",
             Verdict::Slow => "SLOW",
             Verdict::Missed => "MISSED",
+            Verdict::NotTried => "not tried",
+        }
+    }
+
+    fn is_good(self) -> bool {
+        match self {
+            Verdict::InTime | Verdict::NotTried => true,
+            Verdict::Slow | Verdict::Missed => false,
+        }
+    }
+}
+
+/// The four phases of an emergency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Everybody and everything is in its place.
+    Prepare,
+    /// Machines are watched.
+    Prevent,
+    /// The event is found, people are told and take it up.
+    Respond,
+    /// The machines are back, and nothing is left.
+    Recover,
+}
+
+impl Phase {
+    const ALL: [Phase; 4] = [Phase::Prevent, Phase::Prepare, Phase::Respond, Phase::Recover];
+
+    fn title(self) -> &'static str {
+        match self {
+            Phase::Prevent => "Prevent: machines are watched",
+            Phase::Prepare => "Prepare: people and plans are known",
+            Phase::Respond => {
+                "Respond: found, told, taken up (to begin within 2 h, a major event handled first within 24 h)"
+            }
+            Phase::Recover => "Recover: machines are back, nothing is left",
         }
     }
 }
@@ -30,6 +69,8 @@ impl Verdict {
 /// One step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
+    /// To which phase it belongs.
+    pub phase: Phase,
     /// What should follow.
     pub what: String,
     /// Within so many seconds; none: no limit is set.
@@ -62,7 +103,7 @@ pub struct Report {
 impl Report {
     /// Whether all went as it should.
     pub fn is_good(&self) -> bool {
-        self.steps.iter().all(|step| step.verdict == Verdict::InTime)
+        self.steps.iter().all(|step| step.verdict.is_good())
     }
 
     /// A report that begins.
@@ -77,11 +118,16 @@ impl Report {
         }
     }
 
-    fn conclusion(&self) -> String {
+    fn steps_of(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.phase == phase)
+    }
+
+    /// What was slow or missed, in a sentence.
+    pub fn conclusion(&self) -> String {
         let bad: Vec<&str> = self
             .steps
             .iter()
-            .filter(|step| step.verdict != Verdict::InTime)
+            .filter(|step| !step.verdict.is_good())
             .map(|step| step.what.as_str())
             .collect();
         match bad.is_empty() {
@@ -96,18 +142,21 @@ impl Report {
             "Drill {} ({}): {}\n{}, {}\n\n",
             self.scenario, self.kind, self.title, self.gateway, self.began_at
         );
-        for step in &self.steps {
-            let seconds = |s: Option<f64>| s.map_or_else(|| "-".to_owned(), |s| format!("{s:.1} s"));
-            let (took, within) = (seconds(step.took_s), seconds(step.within_s));
-            writeln!(
-                text,
-                "{:>8}  {took:>8}  of {within:>8}  {}",
-                step.verdict.word(),
-                step.what
-            )
-            .expect("memory");
-            if !step.detail.is_empty() {
-                writeln!(text, "{:>32}  {}", "", step.detail).expect("memory");
+        for phase in Phase::ALL {
+            writeln!(text, "{}", phase.title()).expect("memory");
+            for step in self.steps_of(phase) {
+                let seconds = |s: Option<f64>| s.map_or_else(|| "-".to_owned(), |s| format!("{s:.1} s"));
+                let (took, within) = (seconds(step.took_s), seconds(step.within_s));
+                writeln!(
+                    text,
+                    "{:>9}  {took:>8}  of {within:>8}  {}",
+                    step.verdict.word(),
+                    step.what
+                )
+                .expect("memory");
+                if !step.detail.is_empty() {
+                    writeln!(text, "{:>33}  {}", "", step.detail).expect("memory");
+                }
             }
         }
         write!(text, "\n{}\n", self.conclusion()).expect("memory");
@@ -133,12 +182,15 @@ table { border-collapse: collapse; width: 100%; } th, td { text-align: left; pad
                     p.mute { (self.scenario) " · " (self.kind) " · " (self.gateway) " · " (self.began_at) }
                     table {
                         thead { tr { th { "What should follow" } th { "Within" } th { "Took" } th { "" } } }
-                        tbody { @for step in &self.steps { tr {
-                            td { (step.what) @if !step.detail.is_empty() { br; span.mute { (step.detail) } } }
-                            td.number { @if let Some(s) = step.within_s { (format!("{s:.1} s")) } }
-                            td.number { @if let Some(s) = step.took_s { (format!("{s:.1} s")) } }
-                            td class=[(step.verdict != Verdict::InTime).then_some("bad")] { (step.verdict.word()) }
-                        } } }
+                        @for phase in Phase::ALL { tbody {
+                            tr { th colspan="4" { (phase.title()) } }
+                            @for step in self.steps_of(phase) { tr {
+                                td { (step.what) @if !step.detail.is_empty() { br; span.mute { (step.detail) } } }
+                                td.number { @if let Some(s) = step.within_s { (format!("{s:.1} s")) } }
+                                td.number { @if let Some(s) = step.took_s { (format!("{s:.1} s")) } }
+                                td class=[(!step.verdict.is_good()).then_some("bad")] { (step.verdict.word()) }
+                            } }
+                        } }
                     }
                     p { (self.conclusion()) }
                 }
@@ -155,6 +207,7 @@ mod tests {
     #[test]
     fn what_was_slow_or_missed_stands_in_the_conclusion() {
         let step = |what: &str, verdict| Step {
+            phase: Phase::Respond,
             what: what.into(),
             within_s: Some(5.0),
             took_s: (verdict != Verdict::Missed).then_some(6.0),
@@ -169,5 +222,22 @@ mod tests {
         assert!(!report.is_good());
         assert!(report.text().ends_with("To be looked at: an alarm; a ticket.\n"));
         assert!(report.page().contains("class=\"bad\">MISSED"));
+        for phase in Phase::ALL {
+            assert!(report.text().contains(phase.title()) && report.page().contains(phase.title()));
+        }
+    }
+
+    #[test]
+    fn what_was_not_tried_is_told_and_is_no_fault() {
+        let mut report = Report::new(&super::super::Scenario::shipped()[0], "http://gateway", Timestamp(0));
+        report.steps.push(Step {
+            phase: Phase::Respond,
+            what: "the next level".into(),
+            within_s: Some(5.0),
+            took_s: None,
+            verdict: Verdict::NotTried,
+            detail: "in an hour".into(),
+        });
+        assert!(report.is_good() && report.text().contains("not tried"));
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod deliver;
 pub mod receivers;
+mod rehearsed;
 pub mod send;
 pub mod webhook;
 

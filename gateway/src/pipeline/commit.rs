@@ -4,16 +4,18 @@
 //! The next commit takes whatever arrived during the last fsync: lowest latency at low rates, large commits at high ones.
 
 mod access;
+mod made;
 mod models;
 mod storms;
 
 pub use access::AccessDone;
+pub use made::Made;
 pub use storms::{StormCounts, StormFigures};
 
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
 use super::drifts::DriftCounts;
-use super::records::{alarm_row, episode_row, ticket_row, window_row};
+use super::records::{alarm_row, episode_row, override_row, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::rounds::Rounds;
 use super::shard::{ToShard, shard_of};
@@ -27,13 +29,12 @@ use crate::outbound::deliver::Delivered;
 use crate::pipeline::positions::Positions;
 use crate::store::codec::seal;
 use crate::store::rows::{AuditRow, ComparedRow};
-use crate::store::{Checkpoint, Repair, ReportRow, Store, StoreError};
+use crate::store::{Checkpoint, DrillRow, Repair, ReportRow, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
 use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Report, TicketChange, TicketRecord};
-use alerting::window::WindowId;
-use domain::{DeviceIndex, DeviceKey, FailureModeId, ModelVersion, Names, TicketId, Timestamp};
+use domain::{DeviceIndex, DeviceKey, FailureModeId, ModelVersion, Names, Timestamp};
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -94,6 +95,13 @@ pub enum ToCommit {
         if_revision: Option<u64>,
         /// Answered after it is on disk.
         reply: oneshot::Sender<Done>,
+    },
+    /// A drill was held.
+    Drill {
+        /// What came of it.
+        row: Box<DrillRow>,
+        /// Answered after it is on disk.
+        reply: oneshot::Sender<()>,
     },
     /// A person reports a fault.
     Report {
@@ -184,15 +192,6 @@ pub struct CheckpointSlice {
 
 /// What a command came to.
 pub type Done = Result<Made, NotDone>;
-
-/// What a command made or changed, as far as whoever gave it cannot know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Made {
-    /// The maintenance window.
-    pub window: Option<WindowId>,
-    /// The ticket that it opened.
-    pub ticket: Option<TicketId>,
-}
 
 /// An answer to a person, and whom to give it after the commit.
 type Reply = (oneshot::Sender<Done>, Done);
@@ -290,6 +289,7 @@ struct Group {
     again: Vec<u64>,
     audits: Vec<AuditRow>,
     reports: Vec<ReportRow>,
+    drills: Vec<DrillRow>,
     access: Vec<AccessEffect>,
     releases: Vec<ReleaseEffect>,
     compared: Vec<ComparedRow>,
@@ -311,6 +311,7 @@ impl Group {
             && self.again.is_empty()
             && self.audits.is_empty()
             && self.reports.is_empty()
+            && self.drills.is_empty()
             && self.access.is_empty()
             && self.releases.is_empty()
     }
@@ -461,6 +462,10 @@ impl Committer {
                 });
                 group.done.push(reply);
             }
+            ToCommit::Drill { row, reply } => {
+                group.drills.push(*row);
+                group.done.push(reply);
+            }
             ToCommit::MonthlyReview { row, reply } => {
                 group.reports.push(*row);
                 group.done.push(reply);
@@ -487,10 +492,7 @@ impl Committer {
     fn ask(&mut self, input: Input, group: &mut Group) -> Done {
         let now = self.setup.clock.now();
         let effects = self.setup.book.step(input, now).map_err(NotDone::Refused)?;
-        let made = Made {
-            window: effects.iter().find_map(changed_window),
-            ticket: effects.iter().find_map(opened_ticket),
-        };
+        let made = Made::of(&effects);
         group.effects.extend(effects);
         Ok(made)
     }
@@ -507,7 +509,7 @@ impl Committer {
                 let found = book.incidents().find(|i| i.id == *incident);
                 found.map(|i| u64::from(i.revision))
             }
-            Command::Window { .. } => None,
+            Command::Window { .. } | Command::Override { .. } => None,
         }
     }
 
@@ -680,6 +682,7 @@ impl Committer {
                     }
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
+                Effect::OverrideChanged { record } => commit.on_call_override(&override_row(record))?,
                 Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
                 // below, the last of each
                 Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
@@ -692,6 +695,9 @@ impl Committer {
                     detail: entry.detail.clone(),
                 })?,
                 Effect::Publish(message) => {
+                    if let Some(notice) = setup.routing.rehearsed(message, now) {
+                        commit.notice_of_drill(&notice)?;
+                    }
                     let (rows, retained) = setup.routing.orders(message, now);
                     for row in &rows {
                         has_orders |= commit.outbox(row)?.is_some();
@@ -710,6 +716,10 @@ impl Committer {
             if commit.report(report)? {
                 commit.audit(&report_made(report))?;
             }
+        }
+        for drill in &group.drills {
+            commit.drill(drill)?;
+            commit.audit(&made::drill_held(drill, now))?;
         }
         for effect in &group.access {
             commit.access(effect)?;
@@ -800,7 +810,8 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
-                Effect::EpisodeClosed { .. }
+                Effect::OverrideChanged { .. }
+                | Effect::EpisodeClosed { .. }
                 | Effect::IncidentChanged { .. }
                 | Effect::NoticesChanged { .. }
                 | Effect::Audit(_)
@@ -809,36 +820,6 @@ impl Committer {
         }
         self.storms.announce(&group.effects, &self.setup.changed);
         answer(group);
-    }
-}
-
-fn opened_ticket(effect: &Effect) -> Option<TicketId> {
-    match effect {
-        Effect::TicketChanged {
-            record,
-            change: TicketChange::Opened { .. },
-        } => Some(record.id),
-        Effect::TicketChanged { .. }
-        | Effect::WindowChanged { .. }
-        | Effect::AlarmChanged { .. }
-        | Effect::EpisodeClosed { .. }
-        | Effect::IncidentChanged { .. }
-        | Effect::NoticesChanged { .. }
-        | Effect::Audit(_)
-        | Effect::Publish(_) => None,
-    }
-}
-
-fn changed_window(effect: &Effect) -> Option<WindowId> {
-    match effect {
-        Effect::WindowChanged { record } => Some(record.id),
-        Effect::AlarmChanged { .. }
-        | Effect::EpisodeClosed { .. }
-        | Effect::TicketChanged { .. }
-        | Effect::IncidentChanged { .. }
-        | Effect::NoticesChanged { .. }
-        | Effect::Audit(_)
-        | Effect::Publish(_) => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Records of the book as rows of the store. Pure.
 
+use crate::store::OverrideRow;
 use crate::store::rows::{AlarmRow, EpisodeRow, IncidentRow, NoticesRow, TicketRow, WindowRow};
 use alerting::episode::PastEpisode;
+use alerting::on_call::overrides::OverrideRecord;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::storm::{IncidentRecord, SiteNotices};
@@ -62,6 +64,16 @@ pub fn window_row(record: &WindowRecord) -> WindowRow {
     WindowRow {
         id: record.id.0,
         is_open: record.is_live(),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// An on-call override as its row.
+pub fn override_row(record: &OverrideRecord) -> OverrideRow {
+    OverrideRow {
+        id: record.id.0,
+        is_open: record.over_at.is_none(),
+        until: record.over_at.unwrap_or(record.until),
         record: serde_json::to_string(record).expect("records serialise"),
     }
 }

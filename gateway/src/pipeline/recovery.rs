@@ -12,6 +12,7 @@ use crate::store::{Reader, StoreError};
 use alerting::Book;
 use alerting::book::Snapshot;
 use alerting::episode::PastEpisode;
+use alerting::on_call::overrides::OverrideRecord;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::storm::{IncidentRecord, SiteNotices};
@@ -151,6 +152,10 @@ pub fn restore_book(
     for row in reader.open_windows()? {
         windows.push(serde_json::from_str(&row.record).map_err(damaged(format!("maintenance window {}", row.id)))?);
     }
+    let mut overrides: Vec<OverrideRecord> = Vec::new();
+    for row in reader.standing_overrides()? {
+        overrides.push(serde_json::from_str(&row.record).map_err(damaged(format!("on-call override {}", row.id)))?);
+    }
     let mut episodes: Vec<PastEpisode> = Vec::new();
     for row in reader.episodes()? {
         episodes.push(serde_json::from_str(&row.record).map_err(damaged(format!("episode {}", row.alarm)))?);
@@ -179,6 +184,8 @@ pub fn restore_book(
             last_ticket,
             windows,
             last_window: reader.last_window_number()?,
+            overrides,
+            last_override: reader.last_override_number()?,
             episodes,
             incidents,
             last_incident: reader.last_incident_number()?,

@@ -166,6 +166,7 @@ fn figures_of(counted: &Counted) -> Vec<Figure> {
         share(&figures::ANSWERED, customers.answered),
         share(&figures::CALLED_BACK, customers.called_back),
         share(&figures::SATISFIED, customers.satisfied),
+        share(&figures::COMPLAINTS, customers.complaints),
         count(&figures::BREAKDOWNS, machines.breakdowns),
         Figure::of(
             &figures::BETWEEN,

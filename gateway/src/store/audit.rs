@@ -30,6 +30,29 @@ pub struct Link {
     pub hash: Hash,
 }
 
+/// Which lines; none means all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFilter {
+    /// Written then or later.
+    pub from: Option<Timestamp>,
+    /// Written before.
+    pub to: Option<Timestamp>,
+    /// What this actor did.
+    pub actor: Option<String>,
+    /// What was done to this.
+    pub subject: Option<String>,
+}
+
+impl AuditFilter {
+    /// Whether a line is meant.
+    pub fn fits(&self, row: &AuditRow) -> bool {
+        self.from.is_none_or(|from| row.at >= from)
+            && self.to.is_none_or(|to| row.at < to)
+            && self.actor.as_ref().is_none_or(|actor| row.actor == *actor)
+            && self.subject.as_ref().is_none_or(|subject| row.subject == *subject)
+    }
+}
+
 /// What a check of the chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainState {
@@ -195,10 +218,19 @@ impl Commit<'_> {
 
 impl Reader {
     /// Lines of the audit trail, newest first, before a cursor.
-    pub fn audit(&self, subject: Option<&str>, before: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+    pub fn audit(&self, filter: &AuditFilter, before: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
         let sql = "SELECT id, at, actor, action, subject, detail FROM audit \
-                   WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3";
-        let values = params![subject, before.map(|b| b as i64), limit];
+                   WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR actor = ?2) AND (?3 IS NULL OR at >= ?3) \
+                   AND (?4 IS NULL OR at < ?4) AND (?5 IS NULL OR id < ?5) ORDER BY id DESC LIMIT ?6";
+        let at = |at: Option<Timestamp>| at.map(|at| at.0);
+        let values = params![
+            filter.subject,
+            filter.actor,
+            at(filter.from),
+            at(filter.to),
+            before.map(|b| b as i64),
+            limit
+        ];
         self.list(sql, values, audit_row, "read the audit trail")
     }
 

@@ -124,3 +124,39 @@ fn a_commit_that_is_given_up_leaves_no_gap() {
     write(&mut store, 4..6, MOST_LINES);
     assert!(matches!(check(&store), ChainState::Whole { lines: 5, .. }));
 }
+
+#[test]
+fn lines_are_found_by_time_actor_and_subject_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(folder.path()).unwrap();
+    let commit = store.begin().unwrap();
+    for (at, actor, subject) in [(1, "li", "T-1"), (2, "wang", "T-1"), (3, "li", "T-2"), (4, "li", "T-1")] {
+        let line = AuditRow {
+            at: Timestamp(at),
+            actor: actor.into(),
+            subject: subject.into(),
+            ..row(0)
+        };
+        commit.audit(&line).unwrap();
+    }
+    commit.finish().unwrap();
+    let reader = store.reader().unwrap();
+    let found = |from: Option<i64>, to: Option<i64>, actor: Option<&str>, subject: Option<&str>| -> Vec<u64> {
+        let filter = AuditFilter {
+            from: from.map(Timestamp),
+            to: to.map(Timestamp),
+            actor: actor.map(str::to_owned),
+            subject: subject.map(str::to_owned),
+        };
+        let rows = reader.audit(&filter, None, 10).unwrap();
+        // the export asks each line, and finds the same
+        assert!(rows.iter().all(|row| filter.fits(row)));
+        let all = reader.audit(&AuditFilter::default(), None, 10).unwrap();
+        assert_eq!(all.iter().filter(|row| filter.fits(row)).count(), rows.len());
+        rows.iter().map(|row| row.id).collect()
+    };
+    assert_eq!(found(None, None, Some("li"), None), [4, 3, 1]);
+    assert_eq!(found(None, None, Some("li"), Some("T-1")), [4, 1]);
+    assert_eq!(found(Some(2), Some(4), None, None), [3, 2]);
+    assert_eq!(found(Some(2), Some(4), Some("li"), Some("T-1")), [0; 0]);
+}

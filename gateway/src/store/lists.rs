@@ -40,6 +40,8 @@ pub struct TicketList {
     pub device: Option<String>,
     /// Only with the work at this step, or `closed` or `cancelled`; holds and archives look through to what is behind.
     pub state: Option<&'static str>,
+    /// Only with a bad rating that somebody has to see to, or without.
+    pub follow_up: Option<bool>,
 }
 
 /// Where a page of open tickets ended: emergencies first, then by due date, then by number.
@@ -325,4 +327,10 @@ fn of_tickets(list: &TicketList, conditions: &mut Conditions) {
          WHEN 'archived' THEN json_extract(record, '$.state.end.how') ELSE state END = ?",
         list.state,
     );
+    // as in the index of schema_10
+    match list.follow_up {
+        Some(true) => conditions.add("json_extract(record, '$.follow_ups[#-1].state.is') = 'open'"),
+        Some(false) => conditions.add("json_extract(record, '$.follow_ups[#-1].state.is') IS NOT 'open'"),
+        None => {}
+    }
 }

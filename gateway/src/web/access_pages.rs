@@ -4,15 +4,17 @@ use super::App;
 use super::api::access::{NewUserBody, TokenBody, UserBody, add_token, change, create, own, revoke, users};
 use super::api::account::{PasswordBody, by_password, change_password, set_up};
 use super::auth::{Address, Who};
-use super::backend::{Backend, Right, Role};
+use super::backend::{AuditQuery, Backend, Right, Role};
 use super::extract::{Form, InPath, State};
 use super::pages::{Page, Visit, first};
 use super::problem::Problem;
+use super::window_pages::instant;
 use axum::extract::Query;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use dashboards::page;
 use dashboards::view::NewToken;
+use domain::Timestamp;
 use serde::Deserialize;
 
 const LINES: usize = 100;
@@ -207,17 +209,44 @@ pub(super) async fn revoke_own<B: Backend>(
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct AuditQuery {
+pub(super) struct AuditForm {
     cursor: Option<String>,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+    #[serde(default)]
+    actor: String,
+    #[serde(default)]
+    subject: String,
+}
+
+/// A field of a filter that may be empty.
+fn said(text: &str) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn time(pointer: &str, text: &str) -> Result<Option<Timestamp>, Problem> {
+    said(text)
+        .map(|text| instant(pointer, &text).map(|at| at.0))
+        .transpose()
 }
 
 pub(super) async fn audit<B: Backend>(
     State(app): State<App<B>>,
     visit: Visit,
-    Query(query): Query<AuditQuery>,
+    Query(form): Query<AuditForm>,
 ) -> Result<Page, Problem> {
-    let lines = app.backend.audit(first(query.cursor, LINES)).await?;
-    Ok(visit.show(page::audit(&visit.frame, &lines)))
+    let query = AuditQuery {
+        from: time("?from", &form.from)?,
+        to: time("?to", &form.to)?,
+        actor: said(&form.actor),
+        subject: said(&form.subject),
+        slice: first(form.cursor, LINES),
+    };
+    let lines = app.backend.audit(query).await?;
+    let shown = [&form.from, &form.to, &form.actor, &form.subject];
+    Ok(visit.show(page::audit(&visit.frame, &lines, shown.map(String::as_str))))
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,10 +8,11 @@ pub use alerting::effect::SplitOff;
 pub use alerting::storm::IncidentCommand;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, HoldCause,
-    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, Outcome, Page, Proposal, QuarantinedPacket,
-    Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState,
-    TicketSummary, TreeNode, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
+    Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, FleetCounts,
+    Heard, History, HoldCause, Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride,
+    Outcome, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms,
+    SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, TreeNode, Tried, Window, WindowCovers,
+    WindowPurpose, WindowSchedule,
 };
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, Millis, ModelVersion, Severity, SiteName, TicketId,
@@ -153,6 +154,34 @@ pub struct Slice {
     pub limit: usize,
 }
 
+/// Which lines of the audit trail, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Written then or later.
+    pub from: Option<Timestamp>,
+    /// Written before.
+    pub to: Option<Timestamp>,
+    /// What this actor did.
+    pub actor: Option<String>,
+    /// What was done to this.
+    pub subject: Option<String>,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+impl AuditQuery {
+    /// All lines.
+    pub fn all(slice: Slice) -> AuditQuery {
+        AuditQuery {
+            from: None,
+            to: None,
+            actor: None,
+            subject: None,
+            slice,
+        }
+    }
+}
+
 /// Which devices, in the order of [`DeviceSummary::attention_order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceQuery {
@@ -224,6 +253,8 @@ pub struct TicketQuery {
     pub state: Option<TicketState>,
     /// Only neither closed nor cancelled (true), or only closed or cancelled (false).
     pub is_open: Option<bool>,
+    /// Only with a bad rating that somebody has to see to (true), or without (false).
+    pub follow_up: Option<bool>,
     /// Where in the list.
     pub slice: Slice,
 }
@@ -254,6 +285,36 @@ pub enum AlarmCommand {
     },
     /// The work is over.
     ReturnToService,
+}
+
+/// What a drill came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillResult {
+    /// Which scenario; not empty.
+    pub scenario: String,
+    /// Which kind of event; not empty.
+    pub kind: String,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// Whether all went as it should.
+    pub is_good: bool,
+    /// What was slow or missed; not empty.
+    pub conclusion: String,
+}
+
+/// Somebody shall take the call of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverridePlan {
+    /// Of which.
+    pub rotation: String,
+    /// Who; not empty.
+    pub person: String,
+    /// Since then; none: from now on.
+    pub from: Option<Timestamp>,
+    /// Before then.
+    pub until: Timestamp,
+    /// Why; not empty.
+    pub reason: String,
 }
 
 /// Work on machines that shall be.
@@ -303,6 +364,13 @@ pub enum TicketCommand {
         class: TicketClass,
         /// Why; not empty.
         reason: String,
+    },
+    /// Somebody has seen to a bad rating.
+    FollowUp {
+        /// What was agreed; not empty.
+        agreed: String,
+        /// Whether that is the end of it.
+        is_settled: bool,
     },
     /// A remark.
     Comment {
@@ -477,7 +545,19 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Clocks that ran out in a span, the newest first.
     fn breaches(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Vec<LedgerLine>>> + Send;
     /// Who is on call, from now on for so long.
-    fn on_call(&self, ahead: Millis) -> Vec<OnCall>;
+    fn on_call(&self, ahead: Millis) -> impl Future<Output = Answer<Vec<OnCall>>> + Send;
+    /// On-call overrides that stand, and those of the last 30 days, the newest first.
+    fn overrides(&self) -> impl Future<Output = Answer<Vec<OnCallOverride>>> + Send;
+    /// Somebody takes the call for a time.
+    fn make_override(&self, order: Order, plan: OverridePlan) -> impl Future<Output = Answer<OnCallOverride>> + Send;
+    /// Ends an override before its time.
+    fn end_override(&self, order: Order, id: u64) -> impl Future<Output = Answer<OnCallOverride>> + Send;
+    /// Drills that were held, and what is due.
+    fn drills(&self) -> impl Future<Output = Answer<Drills>> + Send;
+    /// Whom the notices of drills would have told, at one site or all, the newest first.
+    fn drill_notices(&self, site: Option<String>) -> impl Future<Output = Answer<Vec<DrillNotice>>> + Send;
+    /// Writes a drill down.
+    fn record_drill(&self, actor: Actor, drill: DrillResult) -> impl Future<Output = Answer<DrillHeld>> + Send;
     /// Which reviews of past months there are, the newest first.
     fn reports(&self) -> impl Future<Output = Answer<Vec<MonthlyReport>>> + Send;
     /// The review of a past month, such as `2026-11`.
@@ -556,7 +636,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
         command: ModelCommand,
     ) -> impl Future<Output = Answer<ModelDetail>> + Send;
     /// The audit trail, newest first.
-    fn audit(&self, slice: Slice) -> impl Future<Output = Answer<Page<AuditEntry>>> + Send;
+    fn audit(&self, query: AuditQuery) -> impl Future<Output = Answer<Page<AuditEntry>>> + Send;
     /// The Prometheus text.
     fn metrics(&self) -> String;
 

@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use super::api::{
-    access, account, alarms, desk, devices, incidents, models, on_call, outbound, quarantine, review, system, tickets,
-    topology, windows, work,
+    access, account, alarms, desk, devices, drills, follow_up, incidents, models, on_call, outbound, quarantine,
+    review, system, tickets, topology, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -42,12 +42,13 @@ impl IntoResponses for Problems {
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::respond, incidents::handle,
         incidents::floods,
-        review::review, review::csv, on_call::list, review::breaches, review::reports, review::report,
+        review::review, review::csv, drills::list, drills::notices, drills::record, on_call::list, on_call::overrides, on_call::take_over, on_call::end_override,
+        review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::dispatch, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,
-        desk::report, work::write, work::attach, work::file,
+        desk::report, follow_up::answer, work::write, work::attach, work::file,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
         outbound::receivers, outbound::test, outbound::dead, outbound::resend, outbound::inbound,

@@ -2,14 +2,15 @@
 
 use super::api::account::enter;
 use super::api::alarms::AlarmPath;
+use super::api::follow_up;
 use super::auth::Address;
 use super::auth::{Via, Who};
-use super::backend::{Actor, AlarmQuery, Backend, DeviceQuery, IncidentQuery, Right, Slice, TicketQuery};
+use super::backend::{Actor, AlarmQuery, AuditQuery, Backend, DeviceQuery, IncidentQuery, Right, Slice, TicketQuery};
 use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
-use super::{App, Whole, access_pages, topology_pages, window_pages};
+use super::{App, Whole, access_pages, on_call_pages, topology_pages, window_pages};
 use crate::access::notes::Note;
 use crate::web::extract::State;
 use axum::Router;
@@ -52,6 +53,7 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets", get(tickets::<B>).post(forms::report::<B>))
         .route("/tickets/{ticket}", get(ticket::<B>))
         .route("/tickets/{ticket}/report", get(report::<B>))
+        .route("/tickets/{ticket}/follow-up", post(follow_up::form::<B>))
         .route("/tickets/{ticket}/work", post(forms::work::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
         .route("/incidents/{incident}/{action}", post(forms::incident::<B>))
@@ -59,6 +61,9 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/topology/{site}", get(topology_pages::site::<B>))
         .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))
         .route("/windows/{window}/end", post(window_pages::end::<B>))
+        .route("/on-call", get(on_call_pages::list::<B>))
+        .route("/on-call/overrides", post(on_call_pages::swap::<B>))
+        .route("/on-call/overrides/{id}/end", post(on_call_pages::end::<B>))
         .route("/review", get(review::<B>))
         .route("/quarantine", get(quarantine::<B>))
         .route("/quarantine/replay", post(forms::replay_all::<B>))
@@ -150,6 +155,7 @@ impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
         let rights = Rights {
             may_operate: may(Right::OperateAlarms),
             may_work: may(Right::WorkTickets),
+            may_plan: may(Right::PlanWork),
             may_tune: may(Right::HandleQuarantine),
             may_see_system: may(Right::ReadSystem),
             may_read_audit: may(Right::ReadAudit),
@@ -396,18 +402,30 @@ async fn alarm<B: Backend>(
     Ok(visit.show(page::alarm(&visit.frame, &alarm)))
 }
 
-async fn tickets<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
+#[derive(Debug, Deserialize)]
+struct BoardQuery {
+    /// Only those with a bad rating that somebody has to see to.
+    follow_up: Option<bool>,
+}
+
+async fn tickets<B: Backend>(
+    State(app): State<App<B>>,
+    visit: Visit,
+    Query(query): Query<BoardQuery>,
+) -> Result<Page, Problem> {
+    let follow_up = query.follow_up.filter(|only| *only);
     let asked = |is_open, limit| TicketQuery {
         site: None,
         device: None,
         state: None,
         is_open: Some(is_open),
+        follow_up,
         slice: first(None, limit),
     };
     let mut all = app.backend.tickets(asked(true, BOARD_OPEN)).await?.items;
     all.extend(app.backend.tickets(asked(false, BOARD_FINAL)).await?.items);
     let counts = app.backend.counts().await?;
-    Ok(visit.show(page::tickets(&visit.frame, &counts, &all)))
+    Ok(visit.show(page::tickets(&visit.frame, &counts, &all, follow_up.is_some())))
 }
 
 async fn ticket<B: Backend>(
@@ -467,7 +485,12 @@ async fn quarantine<B: Backend>(
 async fn system<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
     let (health, models) = (app.backend.health().await?, app.backend.models().await?);
     let audit = match visit.frame.rights.may_read_audit {
-        true => Some(app.backend.audit(first(None, AUDIT_LINES)).await?.items),
+        true => Some(
+            app.backend
+                .audit(AuditQuery::all(first(None, AUDIT_LINES)))
+                .await?
+                .items,
+        ),
         false => None,
     };
     let outbound = page::Outbound {

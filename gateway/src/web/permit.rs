@@ -85,6 +85,13 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/reports", VIEW),
     ("GET", "/api/v1/reports/{file}", VIEW),
     ("GET", "/api/v1/floods", VIEW),
+    ("GET", "/api/v1/on-call/overrides", VIEW),
+    ("POST", "/api/v1/on-call/{rotation}/overrides", PLAN),
+    ("DELETE", "/api/v1/on-call/overrides/{id}", PLAN),
+    ("POST", "/api/v1/tickets/{ticket}/follow-up", WORK),
+    ("GET", "/api/v1/drills", VIEW),
+    ("GET", "/api/v1/drills/notices", VIEW),
+    ("POST", "/api/v1/drills", PLAN),
     ("GET", "/api/v1/windows", VIEW),
     ("POST", "/api/v1/windows", PLAN),
     ("POST", "/api/v1/windows/{window}/end", PLAN),
@@ -162,6 +169,10 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/incidents/{incident}/{action}", OPERATE),
     ("GET", "/topology", VIEW),
     ("GET", "/topology/{site}", VIEW),
+    ("GET", "/on-call", VIEW),
+    ("POST", "/on-call/overrides", PLAN),
+    ("POST", "/on-call/overrides/{id}/end", PLAN),
+    ("POST", "/tickets/{ticket}/follow-up", WORK),
     ("GET", "/windows", VIEW),
     ("POST", "/windows", PLAN),
     ("POST", "/windows/{window}/end", PLAN),
@@ -250,7 +261,7 @@ pub async fn hold<B: Backend>(State(whole): State<Whole<B>>, request: Request, n
         (Some(Needs::Right(right)), Some(actor)) => (!actor.may(right)).then(|| refusal(actor, right)),
         (Some(Login | Needs::Right(_)), None) => Some(Problem::new(StatusCode::UNAUTHORIZED, "nobody is logged in")),
         // only where the route exists with this method it lacks an entry
-        (None, _) => matches!(method, Method::GET | Method::HEAD | Method::POST)
+        (None, _) => matches!(method, Method::GET | Method::HEAD | Method::POST | Method::DELETE)
             .then(|| Problem::new(StatusCode::FORBIDDEN, "nobody has a right to this")),
     };
     let response = match refused {

@@ -17,6 +17,8 @@ use tower::ServiceExt;
 mod access_tests;
 #[path = "desk_tests.rs"]
 mod desk_tests;
+#[path = "duty_tests.rs"]
+mod duty_tests;
 #[path = "outbound_tests.rs"]
 mod outbound_tests;
 #[path = "page_tests.rs"]

@@ -13,16 +13,12 @@ use axum::http::StatusCode;
 use axum::response::Redirect;
 use dashboards::page;
 use dashboards::view::{At, Weekday, WindowCovers, WindowPurpose, WindowSchedule};
-use domain::{Millis, Timestamp};
+use domain::Timestamp;
 use serde::Deserialize;
-
-/// So far ahead the page shows who is on call.
-const AHEAD: Millis = Millis::days(14);
 
 pub(super) async fn list<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<Page, Problem> {
     let windows = app.backend.windows().await?;
-    let on_call = app.backend.on_call(AHEAD);
-    Ok(visit.show(page::windows(&visit.frame, &windows, &on_call)))
+    Ok(visit.show(page::windows(&visit.frame, &windows)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,7 +73,7 @@ fn names(text: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-fn instant(pointer: &str, text: &str) -> Result<At, Problem> {
+pub(super) fn instant(pointer: &str, text: &str) -> Result<At, Problem> {
     let at = Timestamp::parse_rfc3339(text.trim());
     at.map(Into::into)
         .ok_or_else(|| wrong(pointer, "is no time such as 2026-12-05T09:00:00Z"))

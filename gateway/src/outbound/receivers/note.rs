@@ -306,6 +306,12 @@ fn phase_and_news(change: &TicketChange) -> (Phase, String) {
         TicketChange::Proposed { at, because } => (Phase::Changed, joined(&at.to_string(), &because.to_string())),
         TicketChange::Reclassed { reason, .. } => (Phase::Changed, reason.clone()),
         TicketChange::Told { people, .. } => (Phase::Changed, people.join(", ")),
+        TicketChange::FollowUpTold { step, people, .. } => (
+            Phase::Changed,
+            joined(&format!("bad rating: {}", step.as_str()), &people.join(", ")),
+        ),
+        TicketChange::FollowUpAnswered { agreed, .. } => (Phase::Changed, agreed.clone()),
+        TicketChange::FollowUpLate => (Phase::Changed, "bad rating: not settled in time".to_owned()),
         TicketChange::ClockWarning { due_at, .. } | TicketChange::ClockBreached { due_at, .. } => {
             (Phase::Changed, due_at.map(|at| at.to_string()).unwrap_or_default())
         }

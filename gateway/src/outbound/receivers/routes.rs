@@ -43,11 +43,13 @@ impl Route {
     }
 
     fn wants(&self, message: &Message) -> bool {
+        (self.config.drills || !message.site.is_drill()) && self.would_tell(message)
+    }
+
+    /// Whether it takes a message, were it of a real site.
+    pub fn would_tell(&self, message: &Message) -> bool {
         let config = &self.config;
         let keeps_state = config.kind.keeps_state();
-        if message.site.is_drill() && !config.drills {
-            return false;
-        }
         if !config.events().contains(&kind_of(&message.content)) || is_archived(message) {
             return false;
         }

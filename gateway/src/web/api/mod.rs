@@ -5,6 +5,8 @@ pub mod account;
 pub mod alarms;
 pub mod desk;
 pub mod devices;
+pub mod drills;
+pub mod follow_up;
 pub mod incidents;
 pub mod models;
 pub mod on_call;
@@ -21,7 +23,7 @@ use super::backend::Backend;
 use super::{Whole, openapi, stream};
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 /// Routes, and their list.
 pub struct Routes<B> {
@@ -40,6 +42,12 @@ impl<B: Backend> Routes<B> {
     fn post<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
         self.list.push(("post", path));
         self.router = self.router.route(path, post(handler));
+        self
+    }
+
+    fn delete<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+        self.list.push(("delete", path));
+        self.router = self.router.route(path, delete(handler));
         self
     }
 }
@@ -90,6 +98,12 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/review", review::review::<B>)
         .get("/api/v1/review.csv", review::csv::<B>)
         .get("/api/v1/on-call", on_call::list::<B>)
+        .get("/api/v1/on-call/overrides", on_call::overrides::<B>)
+        .post("/api/v1/on-call/{rotation}/overrides", on_call::take_over::<B>)
+        .delete("/api/v1/on-call/overrides/{id}", on_call::end_override::<B>)
+        .get("/api/v1/drills", drills::list::<B>)
+        .get("/api/v1/drills/notices", drills::notices::<B>)
+        .post("/api/v1/drills", drills::record::<B>)
         .get("/api/v1/breaches", review::breaches::<B>)
         .get("/api/v1/reports", review::reports::<B>)
         .get("/api/v1/reports/{file}", review::report::<B>)
@@ -105,6 +119,7 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/tickets/{ticket}/merge", desk::merge::<B>)
         .post("/api/v1/tickets/{ticket}/split", desk::split::<B>)
         .post("/api/v1/tickets/{ticket}/archive", desk::archive::<B>)
+        .post("/api/v1/tickets/{ticket}/follow-up", follow_up::answer::<B>)
         .post("/api/v1/tickets/{ticket}/work", work::write::<B>)
         .post("/api/v1/tickets/{ticket}/files", work::attach::<B>)
         .get("/api/v1/tickets/{ticket}/files/{entry}", work::file::<B>)

@@ -34,6 +34,8 @@ pub struct TicketsQuery {
     state: Option<TicketState>,
     /// `true`: neither closed nor cancelled; `false`: closed or cancelled.
     open: Option<bool>,
+    /// `true`: a bad rating is being followed up; `false`: none is.
+    follow_up: Option<bool>,
     /// What the page before gave as `next`.
     cursor: Option<String>,
     /// Items at most; 1 to 1000, default 100.
@@ -60,6 +62,7 @@ pub async fn list<B: Backend>(
         device: query.device,
         state: query.state,
         is_open: query.open,
+        follow_up: query.follow_up,
         slice: slice(query.cursor, query.limit)?,
     };
     Ok(axum::Json(app.backend.tickets(query).await?))

@@ -143,7 +143,10 @@ impl Fake {
                     (StepKind::Reopened, reason)
                 }
                 TicketCommand::Archive if is_final => (StepKind::Archived, String::new()),
-                TicketCommand::Work(work) if is_final => desk::write(&mut ticket.work, work, &act)?,
+                TicketCommand::FollowUp { agreed, is_settled } => {
+                    (desk::follow_up(ticket, &agreed, is_settled, &act)?, agreed)
+                }
+                TicketCommand::Work(work) => desk::write_down(ticket, work, &act)?,
                 TicketCommand::Reopen { .. } => return Err(conflict("the ticket is open")),
                 _ if is_final => return Err(conflict("the ticket is closed; it must be open for that")),
                 TicketCommand::Step { to, note } => {
@@ -206,7 +209,6 @@ impl Fake {
                     (StepKind::SplitOff { ticket }, String::new())
                 }
                 TicketCommand::Archive => return Err(conflict("the ticket is open")),
-                TicketCommand::Work(work) => desk::write(&mut ticket.work, work, &act)?,
                 TicketCommand::Close {
                     outcome,
                     failure_mode,

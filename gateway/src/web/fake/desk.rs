@@ -4,7 +4,7 @@ use super::*;
 use crate::web::backend::{NewFile, Report, SplitOff, WorkCommand};
 
 /// Writes down what the fake keeps of the work; the note for the history.
-pub(super) fn write(work: &mut Work, command: WorkCommand, act: &Act) -> Answer<(StepKind, String)> {
+fn write(work: &mut Work, command: WorkCommand, act: &Act) -> Answer<(StepKind, String)> {
     let entries = work.labour.len() + work.parts.len() + work.checklist.len() + work.files.len();
     let entry = entries as u32 + 1;
     let wrote = match command {
@@ -75,6 +75,52 @@ pub(super) fn write(work: &mut Work, command: WorkCommand, act: &Act) -> Answer<
     };
     let wrote = wrote.to_owned();
     Ok((StepKind::Worked { wrote }, String::new()))
+}
+
+/// Writes something down; a bad rating is followed up.
+pub(super) fn write_down(ticket: &mut Ticket, work: WorkCommand, act: &Act) -> Answer<(StepKind, String)> {
+    if let WorkCommand::CallBack {
+        rating: Some(rating), ..
+    } = work
+        && rating <= 2
+    {
+        ticket.summary.follow_up = Some(FollowUpNow {
+            rating,
+            step: Some(FollowUpStep::Agent),
+            due_at: None,
+            is_late: false,
+        });
+        ticket.follow_ups.push(FollowUp {
+            rating,
+            opened_at: act.at,
+            settled_at: None,
+            is_late: false,
+            told: Vec::new(),
+            answers: Vec::new(),
+        });
+    }
+    write(&mut ticket.work, work, act)
+}
+
+/// Somebody has seen to a bad rating.
+pub(super) fn follow_up(ticket: &mut Ticket, agreed: &str, is_settled: bool, act: &Act) -> Answer<StepKind> {
+    let now = ticket.summary.follow_up.as_mut();
+    let now = now.ok_or_else(|| conflict("no bad rating of this ticket is being followed up"))?;
+    let step = now.step.unwrap_or(FollowUpStep::Agent);
+    now.step = Some(FollowUpStep::Supervisor);
+    if let Some(last) = ticket.follow_ups.last_mut() {
+        last.settled_at = is_settled.then_some(act.at);
+        last.answers.push(FollowUpAnswer {
+            act: act.clone(),
+            step,
+            agreed: agreed.to_owned(),
+            is_settled,
+        });
+    }
+    if is_settled {
+        ticket.summary.follow_up = None;
+    }
+    Ok(StepKind::FollowUpAnswered { step, is_settled })
 }
 
 pub(super) fn split_note(off: &SplitOff) -> String {

@@ -275,6 +275,8 @@ pub(super) fn state(now: Timestamp) -> State {
         incidents: super::storms::incidents(now),
         floods: super::storms::floods(now),
         windows: Vec::new(),
+        overrides: Vec::new(),
+        drills: Vec::new(),
         packets,
         audit,
         accounts: crate::access::Accounts::default(),

@@ -6,6 +6,7 @@ mod desk;
 mod devices;
 mod dispatch;
 mod models;
+mod on_call;
 mod outbound;
 mod storms;
 mod topology;
@@ -15,9 +16,9 @@ use crate::access::notes::Note;
 use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
-    Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentCommand,
-    IncidentQuery, LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard,
-    WindowPlan,
+    Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
+    IncidentCommand, IncidentQuery, LiveReading, ModelCommand, Order, OverridePlan, ReportFile, Slice, TicketCommand,
+    TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -53,6 +54,10 @@ pub struct State {
     pub floods: Vec<SiteStorms>,
     /// Maintenance windows that are not over.
     pub windows: Vec<Window>,
+    /// On-call overrides, the oldest first.
+    pub overrides: Vec<OnCallOverride>,
+    /// Drills that were held, the oldest first.
+    pub drills: Vec<DrillHeld>,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -391,21 +396,50 @@ impl Backend for Fake {
         Ok(Vec::new())
     }
 
-    fn on_call(&self, ahead: Millis) -> Vec<OnCall> {
-        let shift = |person: Option<&str>, from: Timestamp, until: Timestamp| Shift {
-            person: person.map(str::to_owned),
-            from: from.into(),
-            until: until.into(),
+    async fn on_call(&self, ahead: Millis) -> Answer<Vec<OnCall>> {
+        Ok(self.rotations(ahead))
+    }
+
+    async fn overrides(&self) -> Answer<Vec<OnCallOverride>> {
+        Ok(self.with(|s| s.overrides.iter().rev().cloned().collect()))
+    }
+
+    async fn make_override(&self, order: Order, plan: OverridePlan) -> Answer<OnCallOverride> {
+        self.take_the_call(&order, plan)
+    }
+
+    async fn end_override(&self, order: Order, id: u64) -> Answer<OnCallOverride> {
+        self.give_the_call_back(&order, id)
+    }
+
+    async fn drills(&self) -> Answer<Drills> {
+        let now = self.now();
+        Ok(self.with(|s| Drills {
+            now: now.into(),
+            speed: 1.0,
+            kinds: Vec::new(),
+            next: "device_fault".to_owned(),
+            due_by: (now + Millis::days(30)).into(),
+            is_due: s.drills.is_empty(),
+            held: s.drills.clone(),
+        }))
+    }
+
+    async fn drill_notices(&self, _site: Option<String>) -> Answer<Vec<DrillNotice>> {
+        Ok(Vec::new())
+    }
+
+    async fn record_drill(&self, actor: Actor, drill: DrillResult) -> Answer<DrillHeld> {
+        let held = DrillHeld {
+            at: drill.began_at.into(),
+            kind: drill.kind,
+            scenario: drill.scenario,
+            is_good: drill.is_good,
+            by: actor.name,
+            conclusion: drill.conclusion,
         };
-        let (now, later) = (self.now(), self.now() + Millis::hours(40));
-        vec![OnCall {
-            name: "service".to_owned(),
-            now: Some("Li Wei".to_owned()),
-            shifts: vec![
-                shift(Some("Li Wei"), now, later),
-                shift(Some("Zhou Min"), later, now + ahead),
-            ],
-        }]
+        self.with(|s| s.drills.push(held.clone()));
+        Ok(held)
     }
 
     async fn reports(&self) -> Answer<Vec<MonthlyReport>> {
@@ -488,6 +522,7 @@ impl Backend for Fake {
                 && query.device.as_ref().is_none_or(|v| *v == t.device)
                 && query.state.is_none_or(|v| v == t.state)
                 && query.is_open.is_none_or(|v| v != t.state.is_final())
+                && query.follow_up.is_none_or(|v| v == t.follow_up.is_some())
         };
         let mut all: Vec<TicketSummary> =
             self.with(|s| s.tickets.iter().map(|t| &t.summary).filter(fits).cloned().collect());
@@ -657,8 +692,15 @@ impl Backend for Fake {
         Ok(models::detail(model))
     }
 
-    async fn audit(&self, slice: Slice) -> Answer<Page<AuditEntry>> {
-        let all: Vec<AuditEntry> = self.with(|s| s.audit.iter().rev().cloned().collect());
+    async fn audit(&self, query: AuditQuery) -> Answer<Page<AuditEntry>> {
+        let mut all: Vec<AuditEntry> = self.with(|s| s.audit.iter().rev().cloned().collect());
+        all.retain(|line| {
+            query.from.is_none_or(|from| line.act.at.0 >= from)
+                && query.to.is_none_or(|to| line.act.at.0 < to)
+                && query.actor.as_ref().is_none_or(|actor| line.act.by == *actor)
+                && query.subject.as_ref().is_none_or(|subject| line.subject == *subject)
+        });
+        let slice = query.slice;
         Ok(Page::cut(all, slice.cursor.as_deref(), slice.limit, |e| {
             e.id.to_string()
         }))
