@@ -10,6 +10,7 @@ use crate::ticket::{
 };
 use domain::Timestamp;
 use domain::wire::{AlarmMessage, ServiceMessage};
+use std::collections::BTreeSet;
 
 /// The alarm as the wire has it.
 pub(super) fn message(alarm: &AlarmRecord) -> AlarmMessage {
@@ -188,10 +189,16 @@ pub(super) fn tell(ticket: &TicketRecord, change: TicketChange, actor: Actor, at
     })));
 }
 
-/// Whom a change is for: those of the step that sees to a bad rating, else those of the chain.
+/// Whom a change is for: the step that sees to a bad rating, all that saw to it when that goes on, else those of the chain.
 fn people_told(ticket: &TicketRecord, change: &TicketChange) -> Vec<String> {
-    if let TicketChange::FollowUpTold { people, .. } = change {
-        return people.clone();
+    match change {
+        TicketChange::FollowUpTold { people, .. } => return people.clone(),
+        TicketChange::FollowUpAnswered { .. } | TicketChange::FollowUpLate => {
+            let told = ticket.follow_up().into_iter().flat_map(|follow_up| &follow_up.told);
+            let all: BTreeSet<&String> = told.flat_map(|told| &told.people).collect();
+            return all.into_iter().cloned().collect();
+        }
+        _ => {}
     }
     let chain = ticket.chain.as_ref();
     chain.map_or_else(Vec::new, |chain| chain.people.clone())

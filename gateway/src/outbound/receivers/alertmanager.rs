@@ -12,6 +12,7 @@ const LASTS: Millis = Millis::days(30);
 
 /// The alerts; none for what stands and people are not to be told.
 pub fn request(url: &str, headers: Vec<(&'static str, String)>, note: &Note) -> Option<Request> {
+    let note = &note.apart();
     if !note.is_told && !matches!(note.phase, Phase::Over | Phase::Hidden) {
         return None;
     }

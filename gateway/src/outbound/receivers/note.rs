@@ -53,6 +53,8 @@ pub struct Note {
     pub about: About,
     /// How it stands.
     pub phase: Phase,
+    /// How the ticket's bad rating stands; none: it is not about that.
+    pub rating: Option<Phase>,
     /// Whether people are to be told, not only those who follow along.
     pub is_told: bool,
     /// In which language.
@@ -113,6 +115,7 @@ impl Note {
             thread: String::new(),
             about: About::Summary,
             phase: Phase::Open,
+            rating: None,
             is_told: message.notice.is_some(),
             language,
             site: message.site.clone(),
@@ -214,6 +217,7 @@ impl Note {
             thread: format!("test/{}", now.0),
             about: About::Trial,
             phase: Phase::Open,
+            rating: None,
             is_told: true,
             language,
             site: SiteName::new("test").expect("a fixed word is a name"),
@@ -261,6 +265,7 @@ impl Note {
         self.about = About::Ticket;
         self.thread = format!("ticket/{}", ticket.ticket_key);
         (self.phase, self.news) = phase_and_news(&ticket.change);
+        self.rating = phase_of_rating(&ticket.change);
         self.failure_mode = ticket.failure_mode.to_string();
         self.priority = Some(ticket.priority);
         self.risk = Some(ticket.risk);
@@ -269,6 +274,37 @@ impl Note {
         self.due_at = ticket.due_at;
         self.by = ticket.by.name().to_owned();
         (self.began_at, self.at) = (ticket.at, ticket.at);
+    }
+}
+
+impl Note {
+    /// For receivers that know a thread as standing or over and nothing else: a bad rating stands by itself, since its ticket may
+    /// have been over for long.
+    pub fn apart(&self) -> Note {
+        match self.rating {
+            None => self.clone(),
+            Some(phase) => Note {
+                thread: format!("{}/rating", self.thread),
+                phase,
+                ..self.clone()
+            },
+        }
+    }
+}
+
+/// How the bad rating of a ticket stands after a change; none: the change is not about one.
+fn phase_of_rating(change: &TicketChange) -> Option<Phase> {
+    use alerting::ticket::FollowUpCause;
+    match change {
+        TicketChange::FollowUpTold {
+            because: FollowUpCause::BadRating { .. },
+            ..
+        } => Some(Phase::Open),
+        TicketChange::FollowUpAnswered { is_settled: true, .. } => Some(Phase::Over),
+        TicketChange::FollowUpTold { .. }
+        | TicketChange::FollowUpAnswered { is_settled: false, .. }
+        | TicketChange::FollowUpLate => Some(Phase::Changed),
+        _ => None,
     }
 }
 

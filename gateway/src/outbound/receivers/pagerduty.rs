@@ -13,6 +13,7 @@ const KEY_CHARS: usize = 255;
 
 /// The event; none for a change that means nothing there.
 pub fn request(url: &str, routing_key: &str, note: &Note) -> Option<Request> {
+    let note = &note.apart();
     let action = match note.phase {
         // of what is chattering or told as one incident nobody is woken
         Phase::Open | Phase::Reopened | Phase::Changed if !note.is_told => return None,
@@ -157,5 +158,32 @@ mod tests {
         let summary = payload(&note)["summary"].as_str().expect("text").to_owned();
         assert_eq!(summary.chars().count(), 1_024);
         assert!(summary.ends_with('…'));
+    }
+
+    #[test]
+    fn a_bad_rating_stands_by_itself_and_is_resolved_when_it_is_settled() {
+        use super::super::samples::ticket;
+        use alerting::ticket::{Actor, FollowUpCause, FollowUpStep, TicketChange};
+        let told = |because| TicketChange::FollowUpTold {
+            step: FollowUpStep::Agent,
+            people: vec!["li".into()],
+            because,
+            due_at: domain::Timestamp(0),
+        };
+        let answered = |is_settled| TicketChange::FollowUpAnswered {
+            step: FollowUpStep::Agent,
+            agreed: "a new seal".into(),
+            is_settled,
+        };
+        for (change, action) in [
+            (told(FollowUpCause::BadRating { rating: 1 }), "trigger"),
+            (told(FollowUpCause::Late), "trigger"),
+            (answered(true), "resolve"),
+        ] {
+            let event = request("https://pd.example", KEY, &ticket(9, change, Actor::System)).expect("an event");
+            let body = event.body.expect("JSON");
+            assert_eq!(body["event_action"], action);
+            assert_eq!(body["dedup_key"], "ticket/harbour/pump-1/bearing_wear/1/rating");
+        }
     }
 }

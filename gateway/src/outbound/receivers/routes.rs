@@ -108,7 +108,7 @@ impl Route {
 
 fn is_over(message: &Message) -> bool {
     let note = Note::of(message, domain::text::Language::En, None);
-    note.phase == Phase::Over
+    note.phase == Phase::Over || note.rating == Some(Phase::Over)
 }
 
 fn is_archived(message: &Message) -> bool {
