@@ -4,6 +4,7 @@
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
+use crate::knowledge::{EntryRecord, KnowledgeCommand, KnowledgeRefusal};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
 use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
@@ -112,6 +113,11 @@ pub enum Command {
     Window {
         /// What.
         command: WindowCommand,
+    },
+    /// Something about the knowledge base.
+    Knowledge {
+        /// What.
+        command: KnowledgeCommand,
     },
 }
 
@@ -250,6 +256,12 @@ pub enum Refusal {
         /// Which.
         ticket: TicketId,
     },
+    /// The knowledge base does not allow it.
+    #[error("{why}")]
+    Knowledge {
+        /// Why.
+        why: KnowledgeRefusal,
+    },
     /// A text of the command is missing or too long.
     #[error("{why}")]
     Text {
@@ -364,6 +376,11 @@ pub enum Effect {
         /// The row, whole.
         record: Box<WindowRecord>,
     },
+    /// Store the row of the knowledge base.
+    KnowledgeChanged {
+        /// The row, whole.
+        record: Box<EntryRecord>,
+    },
     /// Remember an episode that is over, or what became of its ticket.
     EpisodeClosed {
         /// The row, whole.
@@ -394,7 +411,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done: `alarm.raised`, `ticket.closed`; bounded.
     pub action: String,
-    /// To what: an alarm id, or the number of a ticket or window.
+    /// To what: an alarm id, or the number of a ticket, window or entry of the knowledge base.
     pub subject: String,
     /// In words.
     pub detail: String,

@@ -9,6 +9,7 @@
 mod alarms;
 mod episodes;
 mod hiding;
+mod knowledge;
 mod links;
 mod merging;
 mod plans;
@@ -27,6 +28,8 @@ mod hiding_tests;
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
+mod knowledge_tests;
+#[cfg(test)]
 mod outlook_tests;
 #[cfg(test)]
 mod storm_tests;
@@ -38,6 +41,7 @@ pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
 use crate::effect::{Command, Effect, Input, Refusal};
 use crate::episode::PastEpisode;
 use crate::habit::Habit;
+use crate::knowledge::EntryRecord;
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
 use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
@@ -45,6 +49,7 @@ use crate::ticket::TicketRecord;
 use crate::window::{WindowId, WindowRecord};
 use domain::{DeviceKey, FailureModeId, SiteName, TicketId, Timestamp};
 use episodes::Episodes;
+use knowledge::Knowledge;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -105,6 +110,12 @@ pub struct Snapshot {
     /// What the people of each site were told.
     #[serde(default)]
     pub notices: Vec<SiteNotices>,
+    /// The knowledge base: all rows.
+    #[serde(default)]
+    pub knowledge: Vec<EntryRecord>,
+    /// The highest number of an entry ever given, if higher than those above.
+    #[serde(default)]
+    pub last_entry: u64,
 }
 
 /// Whose deadline it is.
@@ -131,6 +142,7 @@ pub struct Book {
     last_window: u64,
     episodes: Episodes,
     storms: Storms,
+    knowledge: Knowledge,
     /// Tickets with work to do, by machine and failure mode. One of each, unless a person split an alarm off or reported
     /// several faults that have no name; then the latest takes further alarms.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, BTreeSet<TicketId>>>,
@@ -156,6 +168,7 @@ impl Book {
             last_window: snapshot.last_window,
             episodes: Episodes::new(),
             storms: Storms::new(snapshot.last_incident),
+            knowledge: Knowledge::restore(snapshot.knowledge, snapshot.last_entry),
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
@@ -218,6 +231,8 @@ impl Book {
             incidents: self.storms.incidents().cloned().collect(),
             last_incident: self.storms.last_incident(),
             notices: self.storms.notices().cloned().collect(),
+            knowledge: self.knowledge.entries().cloned().collect(),
+            last_entry: self.knowledge.last(),
         }
     }
 
@@ -246,6 +261,7 @@ impl Book {
                 Command::Merge { ticket, into } => self.merge_tickets(ticket, into, actor, now, &mut out)?,
                 Command::Split { ticket, off } => self.split_ticket(ticket, off, actor, now, &mut out)?,
                 Command::Window { command } => self.command_window(command, actor, now, &mut out)?,
+                Command::Knowledge { command } => self.command_knowledge(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
         }

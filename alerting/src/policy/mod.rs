@@ -21,6 +21,7 @@ pub use hours::{CalendarConfig, Day, FurtherHours};
 pub use storms::{StormSettings, StormsConfig};
 
 use crate::impact::ImpactReason;
+use crate::knowledge::KnowledgeConfig;
 use crate::on_call::OnCallConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::risk::RiskConfig;
@@ -50,6 +51,8 @@ pub struct AlertingConfig {
     pub tickets: TicketsConfig,
     /// Many alarms at once.
     pub storms: StormsConfig,
+    /// When drafts of the knowledge base are proposed to engineers.
+    pub knowledge: KnowledgeConfig,
     /// Who is told until somebody answers; the first chain that covers a ticket holds for it.
     pub escalation: Vec<EscalationConfig>,
     /// Rotations of people.
@@ -66,6 +69,7 @@ impl Default for AlertingConfig {
             alarms: AlarmsConfig::default(),
             tickets: TicketsConfig::default(),
             storms: StormsConfig::default(),
+            knowledge: KnowledgeConfig::default(),
             escalation: vec![EscalationConfig::service()],
             on_call: Vec::new(),
         }
@@ -110,6 +114,8 @@ pub struct Policy {
     pub alarms: AlarmSettings,
     /// Many alarms at once.
     pub storms: StormSettings,
+    /// When drafts of the knowledge base are proposed to engineers.
+    pub knowledge: KnowledgeConfig,
     /// Who is told until somebody answers.
     pub escalations: Escalations,
     /// The risk from which a ticket opens.
@@ -205,6 +211,7 @@ impl AlertingConfig {
             risk: self.risk.clone(),
             alarms,
             storms,
+            knowledge: self.knowledge.clone(),
             escalations,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
