@@ -7,7 +7,7 @@ use crate::effect::{AuditEntry, Effect, Refusal};
 use crate::knowledge::{Born, EntryId, EntryRecord, KnowledgeCommand, KnowledgeRefusal, MAX_ENTRIES};
 use crate::ticket::Actor;
 use domain::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The entries, and the highest number ever given.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +50,12 @@ impl Knowledge {
     }
 
     /// The entry that a ticket is part of or says the same as, as it will be; the oldest of several.
-    fn born(&self, born: Born, by: PersonName, now: Timestamp) -> Result<(EntryRecord, &'static str), KnowledgeRefusal> {
+    fn born(
+        &self,
+        born: Born,
+        by: PersonName,
+        now: Timestamp,
+    ) -> Result<(EntryRecord, &'static str), KnowledgeRefusal> {
         let mut live = self.entries.values().filter(|entry| entry.is_live());
         if let Some(entry) = live.clone().find(|entry| entry.tickets.contains(&born.ticket)) {
             let (ticket, entry) = (born.ticket, entry.id);
@@ -93,6 +98,10 @@ impl Knowledge {
             KnowledgeCommand::Release { entry } => {
                 let mut entry = self.known(entry)?;
                 entry.release(by, now)?;
+                // a ticket that has gone into another one since does not count twice
+                let others = self.entries.values().filter(|e| e.is_live() && e.id != entry.id);
+                let elsewhere: BTreeSet<_> = others.flat_map(|e| &e.tickets).collect();
+                entry.tickets.retain(|ticket| !elsewhere.contains(ticket));
                 let detail = format!("version {}", entry.version);
                 (entry, "released", detail)
             }

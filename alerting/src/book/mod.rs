@@ -36,6 +36,9 @@ mod storm_tests;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::pump as test_pump;
+
 pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
 
 use crate::effect::{Command, Effect, Input, Refusal};

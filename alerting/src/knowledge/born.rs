@@ -56,7 +56,11 @@ impl Born {
                 .into_iter()
                 .filter(|p| !p.is_empty())
                 .collect(),
-            fault_codes: [code].iter().filter(|c| !c.is_empty()).map(|c| (*c).to_owned()).collect(),
+            fault_codes: [code]
+                .iter()
+                .filter(|c| !c.is_empty())
+                .map(|c| (*c).to_owned())
+                .collect(),
             symptoms: cut(&told(&[&malfunction.symptom, &finding.damage]), MAX_CHARACTERS),
             failure_mode: Some(failure_mode.clone()),
             part: finding.part.trim().to_owned(),

@@ -54,7 +54,11 @@ pub fn makers_entries(profile: &Profile) -> Vec<MakersEntry> {
     };
     let codes = profile.fault_codes.iter().filter_map(|(code, known)| {
         let mode = profile.mode(known.mode)?;
-        let title = if known.text.en.is_empty() { &mode.title } else { &known.text };
+        let title = if known.text.en.is_empty() {
+            &mode.title
+        } else {
+            &known.text
+        };
         Some(entry(mode, title, known.cause.clone(), Some(code.clone())))
     });
     let says = |mode: &&FailureMode| !mode.action.en.is_empty() || !mode.parts.is_empty();

@@ -243,6 +243,19 @@ pub enum KnowledgeRefusal {
     NoFinding { ticket: TicketId, field: String },
 }
 
+impl KnowledgeCommand {
+    /// The entry that it is about; none: a new one, or one that is to be found.
+    pub fn entry(&self) -> Option<EntryId> {
+        match self {
+            KnowledgeCommand::Draft { .. } | KnowledgeCommand::FromTicket { .. } => None,
+            KnowledgeCommand::Edit { entry, .. }
+            | KnowledgeCommand::Release { entry }
+            | KnowledgeCommand::Retire { entry, .. }
+            | KnowledgeCommand::Rate { entry, .. } => Some(*entry),
+        }
+    }
+}
+
 impl KnowledgeRefusal {
     /// The field of the content that is wrong; none: it is not about one.
     pub fn field(&self) -> Option<&str> {

@@ -85,7 +85,10 @@ mod tests {
     #[test]
     fn english_is_words_and_chinese_is_pairs() {
         assert_eq!(words_of("Worn bearings, E31!"), set(&["worn", "bearing", "e31"]));
-        assert_eq!(words_of("轴承磨损"), set(&["轴", "承", "磨", "损", "轴承", "承磨", "磨损"]));
+        assert_eq!(
+            words_of("轴承磨损"),
+            set(&["轴", "承", "磨", "损", "轴承", "承磨", "磨损"])
+        );
         assert_eq!(asked_of("轴承 6205"), set(&["轴承", "6205"]));
         assert_eq!(asked_of("泵"), set(&["泵"]));
         assert_eq!(asked_of(" ,。"), set(&[]));

@@ -76,7 +76,10 @@ impl Share {
         let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
         let whole = 1.0 + z2 / n;
         // rounding must not leave the range of a share
-        Some((((middle - half) / whole).clamp(0.0, 1.0), ((middle + half) / whole).clamp(0.0, 1.0)))
+        Some((
+            ((middle - half) / whole).clamp(0.0, 1.0),
+            ((middle + half) / whole).clamp(0.0, 1.0),
+        ))
     }
 
     pub(crate) fn count(&mut self, is_part: bool) {

@@ -11,6 +11,7 @@ mod dispatch;
 mod drift;
 mod fleet;
 mod incidents;
+mod knowledge;
 mod messages;
 mod parts;
 mod quarantine;
@@ -28,6 +29,7 @@ pub use alarms::{AlarmFilter, AlarmShow, alarm, alarms};
 pub use api::{Endpoint, api};
 pub use device::{PlotRange, device};
 pub use fleet::{FleetFilter, fleet};
+pub use knowledge::{KnowledgeFilter, entry, knowledge};
 pub use messages::{login, problem};
 pub use quarantine::quarantine;
 pub use report::report;
@@ -50,6 +52,10 @@ pub struct Rights {
     pub may_operate: bool,
     /// Move tickets on, close them.
     pub may_work: bool,
+    /// Write drafts of the knowledge base, say whether an entry helped.
+    pub may_write_knowledge: bool,
+    /// Release, change and retire its entries.
+    pub may_release_knowledge: bool,
     /// Replay and discard quarantined packets, test receivers.
     pub may_tune: bool,
     /// See what is about the gateway as a whole.
@@ -111,6 +117,7 @@ impl Frame {
             | Place::Alarms
             | Place::Tickets
             | Place::Windows
+            | Place::Knowledge
             | Place::Review
             | Place::Api
             | Place::Nowhere => true,
@@ -140,6 +147,7 @@ enum Place {
     Alarms,
     Tickets,
     Windows,
+    Knowledge,
     Review,
     Quarantine,
     System,
@@ -177,6 +185,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
         (Place::Alarms, "/alarms", W::Alarms, ICON_ALARM),
         (Place::Tickets, "/tickets", W::Tickets, ICON_TICKET),
         (Place::Windows, "/windows", W::Windows, ICON_WINDOWS),
+        (Place::Knowledge, "/knowledge", W::Knowledge, ICON_KNOWLEDGE),
         (Place::Review, "/review", W::Review, ICON_REVIEW),
         (Place::Quarantine, "/quarantine", W::Quarantine, ICON_QUARANTINE),
         (Place::System, "/system", W::System, ICON_SYSTEM),
@@ -259,6 +268,7 @@ const ICON_TICKET: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
 const ICON_WINDOWS: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v12H3zM3 9h14M7 3v4M13 3v4"/></svg>"#;
+const ICON_KNOWLEDGE: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M4 3h5a2 2 0 0 1 1 1 2 2 0 0 1 1-1h5v13h-5l-1 1-1-1H4zM10 4v13"/></svg>"#;
 const ICON_REVIEW: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 17V9h3v8zM8.5 17V4h3v13zM14 17v-6h3v6z"/></svg>"#;
 const ICON_QUARANTINE: &str =

@@ -189,7 +189,8 @@ impl LiveBackend {
                     })?;
                 }
             },
-            Command::Window { .. } => {}
+            // who may do what with which entry is said where it is ordered
+            Command::Window { .. } | Command::Knowledge { .. } => {}
         }
         Ok(order)
     }

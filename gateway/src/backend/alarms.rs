@@ -147,6 +147,7 @@ pub fn refused(refusal: &Refusal) -> BackendError {
         Refusal::UnknownWindow { window } => BackendError::NotFound {
             what: format!("window {window} that is not over"),
         },
+        Refusal::Knowledge { why } => super::knowledge::refused(why),
         Refusal::Schedule { why } => BackendError::Invalid {
             pointer: "/schedule".to_owned(),
             detail: why.to_string(),

@@ -7,6 +7,7 @@ mod desk;
 mod dispatch;
 mod fleet;
 mod incidents;
+mod knowledge;
 mod metrics;
 mod models;
 mod outbound;
@@ -33,12 +34,13 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    KnowledgeOrder, KnowledgeQuery, ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand,
+    TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
-    ModelDetail, MonthlyReport, OnCall, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
-    Shift, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
+    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, Entry, EntryList, FleetCounts, Heard, History, Incident,
+    LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, Page, Proposal, QuarantinedPacket, Receiver, Replayed,
+    Review, ServiceReport, Shift, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -280,6 +282,26 @@ impl Backend for LiveBackend {
 
     async fn service_report(&self, id: TicketId) -> Answer<ServiceReport> {
         self.make_service_report(id).await
+    }
+
+    async fn search_knowledge(&self, query: KnowledgeQuery) -> Answer<EntryList> {
+        self.find_entries(query).await
+    }
+
+    async fn entry(&self, id: u64) -> Answer<Entry> {
+        self.read_entry(id).await
+    }
+
+    async fn change_knowledge(&self, order: Order, wish: KnowledgeOrder) -> Answer<Entry> {
+        self.order_knowledge(order, wish).await
+    }
+
+    async fn knowledge_of_ticket(&self, id: TicketId) -> Answer<Vec<Entry>> {
+        self.list_entries_of_ticket(id).await
+    }
+
+    async fn knowledge_of_alarm(&self, id: AlarmId) -> Answer<Vec<Entry>> {
+        self.list_entries_of_alarm(id).await
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {

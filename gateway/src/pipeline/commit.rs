@@ -13,7 +13,7 @@ pub use storms::{StormCounts, StormFigures};
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
 use super::drifts::DriftCounts;
-use super::records::{alarm_row, episode_row, ticket_row, window_row};
+use super::records::{alarm_row, changed_entry, entry_row, episode_row, report_made, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::rounds::Rounds;
 use super::shard::{ToShard, shard_of};
@@ -30,6 +30,7 @@ use crate::store::rows::{AuditRow, ComparedRow};
 use crate::store::{Checkpoint, Repair, ReportRow, Store, StoreError};
 use alerting::Book;
 use alerting::effect::{Command, Effect, Input, Refusal};
+use alerting::knowledge::EntryId;
 use alerting::record::{Asset, DeviceFacts};
 use alerting::ticket::{Actor, Report, TicketChange, TicketRecord};
 use alerting::window::WindowId;
@@ -192,6 +193,8 @@ pub struct Made {
     pub window: Option<WindowId>,
     /// The ticket that it opened.
     pub ticket: Option<TicketId>,
+    /// The entry of the knowledge base.
+    pub entry: Option<EntryId>,
 }
 
 /// An answer to a person, and whom to give it after the commit.
@@ -490,6 +493,7 @@ impl Committer {
         let made = Made {
             window: effects.iter().find_map(changed_window),
             ticket: effects.iter().find_map(opened_ticket),
+            entry: effects.iter().find_map(changed_entry),
         };
         group.effects.extend(effects);
         Ok(made)
@@ -504,6 +508,7 @@ impl Committer {
                 book.ticket(*ticket).map(|t| u64::from(t.revision))
             }
             Command::Window { .. } => None,
+            Command::Knowledge { command } => Some(u64::from(book.entry(command.entry()?)?.revision)),
         }
     }
 
@@ -676,6 +681,7 @@ impl Committer {
                     }
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
+                Effect::KnowledgeChanged { record } => commit.entry(&entry_row(record))?,
                 Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
                 // below, the last of each
                 Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
@@ -797,6 +803,7 @@ impl Committer {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
                 Effect::EpisodeClosed { .. }
+                | Effect::KnowledgeChanged { .. }
                 | Effect::IncidentChanged { .. }
                 | Effect::NoticesChanged { .. }
                 | Effect::Audit(_)
@@ -815,6 +822,7 @@ fn opened_ticket(effect: &Effect) -> Option<TicketId> {
             change: TicketChange::Opened { .. },
         } => Some(record.id),
         Effect::TicketChanged { .. }
+        | Effect::KnowledgeChanged { .. }
         | Effect::WindowChanged { .. }
         | Effect::AlarmChanged { .. }
         | Effect::EpisodeClosed { .. }
@@ -829,23 +837,13 @@ fn changed_window(effect: &Effect) -> Option<WindowId> {
     match effect {
         Effect::WindowChanged { record } => Some(record.id),
         Effect::AlarmChanged { .. }
+        | Effect::KnowledgeChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::TicketChanged { .. }
         | Effect::IncidentChanged { .. }
         | Effect::NoticesChanged { .. }
         | Effect::Audit(_)
         | Effect::Publish(_) => None,
-    }
-}
-
-fn report_made(report: &ReportRow) -> AuditRow {
-    AuditRow {
-        id: 0,
-        at: report.made_at,
-        actor: "system".to_owned(),
-        action: "report.made".to_owned(),
-        subject: format!("report/{}", report.month),
-        detail: String::new(),
     }
 }
 

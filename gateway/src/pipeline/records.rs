@@ -1,7 +1,10 @@
 //! Records of the book as rows of the store. Pure.
 
-use crate::store::rows::{AlarmRow, EpisodeRow, IncidentRow, NoticesRow, TicketRow, WindowRow};
+use crate::store::ReportRow;
+use crate::store::rows::{AlarmRow, AuditRow, EntryRow, EpisodeRow, IncidentRow, NoticesRow, TicketRow, WindowRow};
+use alerting::effect::Effect;
 use alerting::episode::PastEpisode;
+use alerting::knowledge::{EntryId, EntryRecord};
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
 use alerting::storm::{IncidentRecord, SiteNotices};
@@ -63,6 +66,42 @@ pub fn window_row(record: &WindowRecord) -> WindowRow {
         id: record.id.0,
         is_open: record.is_live(),
         record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// An entry of the knowledge base as its row.
+pub fn entry_row(record: &EntryRecord) -> EntryRow {
+    EntryRow {
+        id: record.id.0,
+        state: record.state.as_str().to_owned(),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// The entry of the knowledge base that an effect changed.
+pub fn changed_entry(effect: &Effect) -> Option<EntryId> {
+    match effect {
+        Effect::KnowledgeChanged { record } => Some(record.id),
+        Effect::AlarmChanged { .. }
+        | Effect::TicketChanged { .. }
+        | Effect::WindowChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => None,
+    }
+}
+
+/// The line of the audit trail for a review of a past month.
+pub fn report_made(report: &ReportRow) -> AuditRow {
+    AuditRow {
+        id: 0,
+        at: report.made_at,
+        actor: "system".to_owned(),
+        action: "report.made".to_owned(),
+        subject: format!("report/{}", report.month),
+        detail: String::new(),
     }
 }
 

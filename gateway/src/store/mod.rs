@@ -9,6 +9,7 @@ pub mod codec;
 mod commit;
 mod drifts;
 mod episodes;
+mod knowledge;
 mod lists;
 mod models;
 mod outbox;

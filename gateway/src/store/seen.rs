@@ -43,6 +43,11 @@ fn rule(table: &str, columns: &BTreeSet<String>) -> Option<&'static str> {
             "json_array_length(record, '$.covers.sites') > 0 AND json_array_length(record, '$.covers.customers') = 0 \
              AND NOT EXISTS (SELECT 1 FROM json_each(t.record, '$.covers.sites') AS s WHERE s.value NOT IN temp.seen_site)",
         ),
+        // what an engineer has released is for everybody; a draft has the words of a ticket
+        "knowledge" => Some(
+            "state <> 'draft' OR json_array_length(t.record, '$.tickets') = 0 OR EXISTS (SELECT 1 FROM json_each(t.record, '$.tickets') AS j \
+             JOIN main.ticket AS k ON k.id = j.value WHERE k.site IN temp.seen_site OR (k.site, k.device) IN temp.seen_device)",
+        ),
         _ if has("site") && has("device") => Some(DEVICE_SEEN),
         _ if has("ticket") => Some(
             "EXISTS (SELECT 1 FROM main.ticket AS k WHERE k.id = t.ticket AND (k.site IN temp.seen_site OR (k.site, k.device) IN temp.seen_device))",

@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use super::api::{
-    access, account, alarms, desk, devices, incidents, models, on_call, outbound, quarantine, review, system, tickets,
-    windows, work,
+    access, account, alarms, desk, devices, incidents, knowledge, models, on_call, outbound, quarantine, review,
+    system, tickets, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -42,6 +42,8 @@ impl IntoResponses for Problems {
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
         review::review, review::csv, on_call::list, review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
+        knowledge::search, knowledge::draft, knowledge::one, knowledge::edit, knowledge::release, knowledge::retire,
+        knowledge::feedback, knowledge::of_ticket, knowledge::born, knowledge::of_alarm,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::dispatch, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,

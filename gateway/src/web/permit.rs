@@ -33,6 +33,8 @@ const COMMENT: Needs = Needs::Right(Right::CommentTickets);
 const QUARANTINE: Needs = Needs::Right(Right::HandleQuarantine);
 const TUNE: Needs = Needs::Right(Right::TuneModels);
 const RELEASE: Needs = Needs::Right(Right::ReleaseModels);
+const WRITE: Needs = Needs::Right(Right::WriteKnowledge);
+const PUBLISH: Needs = Needs::Right(Right::ReleaseKnowledge);
 const TEST: Needs = Needs::Right(Right::TestReceivers);
 const RESEND: Needs = Needs::Right(Right::ResendMessages);
 const AUDIT: Needs = Needs::Right(Right::ReadAudit);
@@ -84,6 +86,17 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/windows", VIEW),
     ("POST", "/api/v1/windows", PLAN),
     ("POST", "/api/v1/windows/{window}/end", PLAN),
+    ("GET", "/api/v1/alarms/{site}/{device}/{mode}/{episode}/knowledge", VIEW),
+    ("GET", "/api/v1/knowledge", VIEW),
+    ("POST", "/api/v1/knowledge", WRITE),
+    ("GET", "/api/v1/knowledge/{entry}", VIEW),
+    // a released entry needs more, which the backend says
+    ("PUT", "/api/v1/knowledge/{entry}", WRITE),
+    ("POST", "/api/v1/knowledge/{entry}/release", PUBLISH),
+    ("POST", "/api/v1/knowledge/{entry}/retire", PUBLISH),
+    ("POST", "/api/v1/knowledge/{entry}/feedback", WRITE),
+    ("GET", "/api/v1/tickets/{ticket}/knowledge", VIEW),
+    ("POST", "/api/v1/tickets/{ticket}/knowledge", WRITE),
     ("GET", "/api/v1/tickets", VIEW),
     ("GET", "/api/v1/tickets/{ticket}", VIEW),
     ("POST", "/api/v1/tickets", ASSIGN),
@@ -158,6 +171,14 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/windows", VIEW),
     ("POST", "/windows", PLAN),
     ("POST", "/windows/{window}/end", PLAN),
+    ("GET", "/knowledge", VIEW),
+    ("POST", "/knowledge", WRITE),
+    ("POST", "/knowledge/from-ticket", WRITE),
+    ("GET", "/knowledge/{entry}", VIEW),
+    ("POST", "/knowledge/{entry}/edit", WRITE),
+    ("POST", "/knowledge/{entry}/release", PUBLISH),
+    ("POST", "/knowledge/{entry}/retire", PUBLISH),
+    ("POST", "/knowledge/{entry}/feedback", WRITE),
     ("GET", "/review", VIEW),
     ("GET", "/quarantine", SYSTEM),
     ("POST", "/quarantine/replay", QUARANTINE),
@@ -243,7 +264,7 @@ pub async fn hold<B: Backend>(State(whole): State<Whole<B>>, request: Request, n
         (Some(Needs::Right(right)), Some(actor)) => (!actor.may(right)).then(|| refusal(actor, right)),
         (Some(Login | Needs::Right(_)), None) => Some(Problem::new(StatusCode::UNAUTHORIZED, "nobody is logged in")),
         // only where the route exists with this method it lacks an entry
-        (None, _) => matches!(method, Method::GET | Method::HEAD | Method::POST)
+        (None, _) => matches!(method, Method::GET | Method::HEAD | Method::POST | Method::PUT)
             .then(|| Problem::new(StatusCode::FORBIDDEN, "nobody has a right to this")),
     };
     let response = match refused {

@@ -88,6 +88,7 @@ impl<'a> Last<'a> {
                 Effect::AlarmChanged { .. }
                 | Effect::TicketChanged { .. }
                 | Effect::WindowChanged { .. }
+                | Effect::KnowledgeChanged { .. }
                 | Effect::EpisodeClosed { .. }
                 | Effect::Audit(_)
                 | Effect::Publish(_) => {}

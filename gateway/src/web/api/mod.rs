@@ -6,6 +6,7 @@ pub mod alarms;
 pub mod desk;
 pub mod devices;
 pub mod incidents;
+pub mod knowledge;
 pub mod models;
 pub mod on_call;
 pub mod outbound;
@@ -20,7 +21,7 @@ use super::backend::Backend;
 use super::{Whole, openapi, stream};
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 /// Routes, and their list.
 pub struct Routes<B> {
@@ -39,6 +40,12 @@ impl<B: Backend> Routes<B> {
     fn post<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
         self.list.push(("post", path));
         self.router = self.router.route(path, post(handler));
+        self
+    }
+
+    fn put<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+        self.list.push(("put", path));
+        self.router = self.router.route(path, put(handler));
         self
     }
 }
@@ -92,6 +99,19 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/windows", windows::list::<B>)
         .post("/api/v1/windows", windows::plan::<B>)
         .post("/api/v1/windows/{window}/end", windows::end::<B>)
+        .get(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/knowledge",
+            knowledge::of_alarm::<B>,
+        )
+        .get("/api/v1/knowledge", knowledge::search::<B>)
+        .post("/api/v1/knowledge", knowledge::draft::<B>)
+        .get("/api/v1/knowledge/{entry}", knowledge::one::<B>)
+        .put("/api/v1/knowledge/{entry}", knowledge::edit::<B>)
+        .post("/api/v1/knowledge/{entry}/release", knowledge::release::<B>)
+        .post("/api/v1/knowledge/{entry}/retire", knowledge::retire::<B>)
+        .post("/api/v1/knowledge/{entry}/feedback", knowledge::feedback::<B>)
+        .get("/api/v1/tickets/{ticket}/knowledge", knowledge::of_ticket::<B>)
+        .post("/api/v1/tickets/{ticket}/knowledge", knowledge::born::<B>)
         .get("/api/v1/tickets", tickets::list::<B>)
         .post("/api/v1/tickets", desk::open::<B>)
         .get("/api/v1/tickets/{ticket}", tickets::one::<B>)

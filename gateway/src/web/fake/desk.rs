@@ -133,6 +133,7 @@ impl Fake {
             report: ticket.report,
             malfunction: ticket.work.malfunction.clone(),
             likely_cause: text("the grease has aged", "润滑脂老化"),
+            knowledge: self.with(|s| s.entries.clone()),
             similar: ticket.similar,
             earlier: Vec::new(),
             alarm: None,

@@ -5,6 +5,7 @@ mod commands;
 mod desk;
 mod devices;
 mod dispatch;
+mod knowledge;
 mod models;
 mod outbound;
 mod storms;
@@ -15,7 +16,8 @@ use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    KnowledgeOrder, KnowledgeQuery, LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery,
+    WatchGuard, WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -51,6 +53,8 @@ pub struct State {
     pub floods: Vec<SiteStorms>,
     /// Maintenance windows that are not over.
     pub windows: Vec<Window>,
+    /// The knowledge base.
+    pub entries: Vec<Entry>,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -116,6 +120,7 @@ impl Fake {
             s.incidents.clear();
             s.floods.clear();
             s.windows.clear();
+            s.entries.clear();
             s.packets.clear();
             s.audit.clear();
         });
@@ -446,6 +451,26 @@ impl Backend for Fake {
 
     async fn floods(&self) -> Answer<Vec<SiteStorms>> {
         Ok(self.with(|s| s.floods.clone()))
+    }
+
+    async fn search_knowledge(&self, query: KnowledgeQuery) -> Answer<EntryList> {
+        Ok(self.find_entries(&query))
+    }
+
+    async fn entry(&self, id: u64) -> Answer<Entry> {
+        self.find_entry(id)
+    }
+
+    async fn change_knowledge(&self, order: Order, wish: KnowledgeOrder) -> Answer<Entry> {
+        self.write_knowledge(&order, wish)
+    }
+
+    async fn knowledge_of_ticket(&self, id: TicketId) -> Answer<Vec<Entry>> {
+        self.ticket(id).await.map(|_| self.with(|s| s.entries.clone()))
+    }
+
+    async fn knowledge_of_alarm(&self, id: AlarmId) -> Answer<Vec<Entry>> {
+        self.alarm(id).await.map(|_| self.with(|s| s.entries.clone()))
     }
 
     async fn windows(&self) -> Answer<Vec<Window>> {
