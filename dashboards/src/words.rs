@@ -370,6 +370,12 @@ catalogue! {
     FrequentAlarms: "Most frequent alarms", "最频繁的报警";
     Suggestions: "What verdicts suggest", "结论反馈建议";
     WithoutWarning: "Failures without a warning", "无预警的故障";
+    RulesAndModels: "Rules and models", "规则与模型";
+    TooFew: "too few", "样本过少";
+    TrendRising: "rising", "上升";
+    TrendFalling: "falling", "下降";
+    TrendSteady: "steady", "平稳";
+    BusiestMonth: "most in", "最多月份";
     FaultsByModel: "Faults by model of machine", "按机型的故障";
     HowOften: "Times", "次数";
     SpanBefore: "Span before", "上一区间";

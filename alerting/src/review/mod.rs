@@ -7,18 +7,22 @@ mod customers;
 mod faults;
 mod month;
 mod reliability;
+mod rules;
 mod service;
 mod suggestions;
 mod warnings;
 
 #[cfg(test)]
+mod rules_tests;
+#[cfg(test)]
 mod tests;
 
 pub use alarms::{AlarmLoad, alarm_load};
 pub use customers::{CALLED_BACK_WITHIN, CustomerFigures, customer_figures};
-pub use faults::{FaultCount, fault_counts};
+pub use faults::{FaultCount, Trend, fault_counts};
 pub use month::{Month, due};
 pub use reliability::{ReliabilityFigures, reliability_figures};
+pub use rules::{KnownDevice, LEAST_JUDGED, RuleFigures, rule_figures};
 pub use service::{ServiceFigures, service_figures};
 pub use suggestions::{Advice, LEAST_FALSE, Suggestion, suggestions};
 pub use warnings::{WarningFigures, warning_figures};

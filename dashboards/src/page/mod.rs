@@ -17,6 +17,7 @@ mod parts;
 mod quarantine;
 mod report;
 mod review;
+mod rules;
 mod similar;
 mod system;
 mod ticket;

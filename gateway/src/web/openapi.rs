@@ -40,7 +40,7 @@ impl IntoResponses for Problems {
         devices::list, devices::one, devices::history, devices::counts,
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::floods,
-        review::review, review::csv, on_call::list, review::breaches, review::reports, review::report,
+        review::review, review::csv, review::rules, on_call::list, review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
         knowledge::search, knowledge::draft, knowledge::one, knowledge::edit, knowledge::release, knowledge::retire,
         knowledge::feedback, knowledge::of_ticket, knowledge::born, knowledge::of_alarm,

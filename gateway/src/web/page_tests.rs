@@ -4,7 +4,7 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 21] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -19,6 +19,8 @@ const PAGES: [&str; 19] = [
     "/tickets/T-000038",
     "/tickets/T-000042/report",
     "/windows",
+    "/knowledge?q=grease",
+    "/knowledge/K-000001",
     "/quarantine",
     "/system",
     "/users",

@@ -78,6 +78,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/incidents/{incident}", VIEW),
     ("GET", "/api/v1/review", VIEW),
     ("GET", "/api/v1/review.csv", VIEW),
+    ("GET", "/api/v1/review/rules", VIEW),
     ("GET", "/api/v1/on-call", VIEW),
     ("GET", "/api/v1/breaches", VIEW),
     ("GET", "/api/v1/reports", VIEW),

@@ -91,6 +91,7 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/incidents/{incident}", incidents::one::<B>)
         .get("/api/v1/review", review::review::<B>)
         .get("/api/v1/review.csv", review::csv::<B>)
+        .get("/api/v1/review/rules", review::rules::<B>)
         .get("/api/v1/on-call", on_call::list::<B>)
         .get("/api/v1/breaches", review::breaches::<B>)
         .get("/api/v1/reports", review::reports::<B>)

@@ -428,8 +428,9 @@ impl Backend for Fake {
             by_mode: Vec::new(),
             by_rule: Vec::new(),
             by_model: Vec::new(),
+            rules: vec![desk::a_rule()],
             clocks: Vec::new(),
-            faults: Vec::new(),
+            faults: vec![desk::a_fault()],
             frequent: Vec::new(),
             without_warning: vec!["harbour/pump-1/device_fault/1".into()],
             suggestions: vec![Suggestion {
