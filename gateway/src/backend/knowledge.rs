@@ -231,7 +231,10 @@ impl LiveBackend {
         };
         let records: Vec<EntryRecord> = rows.iter().map(record_of).collect::<Result<_, _>>()?;
         let released = records.iter().filter(|record| record.is_released());
-        let makers = self.makers();
+        // what the maker of another machine says is no help here
+        let is_its = |maker: &MakersEntry| query.profile.as_ref().is_none_or(|profile| maker.profile == *profile);
+        let mut makers = self.makers();
+        makers.retain(is_its);
         let all = released
             .map(Candidate::Entry)
             .chain(makers.iter().map(Candidate::Maker));
