@@ -229,7 +229,7 @@ pub fn refusal(actor: &Actor, right: Right) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, detail)
 }
 
-/// Whether what is read is customer data: one device, alarm, ticket or packet, a history, a review, the audit trail.
+/// Whether what is read is customer data: one device, alarm, ticket, entry or packet, a history, a review, the audit trail.
 fn is_customer_data(path: &str) -> bool {
     let path = path.strip_prefix("/api/v1").unwrap_or(path);
     let of_one = [
@@ -237,6 +237,7 @@ fn is_customer_data(path: &str) -> bool {
         "/alarms/",
         "/tickets/",
         "/incidents/",
+        "/knowledge/",
         "/quarantine/",
         "/users/",
     ];
