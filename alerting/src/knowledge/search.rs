@@ -1,12 +1,12 @@
 //! Finding entries: what fits first, then what has ended faults most surely. Pure and deterministic: the same entries and the
 //! same question give the same order, whatever order the entries come in.
 
-use super::words::{asked_of, words_of};
+use super::words::{asked_of, each_word};
 use super::{EntryRecord, EntryState, MakersEntry};
 use crate::review::Share;
 use domain::FailureModeId;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries answered at most.
 pub const MOST_HITS: usize = 50;
@@ -139,19 +139,23 @@ impl<'a> Asked<'a> {
         fits.then_some(score)
     }
 
+    /// Each word that was asked for counts once, where it counts most.
     fn score_of_words(&self, candidate: &Candidate<'_>) -> u32 {
         if self.words.is_empty() {
             return 0;
         }
-        let fields = candidate.texts().map(|(weight, texts)| {
-            let words: BTreeSet<String> = texts.iter().flat_map(|text| words_of(text)).collect();
-            (weight, words)
-        });
-        let best = |word: &String| {
-            let weights = fields.iter().filter(|(_, words)| words.contains(word));
-            weights.map(|(weight, _)| *weight).max().unwrap_or(0)
-        };
-        self.words.iter().map(best).sum()
+        let mut best: BTreeMap<&str, u32> = BTreeMap::new();
+        for (weight, texts) in candidate.texts() {
+            for text in texts {
+                each_word(text, |word| {
+                    if let Some(word) = self.words.get(word) {
+                        let known = best.entry(word).or_default();
+                        *known = weight.max(*known);
+                    }
+                });
+            }
+        }
+        best.values().sum()
     }
 }
 

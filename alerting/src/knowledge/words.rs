@@ -7,62 +7,72 @@ fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Runs of letters and digits, in lower case; a run ends where the script changes.
-fn runs(text: &str) -> Vec<(bool, String)> {
-    let mut all: Vec<(bool, String)> = Vec::new();
-    let mut is_inside = false;
+/// Runs of letters and digits, in lower case; a run ends where the script changes. Whether it is of a script without spaces is
+/// told with it.
+fn each_run(text: &str, mut take: impl FnMut(bool, &str)) {
+    let (mut run, mut kind) = (String::new(), false);
     for c in text.chars() {
-        if !c.is_alphanumeric() {
-            is_inside = false;
-            continue;
+        let is_word = c.is_alphanumeric();
+        let is_unspaced = is_word && is_unspaced(c);
+        if !run.is_empty() && (!is_word || is_unspaced != kind) {
+            take(kind, &run);
+            run.clear();
         }
-        let is_unspaced = is_unspaced(c);
-        match all.last_mut().filter(|(kind, _)| is_inside && *kind == is_unspaced) {
-            Some((_, run)) => run.extend(c.to_lowercase()),
-            None => all.push((is_unspaced, c.to_lowercase().collect())),
+        if is_word {
+            kind = is_unspaced;
+            match c.is_ascii() {
+                true => run.push(c.to_ascii_lowercase()),
+                false => run.extend(c.to_lowercase()),
+            }
         }
-        is_inside = true;
     }
+    if !run.is_empty() {
+        take(kind, &run);
+    }
+}
+
+/// Characters of a run in windows of so many.
+fn windows(run: &str, length: usize) -> impl Iterator<Item = &str> {
+    let begins = run.char_indices().map(|(at, _)| at);
+    let ends = run.char_indices().map(|(at, c)| at + c.len_utf8()).skip(length - 1);
+    begins.zip(ends).map(|(from, to)| &run[from..to])
+}
+
+/// A text without what does not matter: letter case, punctuation, spaces. Equal texts are the same.
+pub fn normalised(text: &str) -> String {
+    let mut all = String::new();
+    each_run(text, |_, run| {
+        if !all.is_empty() {
+            all.push(' ');
+        }
+        all.push_str(run);
+    });
     all
 }
 
-/// Whether the letter case, the punctuation and the spaces differ, or the text itself: equal texts are the same.
-pub fn normalised(text: &str) -> String {
-    let runs = runs(text);
-    runs.iter().map(|(_, run)| run.as_str()).collect::<Vec<_>>().join(" ")
-}
-
 /// Words that a text has: lower-case words without the plural's s, and for Chinese each character and each pair of neighbours.
-pub(super) fn words_of(text: &str) -> BTreeSet<String> {
-    let mut words = BTreeSet::new();
-    for (is_unspaced, run) in runs(text) {
-        if is_unspaced {
-            let chars: Vec<char> = run.chars().collect();
-            words.extend(chars.iter().map(char::to_string));
-            words.extend(chars.windows(2).map(|pair| pair.iter().collect::<String>()));
-        } else {
-            words.insert(singular(&run).to_owned());
+pub(super) fn each_word(text: &str, mut take: impl FnMut(&str)) {
+    each_run(text, |is_unspaced, run| match is_unspaced {
+        true => {
+            windows(run, 1).for_each(&mut take);
+            windows(run, 2).for_each(&mut take);
         }
-    }
-    words
+        false => take(singular(run)),
+    });
 }
 
 /// Words that somebody asks for: of a Chinese run its pairs alone, as single characters are everywhere, unless it is one.
 pub(super) fn asked_of(text: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
-    for (is_unspaced, run) in runs(text) {
-        if is_unspaced {
-            let chars: Vec<char> = run.chars().collect();
-            match chars.len() {
-                1 => {
-                    words.insert(run);
-                }
-                _ => words.extend(chars.windows(2).map(|pair| pair.iter().collect::<String>())),
-            }
-        } else {
-            words.insert(singular(&run).to_owned());
+    each_run(text, |is_unspaced, run| match is_unspaced {
+        true => {
+            let length = run.chars().count().min(2);
+            words.extend(windows(run, length).map(str::to_owned));
         }
-    }
+        false => {
+            words.insert(singular(run).to_owned());
+        }
+    });
     words
 }
 
@@ -78,6 +88,14 @@ fn singular(word: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn words_of(text: &str) -> BTreeSet<String> {
+        let mut words = BTreeSet::new();
+        each_word(text, |word| {
+            words.insert(word.to_owned());
+        });
+        words
+    }
+
     fn set(words: &[&str]) -> BTreeSet<String> {
         words.iter().map(|w| (*w).to_owned()).collect()
     }
@@ -88,6 +106,11 @@ mod tests {
         assert_eq!(
             words_of("轴承磨损"),
             set(&["轴", "承", "磨", "损", "轴承", "承磨", "磨损"])
+        );
+        assert_eq!(
+            words_of("6205轴承"),
+            set(&["6205", "轴", "承", "轴承"]),
+            "a script ends a word"
         );
         assert_eq!(asked_of("轴承 6205"), set(&["轴承", "6205"]));
         assert_eq!(asked_of("泵"), set(&["泵"]));
