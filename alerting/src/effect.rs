@@ -4,6 +4,7 @@
 
 use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
+use crate::knowledge::{EntryRecord, KnowledgeCommand, KnowledgeRefusal};
 use crate::on_call::overrides::{OverrideCommand, OverrideRecord, OverrideRefusal};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
@@ -128,6 +129,11 @@ pub enum Command {
     Override {
         /// What.
         command: OverrideCommand,
+    },
+    /// Something about the knowledge base.
+    Knowledge {
+        /// What.
+        command: KnowledgeCommand,
     },
 }
 
@@ -284,6 +290,12 @@ pub enum Refusal {
         /// Which.
         ticket: TicketId,
     },
+    /// The knowledge base does not allow it.
+    #[error("{why}")]
+    Knowledge {
+        /// Why.
+        why: KnowledgeRefusal,
+    },
     /// A text of the command is missing or too long.
     #[error("{why}")]
     Text {
@@ -403,6 +415,11 @@ pub enum Effect {
         /// The row, whole.
         record: Box<OverrideRecord>,
     },
+    /// Store the row of the knowledge base.
+    KnowledgeChanged {
+        /// The row, whole.
+        record: Box<EntryRecord>,
+    },
     /// Remember an episode that is over, or what became of its ticket.
     EpisodeClosed {
         /// The row, whole.
@@ -433,7 +450,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done: `alarm.raised`, `ticket.closed`; bounded.
     pub action: String,
-    /// To what: an alarm id, or the number of a ticket, window or override.
+    /// To what: an alarm id, or the number of a ticket, window, override or entry of the knowledge base.
     pub subject: String,
     /// In words.
     pub detail: String,

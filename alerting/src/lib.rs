@@ -14,6 +14,7 @@ pub mod effect;
 pub mod episode;
 pub mod habit;
 pub mod impact;
+pub mod knowledge;
 pub mod ledger;
 pub mod likeness;
 pub mod on_call;
@@ -33,6 +34,7 @@ pub use effect::{
     AlarmCommand, AuditEntry, Command, Effect, IncidentNotice, Input, Message, Outgoing, Refusal, TicketDecision,
     TicketEvent, WindowCommand,
 };
+pub use knowledge::KnowledgeCommand;
 pub use policy::{AlertingConfig, Policy};
 pub use record::{AlarmRecord, Asset, DeviceFacts};
 pub use ticket::{Actor, TicketCommand, TicketRecord};

@@ -87,7 +87,7 @@ macro_rules! figures {
             };
         )+
 
-        /// All of them, in the order of a report.
+        /// All of them, in the order in which they are shown.
         pub const ALL: &[FigureKind] = &[$($id),+];
     };
     (@target) => { None };
@@ -143,6 +143,27 @@ figures! {
     IN_FLOOD = "time_in_flood", Alarms, Share, "Time in flood", "报警泛滥时间占比", "Time with more than 10 alarms in 10 minutes until fewer than 5 / time of the span, over all sites", "十分钟内超过 10 个报警直至少于 5 个的时间占比", "below 1 %", "低于 1%";
 }
 
+/// The figures of each rule and version of a model.
+pub mod rules {
+    use super::{FigureGroup, FigureKind, FigureUnit};
+
+    figures! {
+        WARNINGS = "warnings", Warnings, Count, "Warnings", "预警次数", "Alarms raised in the span in which the rule spoke first", "期间由该规则首先触发的报警次数";
+        PRECISION = "precision", Warnings, Share, "Right", "准确率",
+            "Machines found at fault / warnings whose ticket was closed in the span with a verdict; with Wilson's 95 % interval; below 5 verdicts chance speaks",
+            "确认存在故障 ÷ 期间关闭且结论明确的预警工单；附 Wilson 95% 置信区间；少于 5 个结论时仅供参考";
+        PRECISION_OF_MODE = "precision_of_mode", Warnings, Share, "Right about the failure mode", "故障模式准确率",
+            "The same; a different fault than warned speaks against the rule", "同上，但实际为其他故障时不计为准确";
+        RECALL = "recall", Warnings, Share, "Failures warned of", "召回率",
+            "Confirmed faults of its failure modes that it warned of within two weeks before the ticket / all such faults of the profile closed in the span, whoever reported them",
+            "工单前两周内已由该规则预警的确认故障 ÷ 期间关闭的该机型同类确认故障（不论由谁报告）";
+        LEAD_TIME = "lead_time", Warnings, Hours, "Lead time (median)", "提前量（中位数）",
+            "From its warning until the confirmed fault was repaired: how early it came at least", "从预警到确认故障修复完成的时间，即至少提前的时间";
+        FALSE_ALARMS = "false_alarms_a_device_month", Warnings, Count, "False alarms a machine and month", "每台每月误报",
+            "Warnings judged as no fault / 30 days of each machine of the profile that was known in the span", "判定为无故障的预警 ÷ 期间已知该机型设备的台月数（30 天）";
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +173,7 @@ mod tests {
     fn every_figure_has_its_own_key_and_says_what_it_means_in_each_language() {
         let keys: BTreeSet<_> = ALL.iter().map(|kind| kind.key).collect();
         assert_eq!(keys.len(), ALL.len());
-        for kind in ALL {
+        for kind in ALL.iter().chain(rules::ALL) {
             for said in [kind.name(), kind.definition()] {
                 assert!(!said.en.is_empty() && !said.zh.is_empty(), "{}", kind.key);
             }

@@ -412,6 +412,8 @@ async fn each_role_is_refused_what_its_table_lacks_before_anything_is_looked_at(
         .map(|(path, _)| path.clone());
     // a viewer may change nothing, so the refusals tell what each route needs
     let viewer = boss.invite("vera", "viewer", json!({})).await;
+    let edit = viewer.ask(Method::PUT, "/api/v1/knowledge/7", Some(json!({}))).await;
+    assert_eq!(edit.status, 403, "{}", edit.text);
     let mut needed = Vec::new();
     for template in posts {
         let mut path = template.clone();
@@ -423,6 +425,7 @@ async fn each_role_is_refused_what_its_table_lacks_before_anything_is_looked_at(
             ("ticket", "7"),
             ("window", "7"),
             ("rotation", "service"),
+            ("entry", "7"),
             ("packet", "7"),
             ("version", "none@1"),
             ("name", "nobody"),

@@ -45,6 +45,7 @@ fn told(effects: &[Effect]) -> Vec<String> {
             }
             Effect::WindowChanged { .. }
             | Effect::OverrideChanged { .. }
+            | Effect::KnowledgeChanged { .. }
             | Effect::EpisodeClosed { .. }
             | Effect::TicketChanged { .. }
             | Effect::IncidentChanged { .. }
@@ -263,6 +264,7 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
     let held = |effects: &[Effect]| match &effects[0] {
         Effect::AlarmChanged { ticket, .. } => *ticket,
         Effect::TicketChanged { .. }
+        | Effect::KnowledgeChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::WindowChanged { .. }
         | Effect::OverrideChanged { .. }

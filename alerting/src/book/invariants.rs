@@ -367,7 +367,7 @@ impl Rows {
                     let row = serde_json::to_string(record).unwrap();
                     self.notices.insert(record.site.clone(), row);
                 }
-                Effect::Audit(_) | Effect::Publish(_) => {}
+                Effect::KnowledgeChanged { .. } | Effect::Audit(_) | Effect::Publish(_) => {}
             }
         }
     }
@@ -507,6 +507,7 @@ fn check_invariants(book: &Book, effects: &[Effect], keys: &mut BTreeSet<String>
             | Effect::EpisodeClosed { .. }
             | Effect::IncidentChanged { .. }
             | Effect::NoticesChanged { .. }
+            | Effect::KnowledgeChanged { .. }
             | Effect::Audit(_) => {}
         }
     }

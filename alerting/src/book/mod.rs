@@ -9,6 +9,7 @@
 mod alarms;
 mod episodes;
 mod hiding;
+mod knowledge;
 mod links;
 mod merging;
 mod overrides;
@@ -30,6 +31,8 @@ mod hiding_tests;
 #[cfg(test)]
 mod invariants;
 #[cfg(test)]
+mod knowledge_tests;
+#[cfg(test)]
 mod outlook_tests;
 #[cfg(test)]
 mod storm_tests;
@@ -38,11 +41,15 @@ mod tests;
 #[cfg(test)]
 mod topology_tests;
 
+#[cfg(test)]
+pub(crate) use tests::pump as test_pump;
+
 pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
 
 use crate::effect::{Command, Effect, Input, Refusal};
 use crate::episode::PastEpisode;
 use crate::habit::Habit;
+use crate::knowledge::EntryRecord;
 use crate::on_call::overrides::{OverrideId, OverrideRecord};
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
@@ -51,6 +58,7 @@ use crate::ticket::TicketRecord;
 use crate::window::{WindowId, WindowRecord};
 use domain::{DeviceKey, FailureModeId, SiteName, TicketId, Timestamp};
 use episodes::Episodes;
+use knowledge::Knowledge;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -117,6 +125,12 @@ pub struct Snapshot {
     /// What the people of each site were told.
     #[serde(default)]
     pub notices: Vec<SiteNotices>,
+    /// The knowledge base: all rows.
+    #[serde(default)]
+    pub knowledge: Vec<EntryRecord>,
+    /// The highest number of an entry ever given, if higher than those above.
+    #[serde(default)]
+    pub last_entry: u64,
 }
 
 /// Whose deadline it is.
@@ -147,6 +161,7 @@ pub struct Book {
     last_override: u64,
     episodes: Episodes,
     storms: Storms,
+    knowledge: Knowledge,
     /// Tickets with work to do, by machine and failure mode. One of each, unless a person split an alarm off or reported
     /// several faults that have no name; then the latest takes further alarms.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, BTreeSet<TicketId>>>,
@@ -174,6 +189,7 @@ impl Book {
             last_override: snapshot.last_override,
             episodes: Episodes::new(),
             storms: Storms::new(snapshot.last_incident),
+            knowledge: Knowledge::restore(snapshot.knowledge, snapshot.last_entry),
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
@@ -242,6 +258,8 @@ impl Book {
             incidents: self.storms.incidents().cloned().collect(),
             last_incident: self.storms.last_incident(),
             notices: self.storms.notices().cloned().collect(),
+            knowledge: self.knowledge.entries().cloned().collect(),
+            last_entry: self.knowledge.last(),
         }
     }
 
@@ -274,6 +292,7 @@ impl Book {
                     self.command_incident(incident, command, actor, now, &mut out)?;
                 }
                 Command::Override { command } => self.command_override(command, actor, now, &mut out)?,
+                Command::Knowledge { command } => self.command_knowledge(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
         }

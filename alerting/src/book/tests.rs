@@ -22,7 +22,7 @@ fn profile(name: &str) -> Profile {
 }
 
 /// A pump whose seal leak endangers people and whose cavitation latches.
-pub(super) fn pump() -> Arc<Profile> {
+pub(crate) fn pump() -> Arc<Profile> {
     let mut pump = profile("pump");
     for mode in &mut pump.modes {
         match mode.id.as_str() {
@@ -155,6 +155,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
         Effect::WindowChanged { .. }
         | Effect::OverrideChanged { .. }
+        | Effect::KnowledgeChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::IncidentChanged { .. }
         | Effect::NoticesChanged { .. }

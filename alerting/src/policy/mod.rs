@@ -27,6 +27,7 @@ pub use hours::{CalendarConfig, Day, FurtherHours};
 pub use storms::{StormSettings, StormsConfig};
 
 use crate::impact::ImpactReason;
+use crate::knowledge::KnowledgeConfig;
 use crate::on_call::OnCallConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::risk::RiskConfig;
@@ -56,6 +57,8 @@ pub struct AlertingConfig {
     pub tickets: TicketsConfig,
     /// Many alarms at once.
     pub storms: StormsConfig,
+    /// When drafts of the knowledge base are proposed to engineers.
+    pub knowledge: KnowledgeConfig,
     /// Who is told until somebody answers; the first chain that covers a ticket holds for it.
     pub escalation: Vec<EscalationConfig>,
     /// Rotations of people.
@@ -76,6 +79,7 @@ impl Default for AlertingConfig {
             alarms: AlarmsConfig::default(),
             tickets: TicketsConfig::default(),
             storms: StormsConfig::default(),
+            knowledge: KnowledgeConfig::default(),
             escalation: vec![EscalationConfig::service()],
             on_call: Vec::new(),
             events: EventConfig::usual(),
@@ -124,6 +128,8 @@ pub struct Policy {
     pub storms: StormSettings,
     /// What hangs on what.
     pub topology: Topology,
+    /// When drafts of the knowledge base are proposed to engineers.
+    pub knowledge: KnowledgeConfig,
     /// Who is told until somebody answers.
     pub escalations: Escalations,
     /// Response plans by level of event.
@@ -233,6 +239,7 @@ impl AlertingConfig {
             alarms,
             storms,
             topology: Topology::default(),
+            knowledge: self.knowledge.clone(),
             escalations,
             events,
             follow_up,

@@ -7,18 +7,22 @@ mod customers;
 mod faults;
 mod month;
 mod reliability;
+mod rules;
 mod service;
 mod suggestions;
 mod warnings;
 
 #[cfg(test)]
+mod rules_tests;
+#[cfg(test)]
 mod tests;
 
 pub use alarms::{AlarmLoad, alarm_load};
 pub use customers::{CALLED_BACK_WITHIN, CustomerFigures, customer_figures};
-pub use faults::{FaultCount, fault_counts};
+pub use faults::{FaultCount, Trend, fault_counts};
 pub use month::{Month, due};
 pub use reliability::{ReliabilityFigures, reliability_figures};
+pub use rules::{KnownDevice, LEAST_JUDGED, RuleFigures, rule_figures};
 pub use service::{ServiceFigures, service_figures};
 pub use suggestions::{Advice, LEAST_FALSE, Suggestion, suggestions};
 pub use warnings::{WarningFigures, warning_figures};
@@ -47,6 +51,9 @@ impl Span {
     }
 }
 
+/// The 97.5 % point of the normal distribution, for intervals of 95 %.
+const Z95: f64 = 1.959_963_984_540_054;
+
 /// Some of many: a share with its counts, so that nobody takes one of two for a habit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Share {
@@ -60,6 +67,23 @@ impl Share {
     /// 0 to 1; none of nothing.
     pub fn value(&self) -> Option<f64> {
         (self.of > 0).then(|| self.part as f64 / self.of as f64)
+    }
+
+    /// Where the true share lies with 95 % certainty, from 0 to 1; none of nothing. Unlike the share itself it does not take one of
+    /// one for always. E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
+    /// American Statistical Association 22 (1927), 209–212.
+    pub fn wilson(&self) -> Option<(f64, f64)> {
+        let p = self.value()?;
+        let n = self.of as f64;
+        let z2 = Z95 * Z95;
+        let middle = p + z2 / (2.0 * n);
+        let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+        let whole = 1.0 + z2 / n;
+        // rounding must not leave the range of a share
+        Some((
+            ((middle - half) / whole).clamp(0.0, 1.0),
+            ((middle + half) / whole).clamp(0.0, 1.0),
+        ))
     }
 
     pub(crate) fn count(&mut self, is_part: bool) {

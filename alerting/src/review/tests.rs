@@ -19,15 +19,15 @@ const DAY: i64 = 24 * HOUR;
 /// 2026-11-01 00:00 UTC.
 const NOVEMBER: i64 = 1_793_491_200_000;
 
-struct Month {
+pub(super) struct Month {
     book: Book,
-    now: i64,
+    pub(super) now: i64,
     alarms: BTreeMap<AlarmId, AlarmRecord>,
     tickets: BTreeMap<TicketId, TicketRecord>,
 }
 
 impl Month {
-    fn new() -> Month {
+    pub(super) fn new() -> Month {
         let mut config = AlertingConfig::default();
         config.storms.common_cause_machines = 0;
         Month {
@@ -86,7 +86,7 @@ impl Month {
     }
 
     /// An alarm that is acknowledged after an hour, visited after two and closed after `hours`, when it returns to normal.
-    fn fault(&mut self, machine: &str, mode: &str, hours: i64, outcome: Outcome) {
+    pub(super) fn fault(&mut self, machine: &str, mode: &str, hours: i64, outcome: Outcome) {
         let severity = Severity::Warning;
         self.condition(machine, mode, ConditionState::Active { severity });
         let alarm = self
@@ -117,13 +117,13 @@ impl Month {
         self.now = begin + DAY;
     }
 
-    fn rows(&self) -> (Vec<AlarmRecord>, Vec<TicketRecord>) {
+    pub(super) fn rows(&self) -> (Vec<AlarmRecord>, Vec<TicketRecord>) {
         let tickets = self.tickets.values().cloned().collect();
         (self.alarms.values().cloned().collect(), tickets)
     }
 }
 
-fn confirmed(cause: &str) -> Outcome {
+pub(super) fn confirmed(cause: &str) -> Outcome {
     Outcome::FaultConfirmed(Finding {
         cause: cause.into(),
         remedy: "replaced".into(),
@@ -132,7 +132,7 @@ fn confirmed(cause: &str) -> Outcome {
     })
 }
 
-fn november() -> Span {
+pub(super) fn november() -> Span {
     Span {
         from: Timestamp(NOVEMBER),
         until: Timestamp(NOVEMBER + 30 * DAY),

@@ -2,9 +2,9 @@
 
 use super::parts::{alarm_state_word, button_form, form_fields, next_page, risk, severity, severity_word, when};
 use super::similar::similar;
-use super::{Frame, Listens, Place, incidents, layout};
+use super::{Frame, Listens, Place, incidents, knowledge, layout};
 use crate::phrase;
-use crate::view::{Alarm, AlarmState, Finding, Incident, Page};
+use crate::view::{Alarm, AlarmState, Entry, Finding, Incident, Page};
 use crate::words::Word as W;
 use domain::{Severity, SiteName};
 use maud::{Markup, html};
@@ -235,8 +235,8 @@ fn row_actions(frame: &Frame, alarm: &Alarm) -> Markup {
     }
 }
 
-/// One alarm with all its evidence and what can be done.
-pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
+/// One alarm with all its evidence, what is known of its fault, and what can be done.
+pub fn alarm(frame: &Frame, alarm: &Alarm, entries: &[Entry]) -> Markup {
     let path = format!("/alarms/{}", alarm.id);
     let body = html! {
         section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
@@ -276,6 +276,7 @@ pub fn alarm(frame: &Frame, alarm: &Alarm) -> Markup {
             h2 { (frame.t(W::Evidence)) }
             ul.panel.list { @for e in &alarm.evidence { li { (frame.say(&e.sentence)) span.mute.small.block { (e.rule) } } } }
             (similar(frame, &alarm.similar))
+            (knowledge::best(frame, entries, None))
         }
         @if frame.rights.may_operate && alarm.shelved.is_none() && alarm.state != AlarmState::Normal {
             form.panel.stack #shelve method="post" action=(format!("{path}/shelve")) data-action {

@@ -12,12 +12,14 @@ mod drift;
 mod fleet;
 mod follow_up;
 mod incidents;
+mod knowledge;
 mod messages;
 mod on_call;
 mod parts;
 mod quarantine;
 mod report;
 mod review;
+mod rules;
 mod similar;
 mod system;
 mod ticket;
@@ -31,6 +33,7 @@ pub use alarms::{AlarmFilter, AlarmShow, alarm, alarms};
 pub use api::{Endpoint, api};
 pub use device::{PlotRange, device};
 pub use fleet::{FleetFilter, fleet};
+pub use knowledge::{KnowledgeFilter, entry, knowledge};
 pub use messages::{login, problem};
 pub use on_call::on_call;
 pub use quarantine::quarantine;
@@ -57,6 +60,10 @@ pub struct Rights {
     pub may_work: bool,
     /// Plan work, say who is on call.
     pub may_plan: bool,
+    /// Write drafts of the knowledge base, say whether an entry helped.
+    pub may_write_knowledge: bool,
+    /// Release, change and retire its entries.
+    pub may_release_knowledge: bool,
     /// Replay and discard quarantined packets, test receivers.
     pub may_tune: bool,
     /// See what is about the gateway as a whole.
@@ -122,6 +129,7 @@ impl Frame {
             | Place::Tickets
             | Place::Windows
             | Place::OnCall
+            | Place::Knowledge
             | Place::Review
             | Place::Api
             | Place::Nowhere => true,
@@ -152,6 +160,7 @@ enum Place {
     Tickets,
     Windows,
     OnCall,
+    Knowledge,
     Review,
     Quarantine,
     System,
@@ -190,6 +199,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
         (Place::Tickets, "/tickets", W::Tickets, ICON_TICKET),
         (Place::Windows, "/windows", W::Windows, ICON_WINDOWS),
         (Place::OnCall, "/on-call", W::OnCall, ICON_ON_CALL),
+        (Place::Knowledge, "/knowledge", W::Knowledge, ICON_KNOWLEDGE),
         (Place::Review, "/review", W::Review, ICON_REVIEW),
         (Place::Quarantine, "/quarantine", W::Quarantine, ICON_QUARANTINE),
         (Place::System, "/system", W::System, ICON_SYSTEM),
@@ -293,6 +303,7 @@ const ICON_WINDOWS: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v12H3zM3 9h14M7 3v4M13 3v4"/></svg>"#;
 const ICON_ON_CALL: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M4 11a6 6 0 0 1 12 0M3 11h3v5H3zM14 11h3v5h-3z"/></svg>"#;
+const ICON_KNOWLEDGE: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M4 3h5a2 2 0 0 1 1 1 2 2 0 0 1 1-1h5v13h-5l-1 1-1-1H4zM10 4v13"/></svg>"#;
 const ICON_REVIEW: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 17V9h3v8zM8.5 17V4h3v13zM14 17v-6h3v6z"/></svg>"#;
 const ICON_QUARANTINE: &str =

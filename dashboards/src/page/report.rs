@@ -3,7 +3,7 @@
 use super::parts::{class_word, clock, kind_word, outcome_word};
 use super::ticket::ticket_link;
 use super::work::{labour_and_parts, machine_facts, malfunction_facts};
-use super::{Frame, Listens, Place, layout};
+use super::{Frame, Listens, Place, knowledge, layout};
 use crate::phrase;
 use crate::view::{Advice, ServiceReport};
 use crate::words::Word as W;
@@ -36,6 +36,7 @@ pub fn report(frame: &Frame, report: &ServiceReport) -> Markup {
                 h2 { (frame.t(W::LikelyCause)) }
                 p.panel.pad { (frame.say(&report.likely_cause)) }
             }
+            @if report.closing.is_none() { (knowledge::best(frame, &report.knowledge, None)) }
             @if !frame.say(&report.safety_note).is_empty() { p.panel.pad { b { (frame.t(W::Safety)) } " " (frame.say(&report.safety_note)) } }
             @if let Some(closing) = &report.closing {
                 h2 { (frame.t(W::OutcomeLabel)) }

@@ -1,12 +1,13 @@
 //! The periodic review: how good the warnings were, how well the service worked, what the alarms asked of people.
 
 use super::parts::{class_word, clock_word, when};
+use super::rules::rules;
 use super::{Frame, Listens, Place, layout, tag};
 use crate::figures::{FigureGroup, FigureUnit};
-use crate::view::{Fault, Figure, LedgerLine, MonthlyReport, Review, ShareOf};
+use crate::view::{Fault, Figure, LedgerLine, MonthlyReport, Review, ShareOf, Trend};
 use crate::words::Word as W;
-use domain::Timestamp;
 use domain::text::Language;
+use domain::{Millis, Timestamp};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A report stands alone: no file beside it.
@@ -19,7 +20,7 @@ th { font-weight: 600; } .number { text-align: right; white-space: nowrap; } .mu
 /// Lines of the ledger on the page.
 const LINES: usize = 50;
 /// Months shown of each fault.
-const MONTHS: usize = 12;
+const MONTHS: i64 = 12;
 
 /// The page of a review. `days`: how long the span is, if it ends now.
 pub fn review(frame: &Frame, review: &Review, breaches: &[LedgerLine], reports: &[MonthlyReport], days: u32) -> Markup {
@@ -100,6 +101,7 @@ fn tables(frame: &Frame, review: &Review) -> Markup {
                 }
             }
         }
+        (rules(frame, &review.rules))
         @if !review.suggestions.is_empty() {
             h2 { (frame.t(W::Suggestions)) }
             ul.panel.list {
@@ -108,7 +110,7 @@ fn tables(frame: &Frame, review: &Review) -> Markup {
         }
         @if !review.faults.is_empty() {
             h2 { (frame.t(W::FaultsByModel)) }
-            (faults(frame, &review.faults))
+            (faults(frame, &review.faults, review.until.0))
         }
     }
 }
@@ -178,7 +180,8 @@ fn shares(frame: &Frame, title: W, shares: &[ShareOf]) -> Markup {
     }
 }
 
-fn faults(frame: &Frame, faults: &[Fault]) -> Markup {
+fn faults(frame: &Frame, faults: &[Fault], until: Timestamp) -> Markup {
+    let year = last_months(until);
     html! {
         div.panel { table.cards {
             thead { tr {
@@ -196,7 +199,9 @@ fn faults(frame: &Frame, faults: &[Fault]) -> Markup {
                         td data-label=(frame.t(W::FailureMode)) { (fault.failure_mode) }
                         td.number data-label=(frame.t(W::HowOften)) { (fault.count) }
                         td.number data-label=(frame.t(W::SpanBefore)) { (fault.before) }
-                        td data-label=(frame.t(W::ByMonth)) { (months(fault)) }
+                        td data-label=(frame.t(W::ByMonth)) { (months(fault, &year))
+                            span.small.block { (frame.t(trend_word(fault.trend)))
+                                @if let Some(month) = &fault.busiest_month { " · " (frame.t(W::BusiestMonth)) " " (month) } } }
                         td data-label=(frame.t(W::Cause)) { (fault.causes.join("; ")) }
                     }
                 }
@@ -205,21 +210,38 @@ fn faults(frame: &Frame, faults: &[Fault]) -> Markup {
     }
 }
 
-/// A bar for each month that had any, with its number on it: trend and season at a look.
-fn months(fault: &Fault) -> Markup {
-    let shown: Vec<_> = fault.by_month.iter().rev().take(MONTHS).collect();
-    let most = shown.iter().map(|(_, count)| **count).max().unwrap_or(1).max(1);
-    let said: Vec<String> = shown
-        .iter()
-        .rev()
-        .map(|(month, count)| format!("{month}: {count}"))
-        .collect();
+fn trend_word(trend: Trend) -> W {
+    match trend {
+        Trend::Rising => W::TrendRising,
+        Trend::Falling => W::TrendFalling,
+        Trend::Steady => W::TrendSteady,
+    }
+}
+
+/// The last twelve months up to the one in which the span ends, the earliest first, as `2026-11`.
+fn last_months(until: Timestamp) -> Vec<String> {
+    // the end does not belong to the span
+    let last = (until - Millis(1)).to_string();
+    let number = |text: Option<&str>| text.and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
+    let mut parts = last.split('-');
+    let (year, month) = (number(parts.next()), number(parts.next()));
+    let last = year * 12 + month - 1;
+    let named = |number: i64| format!("{:04}-{:02}", number.div_euclid(12), number.rem_euclid(12) + 1);
+    (last - MONTHS + 1..=last).map(named).collect()
+}
+
+/// A bar for each month of the year, also for those without any: trend and season at a look.
+fn months(fault: &Fault, year: &[String]) -> Markup {
+    let count = |month: &String| fault.by_month.get(month).copied().unwrap_or(0);
+    let most = year.iter().map(count).max().unwrap_or(1).max(1);
+    let had_any = year.iter().filter(|month| count(month) > 0);
+    let said: Vec<String> = had_any.map(|month| format!("{month}: {}", count(month))).collect();
     let said = said.join(", ");
     html! {
         svg.months viewBox="0 0 120 24" width="120" height="24" role="img" aria-label=(said) {
             title { (said) }
-            @for (i, (_, count)) in shown.iter().rev().enumerate() {
-                @let height = (**count * 22).div_ceil(most);
+            @for (i, month) in year.iter().enumerate() {
+                @let height = (count(month) * 22).div_ceil(most);
                 rect x=(i * 10) y=(24 - height) width="8" height=(height) {}
             }
         }

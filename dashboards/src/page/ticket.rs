@@ -6,13 +6,13 @@ use super::parts::{
     ticket_state_word, time_left_bar, when,
 };
 use super::similar::similar;
-use super::{Frame, Listens, Place, dispatch, layout, work};
-use crate::view::{Chain, HoldCause, Outcome, Proposal, StepKind, Ticket, TicketClass, TicketStep, ToldBecause};
+use super::{Frame, Listens, Place, dispatch, knowledge, layout, work};
+use crate::view::{Chain, Entry, HoldCause, Outcome, Proposal, StepKind, Ticket, TicketClass, TicketStep, ToldBecause};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
-/// The page of one ticket, with whom to send for it.
-pub fn ticket(frame: &Frame, ticket: &Ticket, proposals: &[Proposal]) -> Markup {
+/// The page of one ticket, with whom to send for it and what is known of its fault.
+pub fn ticket(frame: &Frame, ticket: &Ticket, proposals: &[Proposal], entries: &[Entry]) -> Markup {
     let s = &ticket.summary;
     let body = html! {
         section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
@@ -54,6 +54,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket, proposals: &[Proposal]) -> Markup 
                         @for e in &ticket.evidence { li { (frame.say(&e.sentence)) } }
                         @for alarm in &ticket.alarms { li { (frame.t(W::Alarm)) " " a href=(format!("/alarms/{alarm}")) { (alarm) } } }
                     }
+                    (knowledge::best(frame, entries, Some(&s.id)))
                     (dispatch::proposals(frame, ticket, proposals))
                     (similar(frame, &ticket.similar))
                     (work::written(frame, ticket))
@@ -67,6 +68,7 @@ pub fn ticket(frame: &Frame, ticket: &Ticket, proposals: &[Proposal]) -> Markup 
                             }
                             @if !closing.parts.is_empty() { div { dt { (frame.t(W::WrotePart)) } dd { (closing.parts.join(", ")) } } }
                         }
+                        @if !closing.cause.is_empty() && !closing.remedy.is_empty() { (knowledge::from_ticket(frame, &s.id)) }
                     }
                 }
                 div {

@@ -72,11 +72,108 @@ pub struct Fault {
     pub count: u64,
     /// In the span of the same length before.
     pub before: u64,
+    /// Whether they become more: the second half of the year that ends with the span against the first.
+    pub trend: Trend,
+    /// The month of that year that had the most; none: there was none.
+    pub busiest_month: Option<String>,
     /// By month, such as `2026-11`; months without any are left out.
     #[schema(value_type = std::collections::HashMap<String, u64>)]
     pub by_month: BTreeMap<String, u64>,
     /// Causes that technicians gave, the most frequent first.
     pub causes: Vec<String>,
+}
+
+/// Whether faults become more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trend {
+    /// More in the second half of the year, beyond chance.
+    Rising,
+    /// Fewer in the second half of the year, beyond chance.
+    Falling,
+    /// No more or fewer than chance explains.
+    Steady,
+}
+
+/// What a figure of a table means.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Definition {
+    /// Its name for programs; never changes.
+    pub key: String,
+    /// Its name.
+    #[schema(value_type = schema::Text)]
+    pub name: Text,
+    /// How it is counted.
+    #[schema(value_type = schema::Text)]
+    pub definition: Text,
+}
+
+impl Definition {
+    /// Those of the table of rules and models.
+    pub fn of_rules() -> Vec<Definition> {
+        let of = |kind: &FigureKind| Definition {
+            key: kind.key.to_owned(),
+            name: kind.name(),
+            definition: kind.definition(),
+        };
+        crate::figures::rules::ALL.iter().map(of).collect()
+    }
+}
+
+/// What became of the warnings of a rule or detector, judged by one version of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RuleFigure {
+    /// The profile.
+    pub profile: String,
+    /// The rule or detector that spoke first.
+    pub rule: String,
+    /// The version of the model that judged; empty for rows older than versions.
+    pub model: String,
+    /// Warnings of the span.
+    pub warnings: u64,
+    /// Warnings that were judged in the span.
+    pub judged: u64,
+    /// Of these, those with a fault.
+    pub right: u64,
+    /// Of these, those with the fault that was warned of.
+    pub right_mode: u64,
+    /// Share of the judged ones with a fault; none: none was judged.
+    pub precision: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub precision_low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub precision_high: Option<f64>,
+    /// Whether fewer than 5 were judged.
+    pub is_too_few: bool,
+    /// Share of the judged ones with the fault that was warned of.
+    pub precision_of_mode: Option<f64>,
+    /// Confirmed faults of its failure modes.
+    pub failures: u64,
+    /// Of these, those that it warned of.
+    pub failures_warned: u64,
+    /// The share of these; none: no such fault was confirmed.
+    pub recall: Option<f64>,
+    /// From warning to repair, median, in hours; none: none was right.
+    pub lead_time_hours: Option<f64>,
+    /// Warnings judged as no fault.
+    pub false_alarms: u64,
+    /// The same in 30 days of one machine; none: no machine was known.
+    pub false_alarms_a_device_month: Option<f64>,
+}
+
+/// Rules and models in one table.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RuleReview {
+    /// Its beginning.
+    pub from: At,
+    /// Its end, which does not belong to it.
+    pub until: At,
+    /// What each figure means.
+    pub definitions: Vec<Definition>,
+    /// By profile, rule and version of the model.
+    pub rules: Vec<RuleFigure>,
+    /// Whether there were more rows than are counted; then the figures are of the newest.
+    pub is_cut: bool,
 }
 
 /// What verdicts of technicians suggest about a rule.
@@ -125,6 +222,8 @@ pub struct Review {
     pub by_rule: Vec<ShareOf>,
     /// The same, by the version of the model.
     pub by_model: Vec<ShareOf>,
+    /// What became of the warnings of each rule and version of a model.
+    pub rules: Vec<RuleFigure>,
     /// Clocks in time, by class of ticket and clock.
     pub clocks: Vec<ShareOf>,
     /// Faults by model of machine, the most frequent first.

@@ -1,6 +1,6 @@
 //! What was written down of the work on a ticket, and the report of the service.
 
-use super::{Act, Alarm, At, Clock, Closing, SimilarEpisode, TicketSummary, schema};
+use super::{Act, Alarm, At, Clock, Closing, Entry, SimilarEpisode, TicketSummary, schema};
 use domain::FailureModeId;
 use domain::text::Text;
 use serde::{Deserialize, Serialize};
@@ -211,6 +211,8 @@ pub struct ServiceReport {
     /// empty if nothing is known.
     #[schema(value_type = schema::Text)]
     pub likely_cause: Text,
+    /// What the knowledge base says, the best first; at most 5.
+    pub knowledge: Vec<Entry>,
     /// Earlier episodes like it.
     pub similar: Vec<SimilarEpisode>,
     /// Earlier tickets of the same machine, newest first; at most 20.

@@ -53,6 +53,10 @@ pub enum Right {
     TuneModels,
     /// Let a model judge, or the one before it.
     ReleaseModels,
+    /// Write drafts of the knowledge base, and say whether an entry helped.
+    WriteKnowledge,
+    /// Release and retire entries of the knowledge base, and change released ones.
+    ReleaseKnowledge,
     /// Read and export the audit trail.
     ReadAudit,
     /// Create and change users, give them tokens.
@@ -61,7 +65,7 @@ pub enum Right {
 
 use Right::{
     AssignTickets, CommentTickets, HandleQuarantine, ManageUsers, OperateAlarms, PlanWork, ReadAudit, ReadSystem,
-    ReleaseModels, ResendMessages, TestReceivers, TuneModels, View, WorkTickets,
+    ReleaseKnowledge, ReleaseModels, ResendMessages, TestReceivers, TuneModels, View, WorkTickets, WriteKnowledge,
 };
 
 /// Each role with its rights.
@@ -89,6 +93,7 @@ pub const TABLE: [(Role, &[Right]); 8] = [
             AssignTickets,
             WorkTickets,
             ResendMessages,
+            WriteKnowledge,
         ],
     ),
     (
@@ -119,6 +124,8 @@ pub const TABLE: [(Role, &[Right]); 8] = [
             HandleQuarantine,
             TuneModels,
             ReleaseModels,
+            WriteKnowledge,
+            ReleaseKnowledge,
         ],
     ),
     (Role::Admin, &Right::ALL),
@@ -165,7 +172,7 @@ impl Role {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Right; 14] = [
+    pub const ALL: [Right; 16] = [
         View,
         ReadSystem,
         OperateAlarms,
@@ -178,6 +185,8 @@ impl Right {
         HandleQuarantine,
         TuneModels,
         ReleaseModels,
+        WriteKnowledge,
+        ReleaseKnowledge,
         ReadAudit,
         ManageUsers,
     ];
@@ -197,6 +206,8 @@ impl Right {
             HandleQuarantine => "handle_quarantine",
             TuneModels => "tune_models",
             ReleaseModels => "release_models",
+            WriteKnowledge => "write_knowledge",
+            ReleaseKnowledge => "release_knowledge",
             ReadAudit => "read_audit",
             ManageUsers => "manage_users",
         }
@@ -217,6 +228,8 @@ impl Right {
             HandleQuarantine => "read quarantined packets again, or discard them",
             TuneModels => "add models, run them in shadow, discard them",
             ReleaseModels => "let a model judge, or the one before it",
+            WriteKnowledge => "write drafts of the knowledge base, say whether an entry helped",
+            ReleaseKnowledge => "release, change and retire entries of the knowledge base",
             ReadAudit => "read and export the audit trail",
             ManageUsers => "create and change users, give them tokens",
         }
@@ -225,9 +238,9 @@ impl Right {
     /// Whether it is about the gateway as a whole, so that somebody who is limited to sites or customers does not have it.
     pub fn is_gateway_wide(self) -> bool {
         match self {
-            ReadSystem | ResendMessages | TestReceivers | HandleQuarantine | TuneModels | ReleaseModels | ReadAudit
-            | ManageUsers => true,
-            View | OperateAlarms | PlanWork | CommentTickets | AssignTickets | WorkTickets => false,
+            ReadSystem | ResendMessages | TestReceivers | HandleQuarantine | TuneModels | ReleaseModels
+            | ReleaseKnowledge | ReadAudit | ManageUsers => true,
+            View | OperateAlarms | PlanWork | CommentTickets | AssignTickets | WorkTickets | WriteKnowledge => false,
         }
     }
 }
@@ -261,6 +274,7 @@ mod tests {
         assert_eq!(who(ManageUsers), [Role::Admin]);
         assert_eq!(who(ReadAudit), [Role::Admin, Role::Auditor]);
         assert_eq!(who(ReleaseModels), [Role::Engineer, Role::Admin]);
+        assert_eq!(who(ReleaseKnowledge), [Role::Engineer, Role::Admin]);
     }
 
     #[test]

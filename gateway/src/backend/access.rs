@@ -172,8 +172,11 @@ impl LiveBackend {
                     "rotations serve every site; somebody without limits can change them",
                 ));
             }
-            // what may not be seen was not found before
-            Command::Window { .. } | Command::Override { .. } | Command::Incident { .. } => {}
+            // what may not be seen was not found before; who may do what with which entry is said where it is ordered
+            Command::Window { .. }
+            | Command::Override { .. }
+            | Command::Incident { .. }
+            | Command::Knowledge { .. } => {}
         }
         Ok(order)
     }

@@ -163,6 +163,7 @@ pub fn refused(refusal: &Refusal) -> BackendError {
             what: format!("window {window} that is not over"),
         },
         Refusal::Override { why } => super::on_call::refused(why),
+        Refusal::Knowledge { why } => super::knowledge::refused(why),
         Refusal::Schedule { why } => BackendError::Invalid {
             pointer: "/schedule".to_owned(),
             detail: why.to_string(),

@@ -111,9 +111,11 @@ impl LiveBackend {
                 None => Vec::new(),
             };
             let of_machine = tickets_of(reader, &record)?;
+            let knowledge = backend.entries_for_ticket(reader, &record, alarm.as_ref())?;
             let report = backend.service_report_of(&record, alarm.as_ref(), similar, &of_machine);
             Ok(Some(ServiceReport {
                 alarm: shown.map(Box::new),
+                knowledge,
                 ..report
             }))
         };
@@ -141,6 +143,7 @@ impl LiveBackend {
             report: record.report.as_ref().map(reported_view),
             malfunction: malfunction_view(&record.work.malfunction),
             likely_cause: likely_cause(record, of_machine),
+            knowledge: Vec::new(),
             similar,
             earlier: earlier.collect(),
             clocks: clocks_of(record, policy, now),

@@ -9,6 +9,7 @@ mod drills;
 mod fleet;
 mod follow_up;
 mod incidents;
+mod knowledge;
 mod metrics;
 mod models;
 mod on_call;
@@ -38,14 +39,14 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
-    IncidentCommand, IncidentQuery, ModelCommand, NewFile, Order, OverridePlan, Report, ReportFile, Slice,
-    TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    IncidentCommand, IncidentQuery, KnowledgeOrder, KnowledgeQuery, ModelCommand, NewFile, Order, OverridePlan, Report,
+    ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
-    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, FleetCounts, Heard, History,
-    Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride, Page, Proposal, QuarantinedPacket,
-    Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket, TicketSummary, TreeNode,
-    Tried, Window,
+    Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, Entry, EntryList,
+    FleetCounts, Heard, History, Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride, Page,
+    Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket,
+    TicketSummary, TreeNode, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -288,6 +289,26 @@ impl Backend for LiveBackend {
 
     async fn service_report(&self, id: TicketId) -> Answer<ServiceReport> {
         self.report_without_others(self.make_service_report(id).await?).await
+    }
+
+    async fn search_knowledge(&self, query: KnowledgeQuery) -> Answer<EntryList> {
+        self.find_entries(query).await
+    }
+
+    async fn entry(&self, id: u64) -> Answer<Entry> {
+        self.read_entry(id).await
+    }
+
+    async fn change_knowledge(&self, order: Order, wish: KnowledgeOrder) -> Answer<Entry> {
+        self.order_knowledge(order, wish).await
+    }
+
+    async fn knowledge_of_ticket(&self, id: TicketId) -> Answer<Vec<Entry>> {
+        self.list_entries_of_ticket(id).await
+    }
+
+    async fn knowledge_of_alarm(&self, id: AlarmId) -> Answer<Vec<Entry>> {
+        self.list_entries_of_alarm(id).await
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {

@@ -15,7 +15,7 @@ pub use storms::{StormCounts, StormFigures};
 use super::batch::{BatchReceipt, Processed, Reminder};
 use super::catalogue::Catalogue;
 use super::drifts::DriftCounts;
-use super::records::{alarm_row, episode_row, override_row, ticket_row, window_row};
+use super::records::{alarm_row, entry_row, episode_row, override_row, report_made, ticket_row, window_row};
 use super::releases::{ModelOrder, ReleaseEffect, ReleaseRefusal, Releases};
 use super::rounds::Rounds;
 use super::shard::{ToShard, shard_of};
@@ -510,6 +510,7 @@ impl Committer {
                 found.map(|i| u64::from(i.revision))
             }
             Command::Window { .. } | Command::Override { .. } => None,
+            Command::Knowledge { command } => Some(u64::from(book.entry(command.entry()?)?.revision)),
         }
     }
 
@@ -683,6 +684,7 @@ impl Committer {
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
                 Effect::OverrideChanged { record } => commit.on_call_override(&override_row(record))?,
+                Effect::KnowledgeChanged { record } => commit.entry(&entry_row(record))?,
                 Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
                 // below, the last of each
                 Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
@@ -812,6 +814,7 @@ impl Committer {
                 }
                 Effect::OverrideChanged { .. }
                 | Effect::EpisodeClosed { .. }
+                | Effect::KnowledgeChanged { .. }
                 | Effect::IncidentChanged { .. }
                 | Effect::NoticesChanged { .. }
                 | Effect::Audit(_)
@@ -820,17 +823,6 @@ impl Committer {
         }
         self.storms.announce(&group.effects, &self.setup.changed);
         answer(group);
-    }
-}
-
-fn report_made(report: &ReportRow) -> AuditRow {
-    AuditRow {
-        id: 0,
-        at: report.made_at,
-        actor: "system".to_owned(),
-        action: "report.made".to_owned(),
-        subject: format!("report/{}", report.month),
-        detail: String::new(),
     }
 }
 

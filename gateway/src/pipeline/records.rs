@@ -1,8 +1,9 @@
 //! Records of the book as rows of the store. Pure.
 
-use crate::store::OverrideRow;
-use crate::store::rows::{AlarmRow, EpisodeRow, IncidentRow, NoticesRow, TicketRow, WindowRow};
+use crate::store::rows::{AlarmRow, AuditRow, EntryRow, EpisodeRow, IncidentRow, NoticesRow, TicketRow, WindowRow};
+use crate::store::{OverrideRow, ReportRow};
 use alerting::episode::PastEpisode;
+use alerting::knowledge::EntryRecord;
 use alerting::on_call::overrides::OverrideRecord;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
@@ -75,6 +76,27 @@ pub fn override_row(record: &OverrideRecord) -> OverrideRow {
         is_open: record.over_at.is_none(),
         until: record.over_at.unwrap_or(record.until),
         record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// An entry of the knowledge base as its row.
+pub fn entry_row(record: &EntryRecord) -> EntryRow {
+    EntryRow {
+        id: record.id.0,
+        state: record.state.as_str().to_owned(),
+        record: serde_json::to_string(record).expect("records serialise"),
+    }
+}
+
+/// The line of the audit trail for a review of a past month.
+pub fn report_made(report: &ReportRow) -> AuditRow {
+    AuditRow {
+        id: 0,
+        at: report.made_at,
+        actor: "system".to_owned(),
+        action: "report.made".to_owned(),
+        subject: format!("report/{}", report.month),
+        detail: String::new(),
     }
 }
 

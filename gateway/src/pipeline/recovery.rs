@@ -12,6 +12,7 @@ use crate::store::{Reader, StoreError};
 use alerting::Book;
 use alerting::book::Snapshot;
 use alerting::episode::PastEpisode;
+use alerting::knowledge::EntryRecord;
 use alerting::on_call::overrides::OverrideRecord;
 use alerting::policy::Policy;
 use alerting::record::AlarmRecord;
@@ -156,6 +157,10 @@ pub fn restore_book(
     for row in reader.standing_overrides()? {
         overrides.push(serde_json::from_str(&row.record).map_err(damaged(format!("on-call override {}", row.id)))?);
     }
+    let mut knowledge: Vec<EntryRecord> = Vec::new();
+    for row in reader.entries()? {
+        knowledge.push(serde_json::from_str(&row.record).map_err(damaged(format!("knowledge entry {}", row.id)))?);
+    }
     let mut episodes: Vec<PastEpisode> = Vec::new();
     for row in reader.episodes()? {
         episodes.push(serde_json::from_str(&row.record).map_err(damaged(format!("episode {}", row.alarm)))?);
@@ -190,6 +195,8 @@ pub fn restore_book(
             incidents,
             last_incident: reader.last_incident_number()?,
             notices,
+            knowledge,
+            last_entry: reader.last_entry_number()?,
         },
     ))
 }

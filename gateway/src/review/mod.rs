@@ -2,6 +2,7 @@
 //! and the monthly report.
 
 pub mod monthly;
+mod rules;
 
 use crate::backend::{alarm_of, ticket_of};
 use crate::store::{Reader, StoreError};
@@ -49,12 +50,10 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
     let warnings = warning_figures(&tickets, &alarms, &told, span, WARNED_WITHIN);
     let load = alarm_load(&alarms, &notices, span, now);
     let customers = customer_figures(&tickets, span, now);
-    let known_since: Vec<Timestamp> = reader
-        .devices()?
-        .iter()
-        .filter(|device| !device.key.site.is_drill())
-        .map(|device| device.first_seen)
-        .collect();
+    let mut devices = reader.devices()?;
+    devices.retain(|device| !device.key.site.is_drill());
+    let known_since: Vec<Timestamp> = devices.iter().map(|device| device.first_seen).collect();
+    let rules = rules::table(&tickets, &alarms, &told, &devices, span);
     let machines = reliability_figures(&tickets, &alarms, &known_since, span, now);
     let frequent = load.most_frequent.iter().map(|(of_what, part)| ShareOf {
         of_what: of_what.clone(),
@@ -78,6 +77,7 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
         by_mode: shares(&warnings.by_mode),
         by_rule: shares(&warnings.by_rule),
         by_model: shares(&warnings.by_model),
+        rules,
         clocks: clocks(service),
         faults,
         frequent,
@@ -224,6 +224,8 @@ fn fault_view(fault: alerting::review::FaultCount) -> Fault {
         failure_mode: fault.failure_mode,
         count: fault.count,
         before: fault.before,
+        trend: rules::trend_view(fault.trend),
+        busiest_month: fault.busiest,
         by_month: fault.by_month,
         causes: causes.map(|(cause, times)| format!("{cause} ({times})")).collect(),
     }

@@ -10,6 +10,7 @@ mod commit;
 mod drifts;
 mod drills;
 mod episodes;
+mod knowledge;
 mod lists;
 mod models;
 mod outbox;

@@ -70,6 +70,17 @@ pub struct WindowRow {
     pub record: String,
 }
 
+/// The row of an entry of the knowledge base.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntryRow {
+    /// Its number.
+    pub id: u64,
+    /// Its state's word.
+    pub state: String,
+    /// The whole record as JSON.
+    pub record: String,
+}
+
 /// A ticket's row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TicketRow {

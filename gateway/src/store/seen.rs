@@ -43,6 +43,11 @@ fn rule(table: &str, columns: &BTreeSet<String>) -> Option<&'static str> {
             "json_array_length(record, '$.covers.sites') > 0 AND json_array_length(record, '$.covers.customers') = 0 \
              AND NOT EXISTS (SELECT 1 FROM json_each(t.record, '$.covers.sites') AS s WHERE s.value NOT IN temp.seen_site)",
         ),
+        // what an engineer has released is for everybody; a draft has the words of a ticket
+        "knowledge" => Some(
+            "state <> 'draft' OR json_array_length(t.record, '$.tickets') = 0 OR EXISTS (SELECT 1 FROM json_each(t.record, '$.tickets') AS j \
+             JOIN main.ticket AS k ON k.id = j.value WHERE k.site IN temp.seen_site OR (k.site, k.device) IN temp.seen_device)",
+        ),
         _ if has("site") && has("device") => Some(DEVICE_SEEN),
         _ if has("ticket") => Some(
             "EXISTS (SELECT 1 FROM main.ticket AS k WHERE k.id = t.ticket AND (k.site IN temp.seen_site OR (k.site, k.device) IN temp.seen_device))",
@@ -152,6 +157,20 @@ mod tests {
             )
             .unwrap();
         }
+        for (id, state, ticket) in [(1, "draft", 1), (2, "draft", 2), (3, "released", 2), (4, "draft", 0)] {
+            let tickets = if ticket == 0 { String::new() } else { ticket.to_string() };
+            let record = format!(r#"{{"tickets":[{tickets}]}}"#);
+            raw.execute(
+                "INSERT INTO knowledge VALUES (?, ?, ?)",
+                rusqlite::params![id, state, record],
+            )
+            .unwrap();
+        }
+        for (id, site) in [(1, "north"), (2, "south")] {
+            let sql =
+                "INSERT INTO ticket VALUES (?, ?, 'p-1', 'wear', 1, 0, 'finished', 'emergency', 0, NULL, 0, 1, '{}')";
+            raw.execute(sql, rusqlite::params![id, site]).unwrap();
+        }
         raw.execute("INSERT INTO quarantine VALUES (1, 0, 'x', x'00', 0, 'r', 'd')", [])
             .unwrap();
         let key = |site, device| DeviceKey::new(site, device).unwrap();
@@ -170,6 +189,10 @@ mod tests {
             assert_eq!(reader.devices().unwrap().len(), devices, "{limits:?}");
             assert_eq!(reader.open_windows().unwrap().len(), windows, "{limits:?}");
             assert_eq!(reader.quarantine(None, 10).unwrap(), []);
+            // a draft of the other site's ticket is not there; what is released is, and what was written by hand
+            let entries: Vec<u64> = reader.entries().unwrap().iter().map(|row| row.id).collect();
+            let own = if limits == &north { 1 } else { 2 };
+            assert_eq!(entries, [own, 3, 4], "{limits:?}");
         }
         reader.limit_to(&Sight::default()).unwrap();
         assert_eq!(reader.devices().unwrap(), []);

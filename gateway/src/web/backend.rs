@@ -8,11 +8,11 @@ pub use alerting::effect::SplitOff;
 pub use alerting::storm::IncidentCommand;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
-    Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, FleetCounts,
-    Heard, History, HoldCause, Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride,
-    Outcome, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms,
-    SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, TreeNode, Tried, Window, WindowCovers,
-    WindowPurpose, WindowSchedule,
+    Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, Entry,
+    EntryList, EntryState, FleetCounts, Heard, History, HoldCause, Incident, LedgerLine, Model, ModelDetail,
+    MonthlyReport, OnCall, OnCallOverride, Outcome, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review,
+    ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, TreeNode,
+    Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, Millis, ModelVersion, Severity, SiteName, TicketId,
@@ -330,6 +330,56 @@ pub struct WindowPlan {
     pub reason: String,
 }
 
+/// Which entries of the knowledge base; what is given must fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnowledgeQuery {
+    /// Words, or a fault code; empty: all.
+    pub text: String,
+    /// Only about this class of machine.
+    pub profile: Option<String>,
+    /// Only about this failure mode.
+    pub failure_mode: Option<FailureModeId>,
+    /// Only with this fault code.
+    pub fault_code: Option<String>,
+    /// Only in this state; none: all but retired ones.
+    pub state: Option<EntryState>,
+    /// Only drafts that should be released.
+    pub only_suggested: bool,
+}
+
+/// What an entry of the knowledge base says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of the entry
+pub struct EntryText {
+    pub title: String,
+    pub profiles: Vec<String>,
+    pub fault_codes: Vec<String>,
+    pub symptoms: String,
+    pub failure_mode: Option<FailureModeId>,
+    pub part: String,
+    pub cause: String,
+    pub solution: String,
+    pub parts: Vec<String>,
+    pub safety_note: String,
+}
+
+/// What a person does with the knowledge base; numbers are those of entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KnowledgeOrder {
+    /// A new draft.
+    Draft(Box<EntryText>),
+    /// What a closed ticket found becomes an entry, or a further proof of one.
+    FromTicket(TicketId),
+    /// Another text.
+    Edit(u64, Box<EntryText>),
+    /// An engineer stands for it.
+    Release(u64),
+    /// It no longer holds, and why.
+    Retire(u64, String),
+    /// Whether it helped with a ticket.
+    Rate(u64, TicketId, bool),
+}
+
 /// What a person does to a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TicketCommand {
@@ -539,6 +589,17 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn file(&self, id: TicketId, entry: u32) -> impl Future<Output = Answer<NewFile>> + Send;
     /// The report of a ticket's service.
     fn service_report(&self, id: TicketId) -> impl Future<Output = Answer<ServiceReport>> + Send;
+
+    /// Searches the knowledge base.
+    fn search_knowledge(&self, query: KnowledgeQuery) -> impl Future<Output = Answer<EntryList>> + Send;
+    /// One entry of the knowledge base.
+    fn entry(&self, id: u64) -> impl Future<Output = Answer<Entry>> + Send;
+    /// Changes the knowledge base; answers with the entry.
+    fn change_knowledge(&self, order: Order, wish: KnowledgeOrder) -> impl Future<Output = Answer<Entry>> + Send;
+    /// The best entries for a ticket.
+    fn knowledge_of_ticket(&self, id: TicketId) -> impl Future<Output = Answer<Vec<Entry>>> + Send;
+    /// The best entries for an alarm.
+    fn knowledge_of_alarm(&self, id: AlarmId) -> impl Future<Output = Answer<Vec<Entry>>> + Send;
 
     /// What a span came to.
     fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;

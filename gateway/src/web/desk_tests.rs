@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[path = "knowledge_tests.rs"]
+mod knowledge_tests;
+
 #[tokio::test]
 async fn what_was_found_is_named_by_part_damage_cause_and_remedy() {
     let door = Door::open();

@@ -306,7 +306,7 @@ pub async fn report<B: Backend>(
 }
 
 /// The name of a failure mode in a field that may be empty.
-fn optional_mode(text: &str) -> Result<Option<FailureModeId>, Problem> {
+pub(super) fn optional_mode(text: &str) -> Result<Option<FailureModeId>, Problem> {
     let wrong = |_| {
         Problem::field(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -15,6 +15,7 @@ mod fake;
 mod forms;
 mod guard;
 mod idempotency;
+mod knowledge_pages;
 mod on_call_pages;
 mod openapi;
 mod pages;

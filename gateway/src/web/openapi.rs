@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use super::api::{
-    access, account, alarms, desk, devices, drills, follow_up, incidents, models, on_call, outbound, quarantine,
-    review, system, tickets, topology, windows, work,
+    access, account, alarms, desk, devices, drills, follow_up, incidents, knowledge, models, on_call, outbound,
+    quarantine, review, system, tickets, topology, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -42,9 +42,11 @@ impl IntoResponses for Problems {
         alarms::list, alarms::one, alarms::acknowledge, alarms::shelve, alarms::unshelve, alarms::reset,
         alarms::out_of_service, alarms::return_to_service, incidents::list, incidents::one, incidents::respond, incidents::handle,
         incidents::floods,
-        review::review, review::csv, drills::list, drills::notices, drills::record, on_call::list, on_call::overrides, on_call::take_over, on_call::end_override,
+        review::review, review::csv, review::rules, drills::list, drills::notices, drills::record, on_call::list, on_call::overrides, on_call::take_over, on_call::end_override,
         review::breaches, review::reports, review::report,
         windows::list, windows::plan, windows::end,
+        knowledge::search, knowledge::draft, knowledge::one, knowledge::edit, knowledge::release, knowledge::retire,
+        knowledge::feedback, knowledge::of_ticket, knowledge::born, knowledge::of_alarm,
         tickets::list, tickets::one, tickets::step, tickets::assign, tickets::dispatch, tickets::hold, tickets::resume, tickets::reclass,
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,

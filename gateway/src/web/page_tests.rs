@@ -4,7 +4,7 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 24] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -22,6 +22,8 @@ const PAGES: [&str; 22] = [
     "/topology/hotel-lotus",
     "/windows",
     "/on-call",
+    "/knowledge?q=grease",
+    "/knowledge/K-000001",
     "/quarantine",
     "/system",
     "/users",

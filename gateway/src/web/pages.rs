@@ -10,7 +10,7 @@ use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
-use super::{App, Whole, access_pages, on_call_pages, topology_pages, window_pages};
+use super::{App, Whole, access_pages, knowledge_pages, on_call_pages, topology_pages, window_pages};
 use crate::access::notes::Note;
 use crate::web::extract::State;
 use axum::Router;
@@ -64,6 +64,16 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/on-call", get(on_call_pages::list::<B>))
         .route("/on-call/overrides", post(on_call_pages::swap::<B>))
         .route("/on-call/overrides/{id}/end", post(on_call_pages::end::<B>))
+        .route(
+            "/knowledge",
+            get(knowledge_pages::search::<B>).post(knowledge_pages::draft::<B>),
+        )
+        .route("/knowledge/from-ticket", post(knowledge_pages::from_ticket::<B>))
+        .route("/knowledge/{entry}", get(knowledge_pages::one::<B>))
+        .route("/knowledge/{entry}/edit", post(knowledge_pages::edit::<B>))
+        .route("/knowledge/{entry}/release", post(knowledge_pages::release::<B>))
+        .route("/knowledge/{entry}/retire", post(knowledge_pages::retire::<B>))
+        .route("/knowledge/{entry}/feedback", post(knowledge_pages::feedback::<B>))
         .route("/review", get(review::<B>))
         .route("/quarantine", get(quarantine::<B>))
         .route("/quarantine/replay", post(forms::replay_all::<B>))
@@ -156,6 +166,8 @@ impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
             may_operate: may(Right::OperateAlarms),
             may_work: may(Right::WorkTickets),
             may_plan: may(Right::PlanWork),
+            may_write_knowledge: may(Right::WriteKnowledge),
+            may_release_knowledge: may(Right::ReleaseKnowledge),
             may_tune: may(Right::HandleQuarantine),
             may_see_system: may(Right::ReadSystem),
             may_read_audit: may(Right::ReadAudit),
@@ -398,8 +410,10 @@ async fn alarm<B: Backend>(
     visit: Visit,
     InPath(path): InPath<AlarmPath>,
 ) -> Result<Page, Problem> {
-    let alarm = app.backend.alarm(path.id()?).await?;
-    Ok(visit.show(page::alarm(&visit.frame, &alarm)))
+    let id = path.id()?;
+    let alarm = app.backend.alarm(id.clone()).await?;
+    let entries = app.backend.knowledge_of_alarm(id).await?;
+    Ok(visit.show(page::alarm(&visit.frame, &alarm, &entries)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -436,7 +450,8 @@ async fn ticket<B: Backend>(
     let id = ticket_id(&id)?;
     let ticket = app.backend.ticket(id).await?;
     let proposals = app.backend.proposals(id).await?;
-    Ok(visit.show(page::ticket(&visit.frame, &ticket, &proposals)))
+    let entries = app.backend.knowledge_of_ticket(id).await?;
+    Ok(visit.show(page::ticket(&visit.frame, &ticket, &proposals, &entries)))
 }
 
 async fn report<B: Backend>(

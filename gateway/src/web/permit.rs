@@ -33,6 +33,8 @@ const COMMENT: Needs = Needs::Right(Right::CommentTickets);
 const QUARANTINE: Needs = Needs::Right(Right::HandleQuarantine);
 const TUNE: Needs = Needs::Right(Right::TuneModels);
 const RELEASE: Needs = Needs::Right(Right::ReleaseModels);
+const WRITE: Needs = Needs::Right(Right::WriteKnowledge);
+const PUBLISH: Needs = Needs::Right(Right::ReleaseKnowledge);
 const TEST: Needs = Needs::Right(Right::TestReceivers);
 const RESEND: Needs = Needs::Right(Right::ResendMessages);
 const AUDIT: Needs = Needs::Right(Right::ReadAudit);
@@ -80,6 +82,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/incidents/{incident}/handle", OPERATE),
     ("GET", "/api/v1/review", VIEW),
     ("GET", "/api/v1/review.csv", VIEW),
+    ("GET", "/api/v1/review/rules", VIEW),
     ("GET", "/api/v1/on-call", VIEW),
     ("GET", "/api/v1/breaches", VIEW),
     ("GET", "/api/v1/reports", VIEW),
@@ -95,6 +98,17 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/v1/windows", VIEW),
     ("POST", "/api/v1/windows", PLAN),
     ("POST", "/api/v1/windows/{window}/end", PLAN),
+    ("GET", "/api/v1/alarms/{site}/{device}/{mode}/{episode}/knowledge", VIEW),
+    ("GET", "/api/v1/knowledge", VIEW),
+    ("POST", "/api/v1/knowledge", WRITE),
+    ("GET", "/api/v1/knowledge/{entry}", VIEW),
+    // a released entry needs more, which the backend says
+    ("PUT", "/api/v1/knowledge/{entry}", WRITE),
+    ("POST", "/api/v1/knowledge/{entry}/release", PUBLISH),
+    ("POST", "/api/v1/knowledge/{entry}/retire", PUBLISH),
+    ("POST", "/api/v1/knowledge/{entry}/feedback", WRITE),
+    ("GET", "/api/v1/tickets/{ticket}/knowledge", VIEW),
+    ("POST", "/api/v1/tickets/{ticket}/knowledge", WRITE),
     ("GET", "/api/v1/tickets", VIEW),
     ("GET", "/api/v1/tickets/{ticket}", VIEW),
     ("POST", "/api/v1/tickets", ASSIGN),
@@ -176,6 +190,14 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/windows", VIEW),
     ("POST", "/windows", PLAN),
     ("POST", "/windows/{window}/end", PLAN),
+    ("GET", "/knowledge", VIEW),
+    ("POST", "/knowledge", WRITE),
+    ("POST", "/knowledge/from-ticket", WRITE),
+    ("GET", "/knowledge/{entry}", VIEW),
+    ("POST", "/knowledge/{entry}/edit", WRITE),
+    ("POST", "/knowledge/{entry}/release", PUBLISH),
+    ("POST", "/knowledge/{entry}/retire", PUBLISH),
+    ("POST", "/knowledge/{entry}/feedback", WRITE),
     ("GET", "/review", VIEW),
     ("GET", "/quarantine", SYSTEM),
     ("POST", "/quarantine/replay", QUARANTINE),
@@ -225,7 +247,7 @@ pub fn refusal(actor: &Actor, right: Right) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, detail)
 }
 
-/// Whether what is read is customer data: one device, alarm, ticket or packet, a history, a review, the audit trail.
+/// Whether what is read is customer data: one device, alarm, ticket, entry or packet, a history, a review, the audit trail.
 fn is_customer_data(path: &str) -> bool {
     let path = path.strip_prefix("/api/v1").unwrap_or(path);
     let of_one = [
@@ -233,6 +255,7 @@ fn is_customer_data(path: &str) -> bool {
         "/alarms/",
         "/tickets/",
         "/incidents/",
+        "/knowledge/",
         "/quarantine/",
         "/users/",
     ];
@@ -261,8 +284,11 @@ pub async fn hold<B: Backend>(State(whole): State<Whole<B>>, request: Request, n
         (Some(Needs::Right(right)), Some(actor)) => (!actor.may(right)).then(|| refusal(actor, right)),
         (Some(Login | Needs::Right(_)), None) => Some(Problem::new(StatusCode::UNAUTHORIZED, "nobody is logged in")),
         // only where the route exists with this method it lacks an entry
-        (None, _) => matches!(method, Method::GET | Method::HEAD | Method::POST | Method::DELETE)
-            .then(|| Problem::new(StatusCode::FORBIDDEN, "nobody has a right to this")),
+        (None, _) => matches!(
+            method,
+            Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE
+        )
+        .then(|| Problem::new(StatusCode::FORBIDDEN, "nobody has a right to this")),
     };
     let response = match refused {
         // a method that the route does not take is answered as such

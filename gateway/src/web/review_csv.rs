@@ -1,6 +1,6 @@
 //! A review as CSV: one row a figure, then the tables.
 
-use dashboards::view::{Review, ShareOf};
+use dashboards::view::{Definition, Review, RuleFigure, ShareOf};
 
 /// Columns: table, of what, value, part, total, definition.
 pub fn rows(review: &Review) -> String {
@@ -24,8 +24,25 @@ pub fn rows(review: &Review) -> String {
     shares("right_by_model", &review.by_model);
     shares("clocks_in_time", &review.clocks);
     shares("frequent_alarms", &review.frequent);
+    for rule in &review.rules {
+        let of = format!("{}/{}/{}", rule.profile, rule.rule, rule.model);
+        for (definition, [value, part, total]) in Definition::of_rules().iter().zip(of_rule(rule)) {
+            let key = format!("rule_{}", definition.key);
+            row([&key, &of, &value, &part, &total, &definition.definition.en]);
+        }
+    }
     for fault in &review.faults {
         let of = format!("{}/{}", fault.profile, fault.failure_mode);
+        for (month, number) in &fault.by_month {
+            row([
+                "faults_by_month",
+                &format!("{of}/{month}"),
+                &number.to_string(),
+                "",
+                "",
+                "",
+            ]);
+        }
         let (count, before) = (fault.count.to_string(), fault.before.to_string());
         row(["faults", &of, &count, "", &before, &fault.causes.join("; ")]);
     }
@@ -47,4 +64,23 @@ pub fn rows(review: &Review) -> String {
     }
     let bytes = writer.into_inner().expect("writing to memory");
     String::from_utf8(bytes).expect("all cells are text")
+}
+
+/// Value, part and total of each figure of a rule, in the order of the definitions.
+fn of_rule(rule: &RuleFigure) -> [[String; 3]; 6] {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+    let share = |value, part: u64, of: u64| [number(value), part.to_string(), of.to_string()];
+    let alone = |value| [value, String::new(), String::new()];
+    [
+        alone(rule.warnings.to_string()),
+        share(rule.precision, rule.right, rule.judged),
+        share(rule.precision_of_mode, rule.right_mode, rule.judged),
+        share(rule.recall, rule.failures_warned, rule.failures),
+        alone(number(rule.lead_time_hours)),
+        [
+            number(rule.false_alarms_a_device_month),
+            rule.false_alarms.to_string(),
+            String::new(),
+        ],
+    ]
 }

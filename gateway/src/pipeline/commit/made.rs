@@ -3,6 +3,7 @@
 use crate::store::DrillRow;
 use crate::store::rows::AuditRow;
 use alerting::effect::Effect;
+use alerting::knowledge::EntryId;
 use alerting::on_call::overrides::OverrideId;
 use alerting::ticket::TicketChange;
 use alerting::window::WindowId;
@@ -17,6 +18,8 @@ pub struct Made {
     pub on_call_override: Option<OverrideId>,
     /// The ticket that it opened.
     pub ticket: Option<TicketId>,
+    /// The entry of the knowledge base.
+    pub entry: Option<EntryId>,
 }
 
 impl Made {
@@ -33,6 +36,7 @@ impl Made {
                     record,
                     change: TicketChange::Opened { .. },
                 } => made.ticket = made.ticket.or(Some(record.id)),
+                Effect::KnowledgeChanged { record } => made.entry = made.entry.or(Some(record.id)),
                 Effect::TicketChanged { .. }
                 | Effect::AlarmChanged { .. }
                 | Effect::EpisodeClosed { .. }

@@ -89,6 +89,7 @@ impl<'a> Last<'a> {
                 | Effect::TicketChanged { .. }
                 | Effect::WindowChanged { .. }
                 | Effect::OverrideChanged { .. }
+                | Effect::KnowledgeChanged { .. }
                 | Effect::EpisodeClosed { .. }
                 | Effect::Audit(_)
                 | Effect::Publish(_) => {}

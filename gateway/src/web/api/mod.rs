@@ -8,6 +8,7 @@ pub mod devices;
 pub mod drills;
 pub mod follow_up;
 pub mod incidents;
+pub mod knowledge;
 pub mod models;
 pub mod on_call;
 pub mod outbound;
@@ -23,7 +24,7 @@ use super::backend::Backend;
 use super::{Whole, openapi, stream};
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 /// Routes, and their list.
 pub struct Routes<B> {
@@ -48,6 +49,12 @@ impl<B: Backend> Routes<B> {
     fn delete<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
         self.list.push(("delete", path));
         self.router = self.router.route(path, delete(handler));
+        self
+    }
+
+    fn put<H: Handler<T, Whole<B>>, T: 'static>(mut self, path: &'static str, handler: H) -> Self {
+        self.list.push(("put", path));
+        self.router = self.router.route(path, put(handler));
         self
     }
 }
@@ -97,6 +104,7 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/incidents/{incident}/handle", incidents::handle::<B>)
         .get("/api/v1/review", review::review::<B>)
         .get("/api/v1/review.csv", review::csv::<B>)
+        .get("/api/v1/review/rules", review::rules::<B>)
         .get("/api/v1/on-call", on_call::list::<B>)
         .get("/api/v1/on-call/overrides", on_call::overrides::<B>)
         .post("/api/v1/on-call/{rotation}/overrides", on_call::take_over::<B>)
@@ -111,6 +119,19 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .get("/api/v1/windows", windows::list::<B>)
         .post("/api/v1/windows", windows::plan::<B>)
         .post("/api/v1/windows/{window}/end", windows::end::<B>)
+        .get(
+            "/api/v1/alarms/{site}/{device}/{mode}/{episode}/knowledge",
+            knowledge::of_alarm::<B>,
+        )
+        .get("/api/v1/knowledge", knowledge::search::<B>)
+        .post("/api/v1/knowledge", knowledge::draft::<B>)
+        .get("/api/v1/knowledge/{entry}", knowledge::one::<B>)
+        .put("/api/v1/knowledge/{entry}", knowledge::edit::<B>)
+        .post("/api/v1/knowledge/{entry}/release", knowledge::release::<B>)
+        .post("/api/v1/knowledge/{entry}/retire", knowledge::retire::<B>)
+        .post("/api/v1/knowledge/{entry}/feedback", knowledge::feedback::<B>)
+        .get("/api/v1/tickets/{ticket}/knowledge", knowledge::of_ticket::<B>)
+        .post("/api/v1/tickets/{ticket}/knowledge", knowledge::born::<B>)
         .get("/api/v1/tickets", tickets::list::<B>)
         .post("/api/v1/tickets", desk::open::<B>)
         .get("/api/v1/tickets/{ticket}", tickets::one::<B>)

@@ -8,7 +8,7 @@ use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dashboards::view::{At, LedgerLine, MonthlyReport, Review};
+use dashboards::view::{At, Definition, LedgerLine, MonthlyReport, Review, RuleReview};
 use domain::{Millis, Timestamp};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -70,6 +70,25 @@ pub async fn csv<B: Backend>(
         (header::CONTENT_DISPOSITION, name),
     ];
     Ok((headers, crate::web::review_csv::rows(&review)).into_response())
+}
+
+/// Rules and models in one table: precision with its interval, recall, lead time, false alarms, each with its meaning
+#[utoipa::path(get, path = "/api/v1/review/rules", tag = "Review", params(ReviewQuery),
+    responses((status = 200, description = "By profile, rule and version of the model", body = RuleReview), Problems))]
+pub async fn rules<B: Backend>(
+    State(app): State<App<B>>,
+    _: Who,
+    Asked(query): Asked<ReviewQuery>,
+) -> Result<axum::Json<RuleReview>, Problem> {
+    let (from, until) = query.span(app.backend.now())?;
+    let review = app.backend.review(from, until).await?;
+    Ok(axum::Json(RuleReview {
+        from: review.from,
+        until: review.until,
+        definitions: Definition::of_rules(),
+        rules: review.rules,
+        is_cut: review.is_cut,
+    }))
 }
 
 /// The ledger of clocks that were too late, the newest first

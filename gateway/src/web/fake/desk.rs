@@ -179,6 +179,7 @@ impl Fake {
             report: ticket.report,
             malfunction: ticket.work.malfunction.clone(),
             likely_cause: text("the grease has aged", "润滑脂老化"),
+            knowledge: self.with(|s| s.entries.clone()),
             similar: ticket.similar,
             earlier: Vec::new(),
             alarm: None,
@@ -248,5 +249,45 @@ pub(super) fn some_work(now: Timestamp) -> Work {
             ended_at: None,
         },
         call_back: None,
+    }
+}
+
+/// A rule that was judged too few times to say much.
+pub(super) fn a_rule() -> RuleFigure {
+    RuleFigure {
+        profile: "pump".into(),
+        rule: "vibration_zone".into(),
+        model: "pump@3-1f2e3d4c".into(),
+        warnings: 6,
+        judged: 4,
+        right: 3,
+        right_mode: 2,
+        precision: Some(0.75),
+        precision_low: Some(0.301),
+        precision_high: Some(0.954),
+        is_too_few: true,
+        precision_of_mode: Some(0.5),
+        failures: 5,
+        failures_warned: 3,
+        recall: Some(0.6),
+        lead_time_hours: Some(31.5),
+        false_alarms: 1,
+        false_alarms_a_device_month: Some(0.25),
+    }
+}
+
+/// A fault that comes in summer.
+pub(super) fn a_fault() -> Fault {
+    Fault {
+        profile: "air_conditioner".into(),
+        failure_mode: "compressor_wear".into(),
+        count: 2,
+        before: 1,
+        trend: Trend::Rising,
+        busiest_month: Some("2026-07".into()),
+        by_month: [("2026-06", 3), ("2026-07", 5), ("2026-11", 2)]
+            .map(|(month, count)| (month.to_owned(), count))
+            .into(),
+        causes: vec!["dust in the condenser (4)".into()],
     }
 }

@@ -277,6 +277,7 @@ pub(super) fn state(now: Timestamp) -> State {
         windows: Vec::new(),
         overrides: Vec::new(),
         drills: Vec::new(),
+        entries: super::knowledge::some_entries(now),
         packets,
         audit,
         accounts: crate::access::Accounts::default(),

@@ -5,6 +5,7 @@ mod commands;
 mod desk;
 mod devices;
 mod dispatch;
+mod knowledge;
 mod models;
 mod on_call;
 mod outbound;
@@ -17,8 +18,8 @@ use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
-    IncidentCommand, IncidentQuery, LiveReading, ModelCommand, Order, OverridePlan, ReportFile, Slice, TicketCommand,
-    TicketQuery, WatchGuard, WindowPlan,
+    IncidentCommand, IncidentQuery, KnowledgeOrder, KnowledgeQuery, LiveReading, ModelCommand, Order, OverridePlan,
+    ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -58,6 +59,8 @@ pub struct State {
     pub overrides: Vec<OnCallOverride>,
     /// Drills that were held, the oldest first.
     pub drills: Vec<DrillHeld>,
+    /// The knowledge base.
+    pub entries: Vec<Entry>,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -123,6 +126,7 @@ impl Fake {
             s.incidents.clear();
             s.floods.clear();
             s.windows.clear();
+            s.entries.clear();
             s.packets.clear();
             s.audit.clear();
         });
@@ -459,8 +463,9 @@ impl Backend for Fake {
             by_mode: Vec::new(),
             by_rule: Vec::new(),
             by_model: Vec::new(),
+            rules: vec![desk::a_rule()],
             clocks: Vec::new(),
-            faults: Vec::new(),
+            faults: vec![desk::a_fault()],
             frequent: Vec::new(),
             without_warning: vec!["harbour/pump-1/device_fault/1".into()],
             suggestions: vec![Suggestion {
@@ -502,6 +507,26 @@ impl Backend for Fake {
         Ok(Page::cut(tree, slice.cursor.as_deref(), slice.limit, |node| {
             node.summary.device.to_string()
         }))
+    }
+
+    async fn search_knowledge(&self, query: KnowledgeQuery) -> Answer<EntryList> {
+        Ok(self.find_entries(&query))
+    }
+
+    async fn entry(&self, id: u64) -> Answer<Entry> {
+        self.find_entry(id)
+    }
+
+    async fn change_knowledge(&self, order: Order, wish: KnowledgeOrder) -> Answer<Entry> {
+        self.write_knowledge(&order, wish)
+    }
+
+    async fn knowledge_of_ticket(&self, id: TicketId) -> Answer<Vec<Entry>> {
+        self.ticket(id).await.map(|_| self.with(|s| s.entries.clone()))
+    }
+
+    async fn knowledge_of_alarm(&self, id: AlarmId) -> Answer<Vec<Entry>> {
+        self.alarm(id).await.map(|_| self.with(|s| s.entries.clone()))
     }
 
     async fn windows(&self) -> Answer<Vec<Window>> {
