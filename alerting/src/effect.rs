@@ -6,6 +6,7 @@ use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
+use crate::stock::{Location, Movement, StockChange, StockRefusal};
 use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
 use crate::ticket::{Actor, Priority, Report, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
@@ -113,6 +114,11 @@ pub enum Command {
         /// What.
         command: WindowCommand,
     },
+    /// Something about spare parts.
+    Stock {
+        /// What.
+        command: StockCommand,
+    },
 }
 
 /// What is split off a ticket.
@@ -152,6 +158,41 @@ pub enum WindowCommand {
         window: WindowId,
         /// Why.
         reason: String,
+    },
+}
+
+/// What a person does with spare parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+pub enum StockCommand {
+    /// Parts were counted, came, went elsewhere, or left.
+    Book {
+        /// What.
+        movement: Movement,
+        /// Why.
+        reason: String,
+    },
+    /// Parts are kept back for a ticket.
+    Reserve {
+        /// Which ticket.
+        ticket: TicketId,
+        /// Which part.
+        part: String,
+        /// Where; none: the first place within reach where so many are free.
+        location: Option<Location>,
+        /// How many; from 1.
+        quantity: u32,
+    },
+    /// Parts are not kept back any longer.
+    Release {
+        /// Which ticket.
+        ticket: TicketId,
+        /// Which part.
+        part: String,
+        /// Where.
+        location: Location,
+        /// How many; from 1.
+        quantity: u32,
     },
 }
 
@@ -243,6 +284,12 @@ pub enum Refusal {
     TooManyWindows {
         /// How many there may be.
         limit: usize,
+    },
+    /// Nothing was booked.
+    #[error("{why}")]
+    Stock {
+        /// Why.
+        why: StockRefusal,
     },
     /// There is a ticket for that already.
     #[error("{ticket} is about the same fault; go on there")]
@@ -363,6 +410,11 @@ pub enum Effect {
     WindowChanged {
         /// The row, whole.
         record: Box<WindowRecord>,
+    },
+    /// Store the row of a count of parts, or of a ticket's parts.
+    StockChanged {
+        /// The row, whole.
+        change: StockChange,
     },
     /// Remember an episode that is over, or what became of its ticket.
     EpisodeClosed {

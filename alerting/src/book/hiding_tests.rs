@@ -45,6 +45,7 @@ fn told(effects: &[Effect]) -> Vec<String> {
             }
             Effect::WindowChanged { .. }
             | Effect::EpisodeClosed { .. }
+            | Effect::StockChanged { .. }
             | Effect::TicketChanged { .. }
             | Effect::IncidentChanged { .. }
             | Effect::NoticesChanged { .. }
@@ -263,6 +264,7 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
         Effect::AlarmChanged { ticket, .. } => *ticket,
         Effect::TicketChanged { .. }
         | Effect::EpisodeClosed { .. }
+        | Effect::StockChanged { .. }
         | Effect::WindowChanged { .. }
         | Effect::IncidentChanged { .. }
         | Effect::NoticesChanged { .. }

@@ -13,6 +13,7 @@ mod links;
 mod merging;
 mod plans;
 mod reports;
+mod stock;
 mod storms;
 mod telling;
 mod tickets;
@@ -34,12 +35,14 @@ mod storm_tests;
 mod tests;
 
 pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
+pub use stock::{parts_used, reach};
 
 use crate::effect::{Command, Effect, Input, Refusal};
 use crate::episode::PastEpisode;
 use crate::habit::Habit;
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
+use crate::stock::{Level, Stock, TicketParts};
 use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
 use crate::ticket::TicketRecord;
 use crate::window::{WindowId, WindowRecord};
@@ -105,6 +108,12 @@ pub struct Snapshot {
     /// What the people of each site were told.
     #[serde(default)]
     pub notices: Vec<SiteNotices>,
+    /// Counts of parts that were booked.
+    #[serde(default)]
+    pub stock: Vec<Level>,
+    /// Parts of tickets that are not archived.
+    #[serde(default)]
+    pub ticket_parts: Vec<TicketParts>,
 }
 
 /// Whose deadline it is.
@@ -131,6 +140,7 @@ pub struct Book {
     last_window: u64,
     episodes: Episodes,
     storms: Storms,
+    stock: Stock,
     /// Tickets with work to do, by machine and failure mode. One of each, unless a person split an alarm off or reported
     /// several faults that have no name; then the latest takes further alarms.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, BTreeSet<TicketId>>>,
@@ -146,6 +156,7 @@ impl Book {
 
     /// A book as it was. It goes on exactly as the one would have that gave the snapshot.
     pub fn restore(policy: Arc<Policy>, snapshot: Snapshot) -> Self {
+        let stock = Stock::restore(&policy.parts, snapshot.stock, snapshot.ticket_parts);
         let mut book = Book {
             policy,
             alarms: BTreeMap::new(),
@@ -156,6 +167,7 @@ impl Book {
             last_window: snapshot.last_window,
             episodes: Episodes::new(),
             storms: Storms::new(snapshot.last_incident),
+            stock,
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
@@ -218,6 +230,8 @@ impl Book {
             incidents: self.storms.incidents().cloned().collect(),
             last_incident: self.storms.last_incident(),
             notices: self.storms.notices().cloned().collect(),
+            stock: self.stock.booked().collect(),
+            ticket_parts: self.stock.tickets().cloned().collect(),
         }
     }
 
@@ -246,10 +260,12 @@ impl Book {
                 Command::Merge { ticket, into } => self.merge_tickets(ticket, into, actor, now, &mut out)?,
                 Command::Split { ticket, off } => self.split_ticket(ticket, off, actor, now, &mut out)?,
                 Command::Window { command } => self.command_window(command, actor, now, &mut out)?,
+                Command::Stock { command } => self.command_stock(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
         }
         self.settle_incidents(now, &mut out);
+        self.settle_stock(now, &mut out);
         self.limit_notices(now, &mut out);
         Ok(out)
     }

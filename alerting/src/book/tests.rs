@@ -155,6 +155,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
         Effect::TicketChanged { change, record } => Some(format!("ticket {} {}", record.id.0, change.as_str())),
         Effect::WindowChanged { .. }
         | Effect::EpisodeClosed { .. }
+        | Effect::StockChanged { .. }
         | Effect::IncidentChanged { .. }
         | Effect::NoticesChanged { .. }
         | Effect::Audit(_) => None,

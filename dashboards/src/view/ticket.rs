@@ -1,6 +1,6 @@
 //! Tickets: work for a technician, with running clocks.
 
-use super::{Act, At, EvidenceView, Machine, Reported, SimilarEpisode, TimeLeft, Visit, Work, schema};
+use super::{Act, At, EvidenceView, Machine, Reported, SimilarEpisode, TicketPart, TimeLeft, Visit, Work, schema};
 use domain::text::Text;
 use domain::{DeviceName, FailureModeId, RiskLevel, Severity, SiteName};
 use serde::{Deserialize, Serialize};
@@ -324,6 +324,8 @@ pub struct Ticket {
     pub part: String,
     /// Parts to bring.
     pub parts: Vec<String>,
+    /// Where these parts are, what is kept back and what was used; empty where no stock is kept.
+    pub stock: Vec<TicketPart>,
     /// Skills needed.
     pub skills: Vec<String>,
     /// Whether people may be harmed.

@@ -43,6 +43,8 @@ pub enum Right {
     AssignTickets,
     /// Move tickets on, hold, close, cancel and reopen them.
     WorkTickets,
+    /// Book spare parts: count, receive, move, issue.
+    BookStock,
     /// Send again what could not be delivered.
     ResendMessages,
     /// Send test messages to receivers.
@@ -60,8 +62,8 @@ pub enum Right {
 }
 
 use Right::{
-    AssignTickets, CommentTickets, HandleQuarantine, ManageUsers, OperateAlarms, PlanWork, ReadAudit, ReadSystem,
-    ReleaseModels, ResendMessages, TestReceivers, TuneModels, View, WorkTickets,
+    AssignTickets, BookStock, CommentTickets, HandleQuarantine, ManageUsers, OperateAlarms, PlanWork, ReadAudit,
+    ReadSystem, ReleaseModels, ResendMessages, TestReceivers, TuneModels, View, WorkTickets,
 };
 
 /// Each role with its rights.
@@ -101,6 +103,7 @@ pub const TABLE: [(Role, &[Right]); 8] = [
             CommentTickets,
             AssignTickets,
             WorkTickets,
+            BookStock,
             ResendMessages,
         ],
     ),
@@ -165,7 +168,7 @@ impl Role {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Right; 14] = [
+    pub const ALL: [Right; 15] = [
         View,
         ReadSystem,
         OperateAlarms,
@@ -173,6 +176,7 @@ impl Right {
         CommentTickets,
         AssignTickets,
         WorkTickets,
+        BookStock,
         ResendMessages,
         TestReceivers,
         HandleQuarantine,
@@ -192,6 +196,7 @@ impl Right {
             CommentTickets => "comment_tickets",
             AssignTickets => "assign_tickets",
             WorkTickets => "work_tickets",
+            BookStock => "book_stock",
             ResendMessages => "resend_messages",
             TestReceivers => "test_receivers",
             HandleQuarantine => "handle_quarantine",
@@ -212,6 +217,7 @@ impl Right {
             CommentTickets => "write into tickets",
             AssignTickets => "give tickets to people",
             WorkTickets => "move tickets on, hold, close, cancel and reopen them",
+            BookStock => "book spare parts: count, receive, move, issue",
             ResendMessages => "send again what could not be delivered",
             TestReceivers => "send test messages to receivers",
             HandleQuarantine => "read quarantined packets again, or discard them",
@@ -225,8 +231,8 @@ impl Right {
     /// Whether it is about the gateway as a whole, so that somebody who is limited to sites or customers does not have it.
     pub fn is_gateway_wide(self) -> bool {
         match self {
-            ReadSystem | ResendMessages | TestReceivers | HandleQuarantine | TuneModels | ReleaseModels | ReadAudit
-            | ManageUsers => true,
+            ReadSystem | BookStock | ResendMessages | TestReceivers | HandleQuarantine | TuneModels | ReleaseModels
+            | ReadAudit | ManageUsers => true,
             View | OperateAlarms | PlanWork | CommentTickets | AssignTickets | WorkTickets => false,
         }
     }

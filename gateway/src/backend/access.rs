@@ -8,10 +8,10 @@ use crate::access::{AccessOrder, AccessRefusal, Accounts, Limits, Role, Sight};
 use crate::pipeline::commit::ToCommit;
 use crate::web::backend::{Answer, BackendError, Order};
 use alerting::TicketCommand;
-use alerting::WindowCommand;
 use alerting::effect::Command;
 use alerting::ticket::TicketRecord;
 use alerting::ticket::WorkCommand;
+use alerting::{StockCommand, WindowCommand};
 use dashboards::view::{StepKind, Ticket};
 use domain::{DeviceKey, TicketId};
 use std::sync::{Arc, PoisonError};
@@ -188,6 +188,13 @@ impl LiveBackend {
                         what: format!("window {window}"),
                     })?;
                 }
+            },
+            Command::Stock { command } => match command {
+                StockCommand::Reserve { ticket, .. } | StockCommand::Release { ticket, .. } => {
+                    let revision = self.permit_ticket(&order, *ticket).await?;
+                    order.if_revision = order.if_revision.or(revision);
+                }
+                StockCommand::Book { .. } => {}
             },
             Command::Window { .. } => {}
         }

@@ -4,7 +4,7 @@ use super::LiveBackend;
 use super::tickets::record_of;
 use crate::store::{ListFilter, Reader, StoreError};
 use crate::web::backend::{Answer, BackendError};
-use alerting::dispatch::{self, Dispatched, Job, Load};
+use alerting::dispatch::{self, Dispatched, Job, Load, Whereabouts};
 use alerting::ticket::TicketRecord;
 use dashboards::view;
 use domain::TicketId;
@@ -58,14 +58,20 @@ impl LiveBackend {
                 return Ok(Some(Vec::new()));
             }
             let loads = loads_of(reader, &record)?;
-            Ok(Some(backend.ranked(&record, &loads)))
+            let whereabouts = backend.whereabouts(reader, &record)?;
+            Ok(Some(backend.ranked(&record, &loads, whereabouts)))
         };
         self.readers.ask(ask).await?.ok_or_else(|| BackendError::NotFound {
             what: format!("ticket {id}"),
         })
     }
 
-    fn ranked(&self, record: &TicketRecord, loads: &BTreeMap<String, Load>) -> Vec<dispatch::Proposal> {
+    fn ranked(
+        &self,
+        record: &TicketRecord,
+        loads: &BTreeMap<String, Load>,
+        whereabouts: Option<Whereabouts>,
+    ) -> Vec<dispatch::Proposal> {
         let now = self.clock().now();
         let site = self.directory().registry().site_entry(&record.device.site);
         let job = Job {
@@ -74,6 +80,7 @@ impl LiveBackend {
             region: site.map(|s| s.region.clone()).unwrap_or_default(),
             skills: record.skills.clone(),
             parts: record.parts.clone(),
+            whereabouts,
         };
         let rotations = self.running.policy.escalations.on_call(now);
         let on_call = rotations.filter_map(|(_, person)| person.cloned()).collect();

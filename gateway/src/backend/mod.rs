@@ -15,6 +15,7 @@ mod readers;
 mod review;
 mod similar;
 mod standing;
+mod stock;
 mod stream;
 mod system;
 mod ticket_work;
@@ -33,12 +34,13 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    ModelCommand, NewFile, Order, Report, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    ModelCommand, Movement, NewFile, Order, PartsQuery, Report, ReportFile, Reservation, Slice, StockQuery,
+    TicketCommand, TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, FleetCounts, Heard, History, Incident, LedgerLine, Model,
-    ModelDetail, MonthlyReport, OnCall, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport,
-    Shift, SiteStorms, SystemHealth, Ticket, TicketSummary, Tried, Window,
+    ModelDetail, MonthlyReport, OnCall, Page, PartForecast, Proposal, QuarantinedPacket, Receiver, Replayed, Review,
+    ServiceReport, Shift, SiteStorms, StockLevel, StockPart, SystemHealth, Ticket, TicketSummary, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -280,6 +282,27 @@ impl Backend for LiveBackend {
 
     async fn service_report(&self, id: TicketId) -> Answer<ServiceReport> {
         self.make_service_report(id).await
+    }
+
+    async fn parts(&self, query: PartsQuery) -> Answer<Page<StockPart>> {
+        self.list_parts(query).await
+    }
+
+    async fn stock(&self, query: StockQuery) -> Answer<Page<StockLevel>> {
+        self.list_stock(query).await
+    }
+
+    async fn stock_forecast(&self, query: PartsQuery) -> Answer<Page<PartForecast>> {
+        self.list_forecasts(query).await
+    }
+
+    async fn book_stock(&self, order: Order, movement: Movement, reason: String) -> Answer<Vec<StockLevel>> {
+        self.move_stock(order, movement, reason).await
+    }
+
+    async fn reserve_parts(&self, order: Order, ticket: TicketId, reservation: Reservation) -> Answer<Ticket> {
+        let changed = self.change_reservation(order, ticket, reservation).await;
+        changed.map(|ticket| self.without_others(ticket))
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {

@@ -5,6 +5,7 @@
 
 mod access;
 mod models;
+mod stock;
 mod storms;
 
 pub use access::AccessDone;
@@ -503,6 +504,9 @@ impl Committer {
             Command::Ticket { ticket, .. } | Command::Merge { ticket, .. } | Command::Split { ticket, .. } => {
                 book.ticket(*ticket).map(|t| u64::from(t.revision))
             }
+            Command::Stock { command } => {
+                stock::ticket_of(command).and_then(|t| Some(u64::from(book.ticket(t)?.revision)))
+            }
             Command::Window { .. } => None,
         }
     }
@@ -563,13 +567,16 @@ impl Committer {
     fn facts(&self, index: DeviceIndex, judged_by: &ModelVersion) -> DeviceFacts {
         let key = self.setup.directory.device(index);
         let entry = self.setup.directory.registry().entry(&key);
+        let region = self.setup.directory.registry().region_of(&key.site).to_owned();
         let asset = entry.map_or_else(Asset::default, |e| Asset {
             serial_number: e.serial_number.clone(),
             location: e.location.clone(),
             customer: e.customer.clone(),
             people_served: e.people_served,
             warranty_until: e.warranty_until.clone(),
+            ..Asset::default()
         });
+        let asset = Asset { region, ..asset };
         // what judged may be no longer in force
         let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
         let engine = catalogue.engine_named(judged_by, index, directory);
@@ -676,6 +683,7 @@ impl Committer {
                     }
                 }
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
+                Effect::StockChanged { change } => commit.stock(change)?,
                 Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
                 // below, the last of each
                 Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
@@ -796,6 +804,7 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
+                Effect::StockChanged { change } => stock::announce(change, &self.setup.changed),
                 Effect::EpisodeClosed { .. }
                 | Effect::IncidentChanged { .. }
                 | Effect::NoticesChanged { .. }
@@ -809,33 +818,17 @@ impl Committer {
 }
 
 fn opened_ticket(effect: &Effect) -> Option<TicketId> {
-    match effect {
-        Effect::TicketChanged {
-            record,
-            change: TicketChange::Opened { .. },
-        } => Some(record.id),
-        Effect::TicketChanged { .. }
-        | Effect::WindowChanged { .. }
-        | Effect::AlarmChanged { .. }
-        | Effect::EpisodeClosed { .. }
-        | Effect::IncidentChanged { .. }
-        | Effect::NoticesChanged { .. }
-        | Effect::Audit(_)
-        | Effect::Publish(_) => None,
-    }
+    let Effect::TicketChanged { record, change } = effect else {
+        return None;
+    };
+    matches!(change, TicketChange::Opened { .. }).then_some(record.id)
 }
 
 fn changed_window(effect: &Effect) -> Option<WindowId> {
-    match effect {
-        Effect::WindowChanged { record } => Some(record.id),
-        Effect::AlarmChanged { .. }
-        | Effect::EpisodeClosed { .. }
-        | Effect::TicketChanged { .. }
-        | Effect::IncidentChanged { .. }
-        | Effect::NoticesChanged { .. }
-        | Effect::Audit(_)
-        | Effect::Publish(_) => None,
-    }
+    let Effect::WindowChanged { record } = effect else {
+        return None;
+    };
+    Some(record.id)
 }
 
 fn report_made(report: &ReportRow) -> AuditRow {

@@ -183,6 +183,8 @@ pub fn restore_book(
             incidents,
             last_incident: reader.last_incident_number()?,
             notices,
+            stock: reader.stock_levels()?,
+            ticket_parts: reader.parts_of_live_tickets()?,
         },
     ))
 }

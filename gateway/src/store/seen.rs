@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use std::collections::BTreeSet;
 
 /// Tables that say nothing of a machine or its people.
-const OPEN: [&str; 3] = ["meta", "metric", "model"];
+const OPEN: [&str; 4] = ["meta", "metric", "model", "stock_level"];
 /// Tables that nobody with limits sees anything of: they are about the gateway as a whole, or raw bytes.
 const CLOSED: [&str; 13] = [
     "journal",

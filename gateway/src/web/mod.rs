@@ -20,6 +20,7 @@ mod pages;
 mod permit;
 mod problem;
 pub mod review_csv;
+mod stock_pages;
 mod stream;
 #[cfg(test)]
 mod tests;

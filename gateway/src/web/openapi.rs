@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use super::api::{
-    access, account, alarms, desk, devices, incidents, models, on_call, outbound, quarantine, review, system, tickets,
-    windows, work,
+    access, account, alarms, desk, devices, incidents, models, on_call, outbound, quarantine, review, stock, system,
+    tickets, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -46,6 +46,7 @@ impl IntoResponses for Problems {
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,
         desk::report, work::write, work::attach, work::file,
+        stock::parts, stock::levels, stock::forecast, stock::book, stock::reserve, stock::release,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
         outbound::receivers, outbound::test, outbound::dead, outbound::resend, outbound::inbound,

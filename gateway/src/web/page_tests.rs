@@ -4,7 +4,10 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 19] = [
+#[path = "stock_tests.rs"]
+mod stock_tests;
+
+const PAGES: [&str; 21] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -18,6 +21,8 @@ const PAGES: [&str; 19] = [
     "/tickets/T-000042",
     "/tickets/T-000038",
     "/tickets/T-000042/report",
+    "/parts",
+    "/parts?low=yes",
     "/windows",
     "/quarantine",
     "/system",

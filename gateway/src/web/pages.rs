@@ -9,7 +9,7 @@ use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
-use super::{App, Whole, access_pages, window_pages};
+use super::{App, Whole, access_pages, stock_pages, window_pages};
 use crate::access::notes::Note;
 use crate::web::extract::State;
 use axum::Router;
@@ -53,7 +53,10 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets/{ticket}", get(ticket::<B>))
         .route("/tickets/{ticket}/report", get(report::<B>))
         .route("/tickets/{ticket}/work", post(forms::work::<B>))
+        .route("/tickets/{ticket}/reservations", post(stock_pages::reserve::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
+        .route("/parts", get(stock_pages::list::<B>))
+        .route("/parts/movements", post(stock_pages::book::<B>))
         .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))
         .route("/windows/{window}/end", post(window_pages::end::<B>))
         .route("/review", get(review::<B>))
@@ -147,6 +150,7 @@ impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
         let rights = Rights {
             may_operate: may(Right::OperateAlarms),
             may_work: may(Right::WorkTickets),
+            may_book_stock: may(Right::BookStock),
             may_tune: may(Right::HandleQuarantine),
             may_see_system: may(Right::ReadSystem),
             may_read_audit: may(Right::ReadAudit),

@@ -89,6 +89,7 @@ impl<'a> Last<'a> {
                 | Effect::TicketChanged { .. }
                 | Effect::WindowChanged { .. }
                 | Effect::EpisodeClosed { .. }
+                | Effect::StockChanged { .. }
                 | Effect::Audit(_)
                 | Effect::Publish(_) => {}
             }

@@ -275,6 +275,7 @@ pub(super) fn state(now: Timestamp) -> State {
         incidents: super::storms::incidents(now),
         floods: super::storms::floods(now),
         windows: Vec::new(),
+        stock: super::stock::stock(),
         packets,
         audit,
         accounts: crate::access::Accounts::default(),

@@ -7,6 +7,7 @@ mod devices;
 mod dispatch;
 mod models;
 mod outbound;
+mod stock;
 mod storms;
 mod work;
 
@@ -15,7 +16,8 @@ use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, Backend, BackendError, DeviceQuery, HistoryQuery, IncidentQuery,
-    LiveReading, ModelCommand, Order, ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    LiveReading, ModelCommand, Movement, Order, PartsQuery, ReportFile, Reservation, Slice, StockQuery, TicketCommand,
+    TicketQuery, WatchGuard, WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -51,6 +53,8 @@ pub struct State {
     pub floods: Vec<SiteStorms>,
     /// Maintenance windows that are not over.
     pub windows: Vec<Window>,
+    /// Spare parts.
+    pub stock: alerting::stock::Stock,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -450,6 +454,26 @@ impl Backend for Fake {
 
     async fn windows(&self) -> Answer<Vec<Window>> {
         Ok(self.with(|s| s.windows.clone()))
+    }
+
+    async fn parts(&self, query: PartsQuery) -> Answer<Page<StockPart>> {
+        self.parts_page(query).await
+    }
+
+    async fn stock(&self, query: StockQuery) -> Answer<Page<StockLevel>> {
+        self.stock_page(query).await
+    }
+
+    async fn stock_forecast(&self, query: PartsQuery) -> Answer<Page<PartForecast>> {
+        self.forecast_page(query).await
+    }
+
+    async fn book_stock(&self, order: Order, movement: Movement, _: String) -> Answer<Vec<StockLevel>> {
+        self.book_a_movement(order, movement).await
+    }
+
+    async fn reserve_parts(&self, order: Order, ticket: TicketId, reservation: Reservation) -> Answer<Ticket> {
+        self.reserve_for(order, ticket, reservation).await
     }
 
     async fn plan_window(&self, order: Order, plan: WindowPlan) -> Answer<Window> {
