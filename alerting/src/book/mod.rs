@@ -30,6 +30,8 @@ mod invariants;
 #[cfg(test)]
 mod outlook_tests;
 #[cfg(test)]
+mod stock_tests;
+#[cfg(test)]
 mod storm_tests;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ pub use order::{CERTAINTY, demand_quantile};
 pub use parts::{MAX_LEAD_DAYS, MAX_LOCATIONS, MAX_OPENING, MAX_PARTS_KEPT, Part, Parts};
 pub use place::{Location, PartNumber};
 pub use shelf::{
-    Counts, Level, MAX_LEVELS, MAX_ON_HAND, MAX_TICKETS_WITH_PARTS, Movement, Stock, StockChange, StockRefusal,
+    Counts, DamagedLevel, Level, MAX_LEVELS, MAX_ON_HAND, MAX_TICKETS_WITH_PARTS, Movement, Stock, StockChange,
+    StockRefusal,
 };
 pub use ticket::{Lines, MAX_LINES, Need, TicketParts, needs};

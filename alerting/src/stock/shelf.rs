@@ -44,6 +44,35 @@ pub struct Level {
     pub counts: Counts,
 }
 
+impl Level {
+    /// A row as it was stored: the part's number and the place in words.
+    ///
+    /// # Errors
+    /// The place is none, or the counts cannot be.
+    pub fn of_row(part: String, location: &str, on_hand: u32, reserved: u32) -> Result<Level, DamagedLevel> {
+        let place = location.parse::<Location>();
+        match place {
+            Ok(location) if reserved <= on_hand => Ok(Level {
+                part: PartNumber::new(part),
+                location,
+                counts: Counts { on_hand, reserved },
+            }),
+            Ok(_) | Err(_) => Err(DamagedLevel {
+                part,
+                location: location.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A row that cannot be a count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the count of {part:?} at {location:?} cannot be")]
+pub struct DamagedLevel {
+    part: String,
+    location: String,
+}
+
 /// What a person books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]

@@ -60,6 +60,13 @@ fn the_file_of_parts_tells_every_mistake_with_its_line() {
 }
 
 #[test]
+fn the_example_of_the_docs_is_sound() {
+    let example = include_str!("../../../docs/examples/parts.toml");
+    let parts = Parts::parse(example, &crate::dispatch::Roster::default()).expect("no mistakes");
+    assert_eq!((parts.iter().count(), parts.locations().len()), (3, 3));
+}
+
+#[test]
 fn opening_counts_come_from_both_files_and_end_with_the_first_booking() {
     let mut stock = stock();
     let expected = [

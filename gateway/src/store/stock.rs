@@ -34,11 +34,10 @@ impl Reader {
         let sql = "SELECT part, location, on_hand, reserved FROM stock_level ORDER BY part, location";
         let rows: Vec<(String, String, u32, u32)> = self.list(sql, [], count_row, "read the stock")?;
         let read = |(part, location, on_hand, reserved): (String, String, u32, u32)| {
-            // as they were written: both are strings in JSON too
-            let text = serde_json::json!({
-                "part": part, "location": location, "counts": {"on_hand": on_hand, "reserved": reserved},
-            });
-            serde_json::from_value(text).map_err(|error| damaged(format!("count of {part} at {location}"), &error))
+            Level::of_row(part, &location, on_hand, reserved).map_err(|error| StoreError::Damaged {
+                what: "stock".to_owned(),
+                problem: error.to_string(),
+            })
         };
         rows.into_iter().map(read).collect()
     }
@@ -74,12 +73,55 @@ fn count_row(row: &Row<'_>) -> rusqlite::Result<(String, String, u32, u32)> {
 }
 
 fn parts_of(record: &str) -> Result<TicketParts, StoreError> {
-    serde_json::from_str(record).map_err(|error| damaged("parts of a ticket".to_owned(), &error))
+    serde_json::from_str(record).map_err(|error| StoreError::Damaged {
+        what: "parts of a ticket".to_owned(),
+        problem: error.to_string(),
+    })
 }
 
-fn damaged(what: String, error: &serde_json::Error) -> StoreError {
-    StoreError::Damaged {
-        what,
-        problem: error.to_string(),
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+    use alerting::stock::{Location, Stock};
+    use domain::Timestamp;
+
+    const PARTS: &str = "[[part]]\nnumber = \"seal\"\nlead_time_days = 9\ncentral = 3\n";
+
+    #[test]
+    fn the_stock_is_again_what_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let parts = alerting::stock::Parts::parse(PARTS, &Default::default()).unwrap();
+        let mut stock = Stock::restore(&parts, Vec::new(), Vec::new());
+        let ticket = TicketId(7);
+        for reserved in [1, 2] {
+            let booked = stock.reserve(&parts, ticket, "SEAL", &Location::Central, 1, Timestamp(reserved));
+            booked.unwrap();
+            let commit = store.begin().unwrap();
+            for change in stock.take_changes() {
+                commit.stock(&change).unwrap();
+            }
+            commit.finish().unwrap();
+        }
+        let reader = store.reader().unwrap();
+        assert_eq!(reader.stock_levels().unwrap(), stock.booked().collect::<Vec<_>>());
+        assert_eq!(reader.ticket_parts(ticket).unwrap().as_ref(), stock.ticket(ticket));
+        // of a ticket that is not there (any more), nothing is live
+        assert_eq!(reader.parts_of_live_tickets().unwrap(), []);
+        assert_eq!(reader.first_ticket_at().unwrap(), None);
+    }
+
+    #[test]
+    fn the_database_takes_no_count_that_cannot_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let raw = rusqlite::Connection::open(store.path()).unwrap();
+        let wrong = raw.execute("INSERT INTO stock_level VALUES ('seal', 'central', 1, 2)", []);
+        assert!(wrong.is_err());
+        raw.execute("INSERT INTO stock_level VALUES ('seal', 'cellar', 2, 1)", [])
+            .unwrap();
+        let damaged = store.reader().unwrap().stock_levels();
+        assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
     }
 }

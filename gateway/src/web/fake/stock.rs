@@ -155,7 +155,7 @@ impl Fake {
             } => s.stock.release(&parts(), id, part, location, *quantity, now),
         })
         .map_err(refused)?;
-        self.note(&order.actor, "stock.reserved", &id.to_string(), "");
+        self.note(&order.actor, "stock.reserved", id, "");
         self.with(|s| {
             let held = s.stock.ticket(id).map(|own| own.reserved.clone()).unwrap_or_default();
             let ticket = s.tickets.iter_mut().find(|t| t.summary.id == id.to_string());
