@@ -6,7 +6,7 @@ use crate::alarm::{AlarmReason, AlarmRefusal};
 use crate::episode::PastEpisode;
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
-use crate::stock::{Location, Movement, StockChange, StockRefusal};
+use crate::stock::{Location, LowParts, Movement, StockChange, StockRefusal};
 use crate::storm::{IncidentCause, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, SiteNotices, Summary};
 use crate::ticket::{Actor, Priority, Report, TicketChange, TicketCommand, TicketKind, TicketRecord, TicketRefusal};
 use crate::window::{Purpose, Schedule, ScheduleRefusal, WindowId, WindowRecord};
@@ -506,6 +506,8 @@ pub enum Outgoing {
     Incident(IncidentNotice),
     /// What was too much to be told one by one.
     Summary(Summary),
+    /// Spare parts have become low.
+    Parts(LowParts),
 }
 
 /// An incident for receivers.

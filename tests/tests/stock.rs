@@ -2,9 +2,13 @@
 //! finds it, and booked out once when it was used.
 
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
 use tests::api::Api;
 use tests::gateway::{GatewaySetup, RunningGateway};
 use tests::publisher::{publish_all, telemetry};
+use tests::receiver::{Answer, Receiver};
+use tests::wait::wait_for;
 
 const CONFIG: &str = "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\nauto_register = false\n\
                       [dispatch]\nengineers = \"engineers.toml\"\nparts = \"parts.toml\"\n";
@@ -190,4 +194,42 @@ async fn the_bearing_of_a_worn_pump_is_foretold_kept_back_and_booked_out_once_ov
         "{audit}"
     );
     gateway.kill();
+}
+
+#[tokio::test]
+async fn a_part_that_is_low_is_told_once_however_often_the_gateway_is_killed() {
+    let receiver = Receiver::start(0, |_, _| Answer::Status(204));
+    let hook = format!(
+        "[outbound]\n[[outbound.webhook]]\nname = \"buyers\"\nurl = \"{}\"\nevents = [\"parts\"]\n",
+        receiver.url()
+    );
+    let setup = GatewaySetup::new(&format!("{CONFIG}{hook}"));
+    let parts = PARTS.replace("reorder_point = 4", "reorder_point = 9");
+    for (file, text) in [
+        ("registry.toml", REGISTRY),
+        ("engineers.toml", ENGINEERS),
+        ("parts.toml", parts.as_str()),
+    ] {
+        std::fs::write(setup.folder().join(file), text).expect("written");
+    }
+    for _ in 0..3 {
+        let (gateway, api) = started(&setup).await;
+        wait_for("the notice", Duration::from_secs(30), || {
+            (!receiver.received().is_empty()).then_some(())
+        });
+        let audit = api.get("audit?limit=1000").await.ok();
+        let lines = audit["items"].as_array().expect("a list").iter();
+        assert_eq!(lines.filter(|line| line["action"] == "stock.low").count(), 1, "{audit}");
+        gateway.kill();
+    }
+    let told = receiver.received();
+    let events: BTreeSet<&str> = told.iter().map(|r| r.id()).collect();
+    assert_eq!(events.len(), 1, "{told:?}");
+    let event = &told[0].event;
+    assert_eq!(event["type"], "io.forewarn.parts.low.v1");
+    let part = &event["data"]["parts"][0];
+    assert_eq!(
+        (&part["part"], &part["on_hand"], &part["order_quantity"]),
+        (&json!(BEARING), &json!(4), &json!(5))
+    );
 }

@@ -322,6 +322,7 @@ struct Rows {
     notices: BTreeMap<SiteName, String>,
     levels: BTreeMap<(PartNumber, Location), Level>,
     ticket_parts: BTreeMap<TicketId, String>,
+    watch: String,
 }
 
 impl Rows {
@@ -340,6 +341,7 @@ impl Rows {
                         let place = (level.part.clone(), level.location.clone());
                         self.levels.insert(place, level.clone());
                     }
+                    StockChange::Watch(watch) => self.watch = serde_json::to_string(watch).unwrap(),
                     StockChange::Ticket(own) => {
                         self.ticket_parts
                             .insert(own.ticket, serde_json::to_string(own).unwrap());
@@ -400,6 +402,7 @@ impl Rows {
                 .collect(),
             stock: self.levels.values().cloned().collect(),
             ticket_parts: self.parts_of_live_tickets(),
+            stock_watch: serde_json::from_str(&self.watch).unwrap_or_default(),
             ..Snapshot::default()
         }
     }

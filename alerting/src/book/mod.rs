@@ -44,7 +44,7 @@ use crate::episode::PastEpisode;
 use crate::habit::Habit;
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
-use crate::stock::{Level, Stock, TicketParts};
+use crate::stock::{Level, Stock, StockWatch, TicketParts};
 use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
 use crate::ticket::TicketRecord;
 use crate::window::{WindowId, WindowRecord};
@@ -116,6 +116,9 @@ pub struct Snapshot {
     /// Parts of tickets that are not archived.
     #[serde(default)]
     pub ticket_parts: Vec<TicketParts>,
+    /// Parts that run low, as they were looked at last.
+    #[serde(default)]
+    pub stock_watch: StockWatch,
 }
 
 /// Whose deadline it is.
@@ -128,6 +131,8 @@ enum Subject {
     /// After alarms and tickets, so that it tells of them as they are.
     Incident(IncidentId),
     Site(SiteName),
+    /// Once a day, of what is left of the parts then.
+    Stock,
 }
 
 /// Alarms and tickets. See the module's text.
@@ -143,6 +148,7 @@ pub struct Book {
     episodes: Episodes,
     storms: Storms,
     stock: Stock,
+    stock_watch: StockWatch,
     /// Tickets with work to do, by machine and failure mode. One of each, unless a person split an alarm off or reported
     /// several faults that have no name; then the latest takes further alarms.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, BTreeSet<TicketId>>>,
@@ -170,6 +176,7 @@ impl Book {
             episodes: Episodes::new(),
             storms: Storms::new(snapshot.last_incident),
             stock,
+            stock_watch: snapshot.stock_watch,
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
@@ -209,6 +216,7 @@ impl Book {
             book.keep_episode(episode);
         }
         book.restore_storms(snapshot.incidents, snapshot.notices);
+        book.refresh_stock_deadline();
         book
     }
 
@@ -234,6 +242,7 @@ impl Book {
             notices: self.storms.notices().cloned().collect(),
             stock: self.stock.booked().collect(),
             ticket_parts: self.stock.tickets().cloned().collect(),
+            stock_watch: self.stock_watch.clone(),
         }
     }
 
@@ -330,6 +339,7 @@ impl Book {
                 Subject::Ticket(id) => self.wake_ticket(*id, now, out),
                 Subject::Incident(id) => self.wake_incident(*id, now, out),
                 Subject::Site(site) => self.wake_site(site, now, out),
+                Subject::Stock => self.wake_stock(now, out),
             }
             if self.deadline_of.get(&subject).is_some_and(|next| *next <= now) {
                 // A deadline that does not move would wake us forever.

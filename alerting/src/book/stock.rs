@@ -1,9 +1,12 @@
 //! Stock in the book: movements that people book, and what tickets keep back, use and let go as they change.
 
-use super::Book;
 use super::alarms::person;
-use crate::effect::{AuditEntry, Effect, Refusal, StockCommand};
-use crate::stock::{Location, PartNumber, Parts, Stock, StockRefusal, needs};
+use super::{Book, Subject};
+use crate::effect::{AuditEntry, Background, Effect, Message, Outgoing, Refusal, StockCommand};
+use crate::stock::{
+    Location, PartNumber, Parts, Stock, StockChange, StockRefusal, causes, forecast_all, needs, stock_site,
+};
+use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, MAX_TEXT_BYTES, Outcome, TicketChange, TicketRecord, TicketState, WorkChange, check_text};
 use domain::{TicketId, Timestamp};
 use std::collections::BTreeMap;
@@ -174,6 +177,39 @@ impl Book {
         };
         let is_enough = |place: &Location| self.stock.at(&part.number, place).free() >= quantity;
         reach(ticket).into_iter().find(is_enough).unwrap_or(Location::Central)
+    }
+
+    /// A day has passed: parts that have become low are told, once until they have recovered. What stands counts, not the usual use.
+    pub(super) fn wake_stock(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        let parts = &self.policy.parts;
+        let causes = causes(parts, &self.stock, self.tickets.values(), self.alarms.values(), now);
+        let found = forecast_all(parts, &self.stock, &causes, &[], now, now);
+        let fresh = self.stock_watch.check(parts, &found, now);
+        out.push(Effect::StockChanged {
+            change: StockChange::Watch(Box::new(self.stock_watch.clone())),
+        });
+        if let Some(low) = fresh {
+            let subject = "parts".to_owned();
+            out.push(audit("low", subject, low.reason().en, Actor::System, now));
+            out.push(Effect::Publish(Box::new(Message {
+                key: format!("parts/low/{}", now.0),
+                site: stock_site(),
+                device: None,
+                notice: Some(NoticeWeight::Summary),
+                about: Background {
+                    title: low.title(),
+                    reason: low.reason(),
+                    ..Background::default()
+                },
+                content: Outgoing::Parts(low),
+            })));
+        }
+        self.refresh_stock_deadline();
+    }
+
+    pub(super) fn refresh_stock_deadline(&mut self) {
+        let at = (!self.policy.parts.is_empty()).then(|| self.stock_watch.next_check());
+        self.set_deadline(Subject::Stock, at);
     }
 
     fn tell_stock(&mut self, out: &mut Vec<Effect>) {

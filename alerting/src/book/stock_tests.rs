@@ -2,7 +2,7 @@
 
 use super::tests::{MINUTE, condition, pump};
 use super::*;
-use crate::effect::StockCommand;
+use crate::effect::{Outgoing, StockCommand};
 use crate::record::{Asset, DeviceFacts};
 use crate::stock::testing::{check_stock, parts};
 use crate::stock::{Location, Movement, StockRefusal};
@@ -225,4 +225,63 @@ fn a_drill_takes_nothing_real() {
     shop.give(Some("because"));
     shop.close(&[BEARING]);
     assert_eq!(shop.bearings(), [(1, 0), (1, 0), (2, 0)]);
+}
+
+/// What the daily look tells: the parts that have become low.
+fn told(effects: &[Effect]) -> Vec<String> {
+    let notices = effects.iter().filter_map(|effect| match effect {
+        Effect::Publish(message) => Some(message),
+        _ => None,
+    });
+    let parts = notices.flat_map(|message| match &message.content {
+        Outgoing::Parts(low) => low.parts.iter().map(|p| p.part.to_string()).collect(),
+        _ => Vec::new(),
+    });
+    parts.collect()
+}
+
+#[test]
+fn a_part_that_becomes_low_is_told_once_until_it_has_recovered_and_not_again_after_a_restart() {
+    let mut shop = Shop::new();
+    let day = 24 * 60 * MINUTE;
+    let look = |shop: &mut Shop| {
+        shop.now += day;
+        let told = told(&shop.step(Input::Tick).expect("never refused"));
+        let policy = Arc::new(shop.book.policy().clone());
+        shop.book = Book::restore(policy, shop.book.snapshot());
+        told
+    };
+    assert_eq!(
+        look(&mut shop),
+        [""; 0],
+        "eight bearings, one is needed, three shall stay"
+    );
+    let count = |shop: &mut Shop, on_hand| {
+        let (part, location) = (BEARING.to_owned(), "region/west".parse().expect("a place"));
+        let movement = Movement::Count {
+            part,
+            location,
+            on_hand,
+        };
+        let reason = "inventory".to_owned();
+        shop.stock(StockCommand::Book { movement, reason }).expect("booked");
+    };
+    count(&mut shop, 0);
+    assert_eq!(look(&mut shop), [""; 0], "four are left, one is needed");
+    let movement = Movement::Issue {
+        part: BEARING.to_owned(),
+        location: Location::Central,
+        quantity: 1,
+    };
+    let reason = "rust".to_owned();
+    shop.stock(StockCommand::Book { movement, reason }).expect("booked");
+    assert_eq!(look(&mut shop), [BEARING]);
+    assert_eq!(look(&mut shop), [""; 0], "once");
+    // within the same day nothing is looked at
+    count(&mut shop, 9);
+    shop.now += MINUTE;
+    assert_eq!(told(&shop.step(Input::Tick).expect("never refused")), [""; 0]);
+    assert_eq!(look(&mut shop), [""; 0], "recovered");
+    count(&mut shop, 0);
+    assert_eq!(look(&mut shop), [BEARING], "low again");
 }

@@ -78,7 +78,7 @@ impl Site {
                 Outgoing::Alarm(alarm) => Some(format!("alarm {}", alarm.device)),
                 Outgoing::Incident(i) => Some(format!("{} {} of {}", i.event.as_str(), i.standing, i.members)),
                 Outgoing::Summary(summary) => Some(format!("summary of {}", summary.held.count)),
-                Outgoing::Service(_) | Outgoing::Ticket(_) => None,
+                Outgoing::Service(_) | Outgoing::Ticket(_) | Outgoing::Parts(_) => None,
             },
             _ => None,
         };

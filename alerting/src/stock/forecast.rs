@@ -5,9 +5,9 @@
 //! are due are open tickets. And what nobody sees coming: the rate of use in closed tickets, as a Poisson process.
 
 use super::order::demand_quantile;
-use super::parts::Part;
+use super::parts::{Part, Parts};
 use super::place::PartNumber;
-use super::shelf::Counts;
+use super::shelf::{Counts, Stock};
 use domain::{AlarmId, DeviceKey, FailureModeId, Millis, Prognosis, Severity, TicketId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -206,6 +206,33 @@ pub fn forecast(
         causes: shares,
         cause_count: u32::try_from(own.len()).unwrap_or(u32::MAX),
     }
+}
+
+/// Foretells every part, in the order of the parts. As [`forecast`] does one.
+pub fn forecast_all(
+    parts: &Parts,
+    stock: &Stock,
+    causes: &[Cause],
+    uses: &[Use],
+    observed_since: Timestamp,
+    now: Timestamp,
+) -> Vec<Forecast> {
+    let mut by_part: BTreeMap<&PartNumber, Vec<Cause>> = BTreeMap::new();
+    for cause in causes {
+        for part in cause.needs.keys() {
+            by_part.entry(part).or_default().push(cause.clone());
+        }
+    }
+    let mut used: BTreeMap<&PartNumber, Vec<Use>> = BTreeMap::new();
+    for own in uses {
+        used.entry(&own.part).or_default().push(own.clone());
+    }
+    let one = |part: &Part| {
+        let causes = by_part.get(&part.number).map_or(&[][..], Vec::as_slice);
+        let uses = used.get(&part.number).map_or(&[][..], Vec::as_slice);
+        forecast(part, stock.whole(&part.number), causes, uses, observed_since, now)
+    };
+    parts.iter().map(one).collect()
 }
 
 /// Pieces a day that nobody sees coming: those of the last 365 days, or of the same season a year ago if more were used then.

@@ -3,12 +3,14 @@
 //!
 //! Pure: no clock, no I/O. Same parts, same commands: same counts.
 
+mod causes;
 mod forecast;
 mod order;
 mod parts;
 mod place;
 mod shelf;
 mod ticket;
+mod watch;
 
 #[cfg(test)]
 mod forecast_tests;
@@ -17,7 +19,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use forecast::{Cause, CauseShare, Forecast, Likelihood, Use, forecast};
+pub use causes::causes;
+pub use forecast::{Cause, CauseShare, Forecast, Likelihood, Use, forecast, forecast_all};
 pub use order::{CERTAINTY, demand_quantile};
 pub use parts::{MAX_LEAD_DAYS, MAX_LOCATIONS, MAX_OPENING, MAX_PARTS_KEPT, Part, Parts};
 pub use place::{Location, PartNumber};
@@ -26,3 +29,4 @@ pub use shelf::{
     StockRefusal,
 };
 pub use ticket::{Lines, MAX_LINES, Need, TicketParts, needs};
+pub use watch::{CHECK_EVERY, LowPart, LowParts, PARTS_KEEPERS, StockWatch, stock_site};

@@ -6,6 +6,7 @@
 use super::parts::Parts;
 use super::place::{Location, PartNumber};
 use super::ticket::{MAX_LINES, Need, TicketParts};
+use super::watch::StockWatch;
 use domain::{TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,6 +207,8 @@ pub enum StockChange {
     Level(Level),
     /// The parts of a ticket.
     Ticket(Box<TicketParts>),
+    /// What runs low, as it was looked at last.
+    Watch(Box<StockWatch>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -283,6 +283,7 @@ proptest! {
                 match change {
                     StockChange::Level(level) => { rows.insert((level.part.clone(), level.location.clone()), level); }
                     StockChange::Ticket(own) => { own_rows.insert(own.ticket, *own); }
+                    StockChange::Watch(_) => prop_assert!(false, "only the book looks"),
                 }
             }
         }

@@ -11,12 +11,12 @@ use alerting::dispatch::Whereabouts;
 use alerting::effect::Command;
 use alerting::record::AlarmRecord;
 use alerting::stock::{
-    Cause, Counts, Forecast, Level, Likelihood, Movement, Part, PartNumber, Parts, Stock, StockRefusal, TicketParts,
-    Use, forecast, needs,
+    Cause, Counts, Forecast, Level, Movement, Part, PartNumber, Parts, Stock, StockRefusal, Use, causes, forecast_all,
+    needs,
 };
 use alerting::ticket::{TicketChange, TicketRecord};
 use dashboards::view::{DemandCause, Page, PartForecast, PartsAt, StockLevel, StockPart, Ticket, TicketPart};
-use domain::{Millis, Prognosis, RemainingLife, TicketId, Timestamp};
+use domain::{Millis, TicketId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tickets looked at for the rate of use: the newest.
@@ -95,63 +95,12 @@ fn stock_of(reader: &Reader, parts: &Parts) -> Result<Stock, StoreError> {
     Ok(Stock::restore(parts, levels, tickets))
 }
 
-/// What a list of parts takes beyond what is kept back or used already.
-fn needs_beyond(parts: &Parts, named: &[String], own: Option<&TicketParts>) -> BTreeMap<PartNumber, u32> {
-    let needs = needs(parts, named).into_iter().map(|need| {
-        let has = own.map_or(0, |own| {
-            own.used(&need.part).saturating_add(own.reserved.of(&need.part))
-        });
-        (need.part, need.quantity.saturating_sub(has))
-    });
-    needs.filter(|(_, quantity)| *quantity > 0).collect()
-}
-
-/// Its prognosis on our clock: made as long after the alarm's raising as by the machine's clock.
-fn likelihood_of(alarm: &AlarmRecord) -> Likelihood {
-    match alarm.prognosis {
-        Prognosis::NotYetKnown => Likelihood::Severity(alarm.life.severity),
-        Prognosis::Known(life) => Likelihood::Prognosis(Prognosis::Known(RemainingLife {
-            made_at: life.made_at + (alarm.opened_at - alarm.raised_at),
-            ..life
-        })),
-    }
-}
-
-/// Open tickets by their dates, and alarms that stand without an open ticket by their prognosis. Drills take nothing.
 fn causes_of(reader: &Reader, parts: &Parts, stock: &Stock, now: Timestamp) -> Result<Vec<Cause>, StoreError> {
-    let mut causes = Vec::new();
-    let mut served = BTreeSet::new();
-    for row in reader.all_open_tickets()? {
-        let ticket = record_of(&row)?;
-        if ticket.device.site.is_drill() {
-            continue;
-        }
-        served.insert(ticket.id);
-        causes.push(Cause {
-            needs: needs_beyond(parts, &ticket.parts, stock.ticket(ticket.id)),
-            likelihood: Likelihood::By(ticket.scheduled_for.or(ticket.due_at).unwrap_or(now)),
-            alarm: ticket.alarm,
-            ticket: Some(ticket.id),
-            device: ticket.device,
-            failure_mode: ticket.failure_mode,
-        });
-    }
-    for row in reader.open_alarms()? {
-        let alarm = alarm_record_of(&row)?;
-        let is_served = alarm.ticket.is_some_and(|id| served.contains(&id));
-        if !is_served && alarm.life.state.is_active() && !alarm.device.site.is_drill() {
-            causes.push(Cause {
-                needs: needs_beyond(parts, &alarm.facts.parts, None),
-                likelihood: likelihood_of(&alarm),
-                alarm: Some(alarm.id),
-                ticket: None,
-                device: alarm.device,
-                failure_mode: alarm.failure_mode,
-            });
-        }
-    }
-    causes.retain(|cause| !cause.needs.is_empty());
-    Ok(causes)
+    let tickets = reader.all_open_tickets()?;
+    let tickets: Vec<TicketRecord> = tickets.iter().map(record_of).collect::<Result<_, _>>()?;
+    let alarms = reader.open_alarms()?;
+    let alarms: Vec<AlarmRecord> = alarms.iter().map(alarm_record_of).collect::<Result<_, _>>()?;
+    Ok(causes(parts, stock, tickets.iter(), alarms.iter(), now))
 }
 
 /// What tickets have used, at their closing, and of open ones at their latest change.
@@ -294,20 +243,11 @@ impl LiveBackend {
             let stock = stock_of(reader, parts)?;
             let (causes, uses) = (causes_of(reader, parts, &stock, now)?, uses_of(reader, parts, now)?);
             let since = reader.first_ticket_at()?.unwrap_or(now);
-            let mut by_part: BTreeMap<&PartNumber, Vec<Cause>> = BTreeMap::new();
-            for cause in &causes {
-                for part in cause.needs.keys() {
-                    by_part.entry(part).or_default().push(cause.clone());
-                }
-            }
-            let foretold = parts.iter().map(|part| {
-                let own = by_part.get(&part.number).map_or(&[][..], Vec::as_slice);
-                forecast_view(
-                    part,
-                    &stock,
-                    forecast(part, stock.whole(&part.number), own, &uses, since, now),
-                )
-            });
+            let found = forecast_all(parts, &stock, &causes, &uses, since, now);
+            let foretold = parts
+                .iter()
+                .zip(found)
+                .map(|(part, found)| forecast_view(part, &stock, found));
             let mut all: Vec<PartForecast> = foretold.filter(|f| !query.only_low || f.is_low).collect();
             all.sort_by(|a, b| {
                 let key = |f: &PartForecast| (!f.is_low, f.order_by.is_none(), f.order_by);

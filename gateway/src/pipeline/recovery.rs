@@ -185,6 +185,7 @@ pub fn restore_book(
             notices,
             stock: reader.stock_levels()?,
             ticket_parts: reader.parts_of_live_tickets()?,
+            stock_watch: reader.stock_watch()?,
         },
     ))
 }

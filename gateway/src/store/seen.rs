@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// Tables that say nothing of a machine or its people.
 const OPEN: [&str; 4] = ["meta", "metric", "model", "stock_level"];
 /// Tables that nobody with limits sees anything of: they are about the gateway as a whole, or raw bytes.
-const CLOSED: [&str; 13] = [
+const CLOSED: [&str; 14] = [
     "journal",
     "checkpoint",
     "audit",
@@ -24,6 +24,7 @@ const CLOSED: [&str; 13] = [
     "access_token",
     "set_up_link",
     "report",
+    "stock_watch",
 ];
 
 const DEVICE_SEEN: &str = "site IN temp.seen_site OR (site, device) IN temp.seen_device";

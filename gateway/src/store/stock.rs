@@ -3,7 +3,7 @@
 use super::commit::Commit;
 use super::reader::Reader;
 use super::{Attempt, StoreError};
-use alerting::stock::{Counts, Level, StockChange, TicketParts};
+use alerting::stock::{Counts, Level, StockChange, StockWatch, TicketParts};
 use domain::TicketId;
 use rusqlite::{Row, params};
 
@@ -17,6 +17,12 @@ impl Commit<'_> {
                 let Counts { on_hand, reserved } = level.counts;
                 let values = params![level.part.as_str(), level.location.to_string(), on_hand, reserved];
                 self.execute(sql, values, "store a count of parts").map(drop)
+            }
+            StockChange::Watch(watch) => {
+                let sql =
+                    "INSERT INTO stock_watch VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record";
+                let record = serde_json::to_string(watch).expect("records serialise");
+                self.execute(sql, [record], "store what runs low").map(drop)
             }
             StockChange::Ticket(own) => {
                 let sql = "INSERT INTO ticket_parts VALUES (?, ?) ON CONFLICT (ticket) DO UPDATE SET record = excluded.record";
@@ -55,6 +61,19 @@ impl Reader {
         let sql = "SELECT record FROM ticket_parts WHERE ticket = ?";
         let rows: Vec<String> = self.list(sql, [ticket.0 as i64], |row| row.get(0), "read the parts of a ticket")?;
         rows.first().map(|record| parts_of(record)).transpose()
+    }
+
+    /// What ran low when it was looked at last.
+    pub fn stock_watch(&self) -> Result<StockWatch, StoreError> {
+        let sql = "SELECT record FROM stock_watch";
+        let rows: Vec<String> = self.list(sql, [], |row| row.get(0), "read what runs low")?;
+        let read = |record: &String| {
+            serde_json::from_str(record).map_err(|error| StoreError::Damaged {
+                what: "what runs low".to_owned(),
+                problem: error.to_string(),
+            })
+        };
+        rows.first().map(read).transpose().map(Option::unwrap_or_default)
     }
 
     /// Our time of opening of the first ticket; none before.

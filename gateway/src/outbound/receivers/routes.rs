@@ -5,6 +5,7 @@ use super::config::ReceiverConfig;
 use super::note::{Note, Phase};
 use alerting::calendar::{Calendar, Hours};
 use alerting::effect::{Message, Outgoing};
+use alerting::stock::PARTS_KEEPERS;
 use alerting::ticket::TicketChange;
 use domain::{Millis, Timestamp};
 
@@ -84,6 +85,7 @@ impl Route {
                 Some(group) => groups.iter().any(|g| g == group),
                 None => people.contains(told),
             }),
+            Outgoing::Parts(_) => groups.iter().any(|group| group == PARTS_KEEPERS),
             Outgoing::Alarm(_) | Outgoing::Service(_) | Outgoing::Incident(_) | Outgoing::Summary(_) => false,
         }
     }

@@ -21,6 +21,7 @@ pub(super) fn announce(change: &StockChange, changed: &broadcast::Sender<Changed
             let counts = level.counts;
             tracing::info!(part = %level.part, location = %level.location, on_hand = counts.on_hand, reserved = counts.reserved, "stock changed");
         }
+        StockChange::Watch(watch) => tracing::info!(low = watch.low.len(), "stock looked at"),
         // its page shows them
         StockChange::Ticket(own) => {
             changed.send(Changed::Ticket(own.ticket.0)).ok();
