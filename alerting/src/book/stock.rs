@@ -4,7 +4,8 @@ use super::alarms::person;
 use super::{Book, Subject};
 use crate::effect::{AuditEntry, Background, Effect, Message, Outgoing, Refusal, StockCommand};
 use crate::stock::{
-    Location, PartNumber, Parts, Stock, StockChange, StockRefusal, causes, forecast_all, needs, stock_site,
+    Location, MAX_TICKETS_WITH_PARTS, PartNumber, Parts, Stock, StockChange, StockRefusal, causes, forecast_all, needs,
+    stock_site,
 };
 use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, MAX_TEXT_BYTES, Outcome, TicketChange, TicketRecord, TicketState, WorkChange, check_text};
@@ -115,6 +116,9 @@ impl Book {
         }
         self.stock.reserve_needs(ticket.id, &wanted, &reach(ticket), now);
         let Some(own) = self.stock.ticket(ticket.id) else {
+            let limit = MAX_TICKETS_WITH_PARTS;
+            let why = StockRefusal::TooManyTickets { limit }.to_string();
+            out.push(audit("refused", ticket.id.to_string(), why, by, now));
             return;
         };
         let held = own.reserved.iter().map(|(p, l, n)| format!("{n} × {p} from {l}"));
@@ -151,7 +155,12 @@ impl Book {
         for (part, count) in used {
             let before = self.stock.ticket(ticket.id).map_or(0, |own| own.used(&part));
             self.stock.settle_use(ticket.id, &part, count, &reach(ticket), now);
-            if before != count {
+            let after = self.stock.ticket(ticket.id).map_or(0, |own| own.used(&part));
+            if after != count {
+                let limit = MAX_TICKETS_WITH_PARTS;
+                let why = StockRefusal::TooManyTickets { limit };
+                detail.push(format!("{part}: {count} are not booked, {why}"));
+            } else if before != count {
                 detail.push(format!("{part}: {before} to {count}"));
             }
         }

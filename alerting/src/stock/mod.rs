@@ -5,6 +5,8 @@
 
 mod causes;
 mod forecast;
+mod holding;
+mod movement;
 mod order;
 mod parts;
 mod place;
@@ -21,12 +23,10 @@ mod tests;
 
 pub use causes::causes;
 pub use forecast::{Cause, CauseShare, Forecast, Likelihood, Use, forecast, forecast_all};
+pub use movement::{Movement, StockRefusal};
 pub use order::{CERTAINTY, demand_quantile};
 pub use parts::{MAX_LEAD_DAYS, MAX_LOCATIONS, MAX_OPENING, MAX_PARTS_KEPT, Part, Parts};
 pub use place::{Location, PartNumber};
-pub use shelf::{
-    Counts, DamagedLevel, Level, MAX_LEVELS, MAX_ON_HAND, MAX_TICKETS_WITH_PARTS, Movement, Stock, StockChange,
-    StockRefusal,
-};
+pub use shelf::{Counts, DamagedLevel, Level, MAX_LEVELS, MAX_ON_HAND, MAX_TICKETS_WITH_PARTS, Stock, StockChange};
 pub use ticket::{Lines, MAX_LINES, Need, TicketParts, needs};
 pub use watch::{CHECK_EVERY, LowPart, LowParts, PARTS_KEEPERS, StockWatch, stock_site};
