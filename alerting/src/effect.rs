@@ -8,6 +8,7 @@ use crate::knowledge::{EntryRecord, KnowledgeCommand, KnowledgeRefusal};
 use crate::on_call::overrides::{OverrideCommand, OverrideRecord, OverrideRefusal};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::scope::Scope;
+use crate::stock::{Location, LowParts, Movement, StockChange, StockRefusal};
 use crate::storm::{
     IncidentCause, IncidentCommand, IncidentEvent, IncidentId, IncidentRecord, NoticeWeight, ResponseRefusal,
     SiteNotices, Summary,
@@ -135,6 +136,11 @@ pub enum Command {
         /// What.
         command: KnowledgeCommand,
     },
+    /// Something about spare parts.
+    Stock {
+        /// What.
+        command: StockCommand,
+    },
 }
 
 /// What is split off a ticket.
@@ -174,6 +180,41 @@ pub enum WindowCommand {
         window: WindowId,
         /// Why.
         reason: String,
+    },
+}
+
+/// What a person does with spare parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+pub enum StockCommand {
+    /// Parts were counted, came, went elsewhere, or left.
+    Book {
+        /// What.
+        movement: Movement,
+        /// Why.
+        reason: String,
+    },
+    /// Parts are kept back for a ticket.
+    Reserve {
+        /// Which ticket.
+        ticket: TicketId,
+        /// Which part.
+        part: String,
+        /// Where; none: the first place within reach where so many are free.
+        location: Option<Location>,
+        /// How many; from 1.
+        quantity: u32,
+    },
+    /// Parts are not kept back any longer.
+    Release {
+        /// Which ticket.
+        ticket: TicketId,
+        /// Which part.
+        part: String,
+        /// Where.
+        location: Location,
+        /// How many; from 1.
+        quantity: u32,
     },
 }
 
@@ -283,6 +324,12 @@ pub enum Refusal {
     Override {
         /// Why.
         why: OverrideRefusal,
+    },
+    /// Nothing was booked.
+    #[error("{why}")]
+    Stock {
+        /// Why.
+        why: StockRefusal,
     },
     /// There is a ticket for that already.
     #[error("{ticket} is about the same fault; go on there")]
@@ -420,6 +467,11 @@ pub enum Effect {
         /// The row, whole.
         record: Box<EntryRecord>,
     },
+    /// Store the row of a count of parts, or of a ticket's parts.
+    StockChanged {
+        /// The row, whole.
+        change: StockChange,
+    },
     /// Remember an episode that is over, or what became of its ticket.
     EpisodeClosed {
         /// The row, whole.
@@ -510,6 +562,8 @@ pub enum Outgoing {
     Incident(IncidentNotice),
     /// What was too much to be told one by one.
     Summary(Summary),
+    /// Spare parts have become low.
+    Parts(LowParts),
 }
 
 /// An incident for receivers.

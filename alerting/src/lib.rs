@@ -24,6 +24,7 @@ pub mod record;
 pub mod review;
 pub mod risk;
 pub mod scope;
+pub mod stock;
 pub mod storm;
 pub mod ticket;
 pub mod window;
@@ -31,8 +32,8 @@ pub mod window;
 pub use book::{Book, LastEpisode, Snapshot};
 pub use condition::{ConditionTracker, Edge};
 pub use effect::{
-    AlarmCommand, AuditEntry, Command, Effect, IncidentNotice, Input, Message, Outgoing, Refusal, TicketDecision,
-    TicketEvent, WindowCommand,
+    AlarmCommand, AuditEntry, Command, Effect, IncidentNotice, Input, Message, Outgoing, Refusal, StockCommand,
+    TicketDecision, TicketEvent, WindowCommand,
 };
 pub use knowledge::KnowledgeCommand;
 pub use policy::{AlertingConfig, Policy};

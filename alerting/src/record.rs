@@ -34,6 +34,9 @@ pub struct Asset {
     /// The last day of the maker's warranty, `2027-03-31`; empty if nobody knows.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub warranty_until: String,
+    /// The region of its site, by which parts near it are found; empty: the registry does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub region: String,
 }
 
 impl Asset {

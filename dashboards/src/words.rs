@@ -573,6 +573,41 @@ catalogue! {
     Cut: "cut", "已截断";
     EmptyPayload: "no bytes", "无内容";
 
+    // Spare parts
+    SpareParts: "Parts", "备件";
+    SparePart: "Part", "备件号";
+    SparePartsIntro: "Those that run low first. Demand is that within the time that an order takes: repairs that are foretold, open tickets, and the usual use.", "库存不足者在前。需求指订货周期内的需求：预测的维修、未结工单以及日常消耗。";
+    PartsNone: "No parts here. What is kept in stock stands in the file of parts.", "此处没有备件。库存目录在备件文件中维护。";
+    PartsAll: "All parts", "全部备件";
+    PartsOnlyLow: "Only those that run low", "仅看库存不足";
+    PartLow: "low", "库存不足";
+    OrderQuantity: "Order", "建议订货";
+    OrderBy: "by", "最迟";
+    OnHand: "On hand", "现有";
+    Reserved: "Kept back", "已预留";
+    Foretold: "Foretold demand", "预测需求";
+    Unforeseen: "Usual use", "日常消耗";
+    Projected: "Left then", "预计余量";
+    ReorderPoint: "Reorder point", "订货点";
+    LeadTimeDays: "Days to order", "订货天数";
+    StockPlaces: "Where", "存放";
+    StockPlace: "Place", "库位";
+    StockTo: "To (moves only)", "调入库位（仅调拨）";
+    StockCentral: "centre", "中心库";
+    StockRegion: "region", "区域库";
+    StockVan: "van of", "服务车";
+    DemandCauses: "Machines behind it", "相关设备";
+    BookMovement: "Book a movement", "登记出入库";
+    MovementReceive: "received", "入库";
+    MovementMove: "moved", "调拨";
+    MovementCount: "counted", "盘点";
+    MovementIssue: "left for something else", "其他出库";
+    PartsNeeded: "needed", "需要";
+    PartsMissing: "missing", "缺少";
+    PartNotKept: "not kept in stock", "不在库存目录";
+    PartsReserve: "Keep back", "预留";
+    PartsRelease: "Let go", "释放";
+
     // System
     Ready: "Ready", "就绪";
     NotReady: "Not ready", "未就绪";

@@ -177,6 +177,11 @@ impl Registry {
         self.site.iter().find(|s| s.name == *name)
     }
 
+    /// The region of a site; empty if nobody has said.
+    pub fn region_of(&self, name: &SiteName) -> &str {
+        self.site_entry(name).map_or("", |site| site.region.as_str())
+    }
+
     /// The entry of a device, if it is known by name.
     pub fn entry(&self, device: &DeviceKey) -> Option<&DeviceEntry> {
         self.device

@@ -14,6 +14,7 @@ use crate::secret::Secret;
 use crate::web::WebConfig;
 use alerting::dispatch::Roster;
 use alerting::policy::{AlertingConfig, Policy};
+use alerting::stock::Parts;
 use domain::checked::{Problem, from_tree, locate, tree_of};
 use domain::registry::Registry;
 use domain::{Millis, Profile, Topology};
@@ -86,6 +87,8 @@ impl Default for Config {
 pub struct DispatchSection {
     /// The file of engineers (`[[engineer]]`); none: nobody is proposed.
     pub engineers: Option<PathBuf>,
+    /// The file of parts (`[[part]]`); none: no stock is kept.
+    pub parts: Option<PathBuf>,
 }
 
 /// The embedded history.
@@ -263,6 +266,7 @@ fn relative_to(folder: &Path, config: &mut Config) {
     config.devices.registry.iter_mut().for_each(fix);
     config.devices.profiles.iter_mut().for_each(fix);
     config.dispatch.engineers.iter_mut().for_each(fix);
+    config.dispatch.parts.iter_mut().for_each(fix);
     if let Some(tls) = config.listener.as_mut().and_then(|l| l.tls.as_mut()) {
         fix(&mut tls.cert);
         fix(&mut tls.key);
@@ -397,13 +401,17 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
         }));
     }
     match (config.alerting.check(), problems.is_empty()) {
-        (Ok(policy), true) => Ok(Checked {
-            config,
-            policy: policy.with_topology(Topology::of(&files.registry)),
-            profiles: files.profiles,
-            registry: files.registry,
-            roster: files.roster,
-        }),
+        (Ok(policy), true) => {
+            let mut policy = policy.with_topology(Topology::of(&files.registry));
+            policy.parts = files.parts;
+            Ok(Checked {
+                config,
+                policy,
+                profiles: files.profiles,
+                registry: files.registry,
+                roster: files.roster,
+            })
+        }
         (Ok(_) | Err(_), _) => Err(in_order(problems)),
     }
 }
@@ -420,6 +428,7 @@ struct NamedFiles {
     profiles: Vec<Profile>,
     registry: Registry,
     roster: Roster,
+    parts: Parts,
     problems: Vec<FileProblem>,
 }
 
@@ -467,10 +476,23 @@ fn named_files(config: &Config) -> NamedFiles {
             })),
         }
     }
+    let mut parts = Parts::default();
+    if let Some(path) = &config.dispatch.parts {
+        let read = std::fs::read_to_string(path)
+            .map_err(|error| vec![Problem::at("", format!("cannot read the parts: {error}"))]);
+        match read.and_then(|text| Parts::parse(&text, &roster)) {
+            Ok(read) => parts = read,
+            Err(found) => problems.extend(found.into_iter().map(|problem| FileProblem {
+                file: path.clone(),
+                problem,
+            })),
+        }
+    }
     NamedFiles {
         profiles,
         registry,
         roster,
+        parts,
         problems,
     }
 }
@@ -518,6 +540,31 @@ mod tests {
         std::fs::write(&engineers, "[[engineer]]\nname = \"li\"\n").expect("written");
         let checked = load(&file, std::iter::empty()).expect("fine");
         assert_eq!(checked.roster.engineers()[0].name, "li");
+    }
+
+    #[test]
+    fn mistakes_in_the_file_of_parts_are_told_with_its_name() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let write = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).expect("written");
+            file
+        };
+        let file = write(
+            "forewarn.toml",
+            "[dispatch]\nengineers = \"engineers.toml\"\nparts = \"parts.toml\"\n",
+        );
+        write("engineers.toml", "[[engineer]]\nname = \"li\"\nvan = { seal = 2 }\n");
+        let parts = write("parts.toml", "[[part]]\nnumber = \"seal\"\nlead_time_days = 0\n");
+        let problems = load(&file, std::iter::empty()).expect_err("no time at all");
+        let told: Vec<_> = problems
+            .iter()
+            .map(|p| (&p.file, p.problem.line, p.problem.path.as_str()))
+            .collect();
+        assert_eq!(told, [(&parts, Some(3), "part[0].lead_time_days")]);
+        write("parts.toml", "[[part]]\nnumber = \"seal\"\nlead_time_days = 9\n");
+        let checked = load(&file, std::iter::empty()).expect("fine");
+        assert_eq!(checked.policy.parts.opening().values().collect::<Vec<_>>(), [&2]);
     }
 
     #[test]

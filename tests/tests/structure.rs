@@ -395,6 +395,14 @@ fn shipped_examples_parse() {
                 .flatten()
                 .map(|problem| format!("{problem:?}"))
                 .collect()
+        } else if name == "parts.toml" {
+            let parsed = alerting::stock::Parts::parse(&read(file), &Default::default());
+            parsed
+                .err()
+                .into_iter()
+                .flatten()
+                .map(|problem| problem.to_string())
+                .collect()
         } else if name.starts_with("fleet") {
             device_sim::spec::FleetSpec::from_toml(&read(file))
                 .err()

@@ -47,6 +47,7 @@ fn told(effects: &[Effect]) -> Vec<String> {
             | Effect::OverrideChanged { .. }
             | Effect::KnowledgeChanged { .. }
             | Effect::EpisodeClosed { .. }
+            | Effect::StockChanged { .. }
             | Effect::TicketChanged { .. }
             | Effect::IncidentChanged { .. }
             | Effect::NoticesChanged { .. }
@@ -266,6 +267,7 @@ fn work_on_a_machine_is_out_of_service_under_a_name_and_opens_no_ticket_but_for_
         Effect::TicketChanged { .. }
         | Effect::KnowledgeChanged { .. }
         | Effect::EpisodeClosed { .. }
+        | Effect::StockChanged { .. }
         | Effect::WindowChanged { .. }
         | Effect::OverrideChanged { .. }
         | Effect::IncidentChanged { .. }

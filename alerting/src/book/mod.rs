@@ -17,6 +17,7 @@ mod parents;
 mod plans;
 mod reports;
 mod responses;
+mod stock;
 mod storms;
 mod telling;
 mod tickets;
@@ -35,6 +36,8 @@ mod knowledge_tests;
 #[cfg(test)]
 mod outlook_tests;
 #[cfg(test)]
+mod stock_tests;
+#[cfg(test)]
 mod storm_tests;
 #[cfg(test)]
 mod tests;
@@ -45,6 +48,7 @@ mod topology_tests;
 pub(crate) use tests::pump as test_pump;
 
 pub use episodes::{MOST_EPISODES, MOST_SIMILAR};
+pub use stock::{parts_used, reach};
 
 use crate::effect::{Command, Effect, Input, Refusal};
 use crate::episode::PastEpisode;
@@ -53,6 +57,7 @@ use crate::knowledge::EntryRecord;
 use crate::on_call::overrides::{OverrideId, OverrideRecord};
 use crate::policy::Policy;
 use crate::record::AlarmRecord;
+use crate::stock::{Level, Stock, StockWatch, TicketParts};
 use crate::storm::{IncidentId, IncidentRecord, SiteNotices};
 use crate::ticket::TicketRecord;
 use crate::window::{WindowId, WindowRecord};
@@ -131,6 +136,15 @@ pub struct Snapshot {
     /// The highest number of an entry ever given, if higher than those above.
     #[serde(default)]
     pub last_entry: u64,
+    /// Counts of parts that were booked.
+    #[serde(default)]
+    pub stock: Vec<Level>,
+    /// Parts of tickets that are not archived.
+    #[serde(default)]
+    pub ticket_parts: Vec<TicketParts>,
+    /// Parts that run low, as they were looked at last.
+    #[serde(default)]
+    pub stock_watch: StockWatch,
 }
 
 /// Whose deadline it is.
@@ -145,6 +159,8 @@ enum Subject {
     /// After alarms and tickets, so that it tells of them as they are.
     Incident(IncidentId),
     Site(SiteName),
+    /// Once a day, of what is left of the parts then.
+    Stock,
 }
 
 /// Alarms and tickets. See the module's text.
@@ -162,6 +178,8 @@ pub struct Book {
     episodes: Episodes,
     storms: Storms,
     knowledge: Knowledge,
+    stock: Stock,
+    stock_watch: StockWatch,
     /// Tickets with work to do, by machine and failure mode. One of each, unless a person split an alarm off or reported
     /// several faults that have no name; then the latest takes further alarms.
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, BTreeSet<TicketId>>>,
@@ -177,6 +195,7 @@ impl Book {
 
     /// A book as it was. It goes on exactly as the one would have that gave the snapshot.
     pub fn restore(policy: Arc<Policy>, snapshot: Snapshot) -> Self {
+        let stock = Stock::restore(&policy.parts, snapshot.stock, snapshot.ticket_parts);
         let mut book = Book {
             policy,
             alarms: BTreeMap::new(),
@@ -190,6 +209,8 @@ impl Book {
             episodes: Episodes::new(),
             storms: Storms::new(snapshot.last_incident),
             knowledge: Knowledge::restore(snapshot.knowledge, snapshot.last_entry),
+            stock,
+            stock_watch: snapshot.stock_watch,
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
@@ -233,6 +254,7 @@ impl Book {
             book.keep_episode(episode);
         }
         book.restore_storms(snapshot.incidents, snapshot.notices);
+        book.refresh_stock_deadline();
         book
     }
 
@@ -260,6 +282,9 @@ impl Book {
             notices: self.storms.notices().cloned().collect(),
             knowledge: self.knowledge.entries().cloned().collect(),
             last_entry: self.knowledge.last(),
+            stock: self.stock.booked().collect(),
+            ticket_parts: self.stock.tickets().cloned().collect(),
+            stock_watch: self.stock_watch.clone(),
         }
     }
 
@@ -293,10 +318,12 @@ impl Book {
                 }
                 Command::Override { command } => self.command_override(command, actor, now, &mut out)?,
                 Command::Knowledge { command } => self.command_knowledge(command, actor, now, &mut out)?,
+                Command::Stock { command } => self.command_stock(command, actor, now, &mut out)?,
             },
             Input::Tick => self.take_tick(now, &mut out),
         }
         self.settle_incidents(now, &mut out);
+        self.settle_stock(now, &mut out);
         self.limit_notices(now, &mut out);
         Ok(out)
     }
@@ -365,6 +392,7 @@ impl Book {
                 Subject::Ticket(id) => self.wake_ticket(*id, now, out),
                 Subject::Incident(id) => self.wake_incident(*id, now, out),
                 Subject::Site(site) => self.wake_site(site, now, out),
+                Subject::Stock => self.wake_stock(now, out),
             }
             if self.deadline_of.get(&subject).is_some_and(|next| *next <= now) {
                 // A deadline that does not move would wake us forever.

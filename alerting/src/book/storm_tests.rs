@@ -84,7 +84,7 @@ impl Site {
                 Outgoing::Alarm(alarm) => Some(format!("alarm {}", alarm.device)),
                 Outgoing::Incident(i) => Some(format!("{} {} of {}", i.event.as_str(), i.standing, i.members)),
                 Outgoing::Summary(summary) => Some(format!("summary of {}", summary.held.count)),
-                Outgoing::Service(_) | Outgoing::Ticket(_) => None,
+                Outgoing::Service(_) | Outgoing::Ticket(_) | Outgoing::Parts(_) => None,
             },
             _ => None,
         };
@@ -283,7 +283,11 @@ fn told_to(site: &Site) -> Vec<(&'static str, Vec<String>, Option<String>)> {
     let notice = |effect: &Effect| match effect {
         Effect::Publish(message) => match &message.content {
             Outgoing::Incident(i) => Some((i.event.as_str(), i.people.clone(), i.level.clone())),
-            Outgoing::Alarm(_) | Outgoing::Service(_) | Outgoing::Ticket(_) | Outgoing::Summary(_) => None,
+            Outgoing::Alarm(_)
+            | Outgoing::Service(_)
+            | Outgoing::Ticket(_)
+            | Outgoing::Parts(_)
+            | Outgoing::Summary(_) => None,
         },
         _ => None,
     };

@@ -458,9 +458,9 @@ impl Book {
             };
             let Some(weight) = message
                 .notice
-                .filter(|_| !matches!(message.content, Outgoing::Summary(_)))
+                .filter(|_| !matches!(message.content, Outgoing::Summary(_) | Outgoing::Parts(_)))
             else {
-                continue; // a summary was counted when it was made
+                continue; // a summary was counted when it was made; parts are told once a day at most
             };
             let mut notices = self.site(&message.site);
             let is_single = message.device.is_some();
@@ -578,6 +578,7 @@ fn subject_of(message: &Message) -> String {
         Outgoing::Ticket(ticket) => ticket.ticket.to_string(),
         Outgoing::Incident(incident) => incident.incident.to_string(),
         Outgoing::Summary(summary) => format!("{}/{}", summary.site, summary.number),
+        Outgoing::Parts(_) => "parts".to_owned(),
     }
 }
 
@@ -585,6 +586,6 @@ fn severity_of(message: &Message) -> Option<Severity> {
     match &message.content {
         Outgoing::Alarm(alarm) => Some(alarm.severity),
         Outgoing::Incident(incident) => Some(incident.severity),
-        Outgoing::Service(_) | Outgoing::Ticket(_) | Outgoing::Summary(_) => None,
+        Outgoing::Service(_) | Outgoing::Ticket(_) | Outgoing::Summary(_) | Outgoing::Parts(_) => None,
     }
 }

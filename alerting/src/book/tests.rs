@@ -157,6 +157,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
         | Effect::OverrideChanged { .. }
         | Effect::KnowledgeChanged { .. }
         | Effect::EpisodeClosed { .. }
+        | Effect::StockChanged { .. }
         | Effect::IncidentChanged { .. }
         | Effect::NoticesChanged { .. }
         | Effect::Audit(_) => None,
@@ -164,7 +165,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
             Outgoing::Alarm(m) if message.notice.is_some() => Some(format!("announce {}", m.state)),
             Outgoing::Alarm(m) => Some(format!("publish {}", m.state)),
             Outgoing::Service(m) => Some(format!("service {}", m.service)),
-            Outgoing::Ticket(_) | Outgoing::Incident(_) | Outgoing::Summary(_) => None,
+            Outgoing::Ticket(_) | Outgoing::Incident(_) | Outgoing::Summary(_) | Outgoing::Parts(_) => None,
         },
     };
     effects.iter().filter_map(word).collect()

@@ -4,12 +4,14 @@
 
 mod reason;
 mod roster;
+mod whereabouts;
 
 #[cfg(test)]
 mod tests;
 
 pub use reason::Reason;
 pub use roster::{Engineer, MAX_ENGINEERS, Roster};
+pub use whereabouts::{PartWhere, Whereabouts};
 
 use crate::alarm::PersonName;
 use crate::calendar::Hours;
@@ -28,7 +30,7 @@ const DISTANCE: u64 = 20;
 const SHIFT: u64 = 15;
 /// Points for having no open ticket.
 const LOAD: u64 = 15;
-/// Points for all the parts on the van.
+/// Points for all the parts on the van; fewer for parts in the region or the centre.
 const PARTS: u64 = 10;
 /// Points for another visit to the same site.
 const BUNDLE: u64 = 10;
@@ -50,6 +52,8 @@ pub struct Job {
     pub skills: Vec<String>,
     /// Parts to bring.
     pub parts: Vec<String>,
+    /// Where parts are that are kept in stock; none: no stock is kept, and what is on vans is what the roster says.
+    pub whereabouts: Option<Whereabouts>,
 }
 
 /// What an engineer has to do already.
@@ -165,11 +169,10 @@ fn judge(engineer: &Engineer, job: &Job, load: &Load, is_on_call: bool, now: Tim
         false => Reason::Full { open, most },
     });
 
-    let (carried, missing): (Vec<_>, Vec<_>) = distinct(&job.parts).partition(|part| engineer.carries(part));
-    score += PARTS * carried.len() as u64 / (carried.len() + missing.len()).max(1) as u64;
-    score += if job.parts.is_empty() { PARTS } else { 0 };
-    reasons.extend((!carried.is_empty()).then_some(Reason::PartsOnVan { parts: carried }));
-    reasons.extend((!missing.is_empty()).then_some(Reason::PartsNotOnVan { parts: missing }));
+    score += match &job.whereabouts {
+        Some(whereabouts) => whereabouts.judge(&engineer.name, &job.parts, PARTS, &mut reasons),
+        None => judge_van(engineer, &job.parts, &mut reasons),
+    };
 
     if !load.at_site.is_empty() {
         score += BUNDLE;
@@ -187,6 +190,15 @@ fn judge(engineer: &Engineer, job: &Job, load: &Load, is_on_call: bool, now: Tim
         score: score as u32,
         reasons,
     }
+}
+
+/// Points for the parts on the van, as the roster tells it.
+fn judge_van(engineer: &Engineer, parts: &[String], reasons: &mut Vec<Reason>) -> u64 {
+    let (carried, missing): (Vec<_>, Vec<_>) = distinct(parts).partition(|part| engineer.carries(part));
+    let share = PARTS * carried.len() as u64 / (carried.len() + missing.len()).max(1) as u64;
+    reasons.extend((!carried.is_empty()).then_some(Reason::PartsOnVan { parts: carried }));
+    reasons.extend((!missing.is_empty()).then_some(Reason::PartsNotOnVan { parts: missing }));
+    if parts.is_empty() { PARTS } else { share }
 }
 
 fn distinct(names: &[String]) -> impl Iterator<Item = String> {

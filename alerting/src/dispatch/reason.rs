@@ -20,6 +20,10 @@ pub enum Reason {
     Full { open: u32, most: u32 },
     PartsOnVan { parts: Vec<String> },
     PartsNotOnVan { parts: Vec<String> },
+    PartsInRegion { parts: Vec<String> },
+    PartsOnlyCentral { parts: Vec<String> },
+    PartsNowhere { parts: Vec<String>, days: u32 },
+    PartsNotKept { parts: Vec<String> },
     SameSite { tickets: BTreeSet<TicketId> },
     KnowsSite,
 }
@@ -57,6 +61,28 @@ impl Reason {
             Reason::PartsNotOnVan { parts } => {
                 let parts = parts.join(", ");
                 (format!("not on the van: {parts}"), format!("车上没有：{parts}"))
+            }
+            Reason::PartsInRegion { parts } => {
+                let parts = parts.join(", ");
+                (format!("in the region's stock: {parts}"), format!("区域库有：{parts}"))
+            }
+            Reason::PartsOnlyCentral { parts } => {
+                let parts = parts.join(", ");
+                (
+                    format!("only in the central stock: {parts}"),
+                    format!("仅中心库有：{parts}"),
+                )
+            }
+            Reason::PartsNowhere { parts, days } => {
+                let parts = parts.join(", ");
+                (
+                    format!("nowhere in reach, {days} days to order: {parts}"),
+                    format!("均无库存，订货需 {days} 天：{parts}"),
+                )
+            }
+            Reason::PartsNotKept { parts } => {
+                let parts = parts.join(", ");
+                (format!("not kept in stock: {parts}"), format!("不在库存目录：{parts}"))
             }
             Reason::SameSite { tickets } => {
                 let tickets: Vec<String> = tickets.iter().map(ToString::to_string).collect();

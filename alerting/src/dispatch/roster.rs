@@ -72,6 +72,11 @@ impl Engineer {
         self.skills.iter().any(|own| own.eq_ignore_ascii_case(skill))
     }
 
+    /// What was on the van when the file was written: part and count.
+    pub fn van(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.van.iter().map(|(part, count)| (part.as_str(), *count))
+    }
+
     /// Whether there is one on the van; upper and lower case are the same.
     pub fn carries(&self, part: &str) -> bool {
         let mut van = self.van.iter();

@@ -38,6 +38,7 @@ fn job() -> Job {
     Job {
         site: SiteName::new("plant").expect("a name"),
         place: Place::new(31.30, 120.58),
+        whereabouts: None,
         region: "east".into(),
         skills: vec!["bearings".into()],
         parts: vec!["6205-2RS".into()],
@@ -140,4 +141,55 @@ proptest! {
         }
         prop_assert!(proposals.windows(2).all(|w| (w[0].is_fit, w[0].score) >= (w[1].is_fit, w[1].score)));
     }
+}
+
+#[test]
+fn who_has_the_part_on_the_van_stands_before_the_region_the_centre_and_who_must_wait() {
+    let file = "regions = [\"east\"]\n[[part]]\nnumber = \"6205-2rs\"\nlead_time_days = 12\n[[part]]\nnumber = \"seal\"\nlead_time_days = 30\n";
+    let place = |text: &str| text.parse().expect("a place");
+    let parts = crate::stock::Parts::parse(file, &roster()).expect("sound");
+    let mut stock = crate::stock::Stock::restore(&parts, Vec::new(), Vec::new());
+    let said = |stock: &crate::stock::Stock, who: &str, named: &[&str]| {
+        let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+        let whereabouts = Whereabouts::of(&parts, stock, TicketId(1), &named, "east");
+        let mut reasons = Vec::new();
+        let points = whereabouts.judge(who, &named, 10, &mut reasons);
+        let texts: Vec<String> = reasons.iter().map(|r| r.text().en).collect();
+        (points, texts.join("; "))
+    };
+    let bearing = ["6205-2RS"];
+    assert_eq!(said(&stock, "li", &bearing), (10, "on the van: 6205-2RS".into()));
+    let nowhere = "nowhere in reach, 12 days to order: 6205-2RS";
+    assert_eq!(said(&stock, "wang", &bearing), (0, nowhere.into()));
+    // two are on the van, three are needed
+    assert_eq!(said(&stock, "li", &["6205-2RS"; 3]).0, 0);
+    let receive = |to: &str| crate::stock::Movement::Receive {
+        part: "6205-2RS".into(),
+        location: place(to),
+        quantity: 1,
+    };
+    stock.book(&parts, &receive("central")).expect("a place");
+    assert_eq!(
+        said(&stock, "wang", &bearing),
+        (3, "only in the central stock: 6205-2RS".into())
+    );
+    stock.book(&parts, &receive("region/east")).expect("a place");
+    assert_eq!(
+        said(&stock, "wang", &bearing),
+        (6, "in the region's stock: 6205-2RS".into())
+    );
+    let both = said(&stock, "li", &["6205-2RS", "seal", "rag"]);
+    let texts = "on the van: 6205-2RS; nowhere in reach, 30 days to order: seal; not kept in stock: rag";
+    assert_eq!(both, (5, texts.into()));
+    // what is kept back for others is not there; what is kept back for the ticket itself is
+    let now = Timestamp(0);
+    stock
+        .reserve(&parts, TicketId(1), "6205-2RS", &place("van/li"), 2, now)
+        .expect("two are free");
+    assert_eq!(said(&stock, "li", &bearing).0, 10);
+    stock.release_all(TicketId(1), now);
+    stock
+        .reserve(&parts, TicketId(2), "6205-2RS", &place("van/li"), 2, now)
+        .expect("two are free");
+    assert_eq!(said(&stock, "li", &bearing).0, 6);
 }

@@ -31,6 +31,7 @@ use crate::knowledge::KnowledgeConfig;
 use crate::on_call::OnCallConfig;
 use crate::record::{Asset, DeviceFacts};
 use crate::risk::RiskConfig;
+use crate::stock::Parts;
 use contracts::Contract;
 use domain::checked::Problem;
 use domain::{DeviceKey, Impact, Millis, RiskLevel, Topology};
@@ -146,6 +147,8 @@ pub struct Policy {
     pub archive_after: Millis,
     /// How far apart planned visits may be that are proposed as one.
     pub bundle_within: Millis,
+    /// What is kept in stock; empty: nothing, until somebody sets it.
+    pub parts: Parts,
     site: Terms,
     contracts: Vec<Contract>,
 }
@@ -248,6 +251,7 @@ impl AlertingConfig {
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),
             bundle_within: Millis::days(i64::from(self.tickets.bundle_within_days)),
             archive_after: Millis::hours(i64::from(self.tickets.archive_after_hours)),
+            parts: Parts::default(),
             site: Terms { calendar, clocks },
             contracts,
         })

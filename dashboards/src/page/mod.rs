@@ -21,6 +21,7 @@ mod report;
 mod review;
 mod rules;
 mod similar;
+mod stock;
 mod system;
 mod ticket;
 mod tickets;
@@ -39,6 +40,7 @@ pub use on_call::on_call;
 pub use quarantine::quarantine;
 pub use report::report;
 pub use review::{review, review_report};
+pub use stock::stock;
 pub use system::{Outbound, system};
 pub use ticket::ticket;
 pub use tickets::tickets;
@@ -64,6 +66,8 @@ pub struct Rights {
     pub may_write_knowledge: bool,
     /// Release, change and retire its entries.
     pub may_release_knowledge: bool,
+    /// Count, receive and move spare parts.
+    pub may_book_stock: bool,
     /// Replay and discard quarantined packets, test receivers.
     pub may_tune: bool,
     /// See what is about the gateway as a whole.
@@ -127,6 +131,7 @@ impl Frame {
             Place::Fleet
             | Place::Alarms
             | Place::Tickets
+            | Place::Parts
             | Place::Windows
             | Place::OnCall
             | Place::Knowledge
@@ -158,6 +163,7 @@ enum Place {
     Fleet,
     Alarms,
     Tickets,
+    Parts,
     Windows,
     OnCall,
     Knowledge,
@@ -197,6 +203,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
         (Place::Fleet, "/", W::Fleet, ICON_FLEET),
         (Place::Alarms, "/alarms", W::Alarms, ICON_ALARM),
         (Place::Tickets, "/tickets", W::Tickets, ICON_TICKET),
+        (Place::Parts, "/parts", W::SpareParts, ICON_PARTS),
         (Place::Windows, "/windows", W::Windows, ICON_WINDOWS),
         (Place::OnCall, "/on-call", W::OnCall, ICON_ON_CALL),
         (Place::Knowledge, "/knowledge", W::Knowledge, ICON_KNOWLEDGE),
@@ -299,6 +306,7 @@ const ICON_ALARM: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 2.5 18.5 17h-17zM10 8v4.5M10 14.6v.2"/></svg>"#;
 const ICON_TICKET: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M5 3h10v14H5zM8 7h4M8 10h4M8 13h2"/></svg>"#;
+const ICON_PARTS: &str = r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 6.5 10 3l7 3.5v7L10 17l-7-3.5zM3 6.5 10 10l7-3.5M10 10v7"/></svg>"#;
 const ICON_WINDOWS: &str =
     r#"<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M3 5h14v12H3zM3 9h14M7 3v4M13 3v4"/></svg>"#;
 const ICON_ON_CALL: &str =

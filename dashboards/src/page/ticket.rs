@@ -111,6 +111,7 @@ fn to_do(frame: &Frame, ticket: &Ticket) -> Markup {
                 @if !list.is_empty() { div { dt { (frame.t(word)) } dd { (list.join(", ")) } } }
             }
         }
+        (super::stock::of_ticket(frame, ticket))
     }
 }
 

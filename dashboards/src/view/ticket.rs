@@ -2,7 +2,7 @@
 
 use super::{
     Act, At, EvidenceView, FollowUp, FollowUpCause, FollowUpNow, FollowUpStep, Machine, Reported, SimilarEpisode,
-    TimeLeft, Visit, Work, schema,
+    TicketPart, TimeLeft, Visit, Work, schema,
 };
 use domain::text::Text;
 use domain::{DeviceName, FailureModeId, RiskLevel, Severity, SiteName};
@@ -329,6 +329,8 @@ pub struct Ticket {
     pub part: String,
     /// Parts to bring.
     pub parts: Vec<String>,
+    /// Where these parts are, what is kept back and what was used; empty where no stock is kept.
+    pub stock: Vec<TicketPart>,
     /// Skills needed.
     pub skills: Vec<String>,
     /// Whether people may be harmed.

@@ -43,6 +43,8 @@ pub enum Right {
     AssignTickets,
     /// Move tickets on, hold, close, cancel and reopen them.
     WorkTickets,
+    /// Book spare parts: count, receive, move, issue.
+    BookStock,
     /// Send again what could not be delivered.
     ResendMessages,
     /// Send test messages to receivers.
@@ -64,8 +66,9 @@ pub enum Right {
 }
 
 use Right::{
-    AssignTickets, CommentTickets, HandleQuarantine, ManageUsers, OperateAlarms, PlanWork, ReadAudit, ReadSystem,
-    ReleaseKnowledge, ReleaseModels, ResendMessages, TestReceivers, TuneModels, View, WorkTickets, WriteKnowledge,
+    AssignTickets, BookStock, CommentTickets, HandleQuarantine, ManageUsers, OperateAlarms, PlanWork, ReadAudit,
+    ReadSystem, ReleaseKnowledge, ReleaseModels, ResendMessages, TestReceivers, TuneModels, View, WorkTickets,
+    WriteKnowledge,
 };
 
 /// Each role with its rights.
@@ -106,6 +109,7 @@ pub const TABLE: [(Role, &[Right]); 8] = [
             CommentTickets,
             AssignTickets,
             WorkTickets,
+            BookStock,
             ResendMessages,
         ],
     ),
@@ -172,7 +176,7 @@ impl Role {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Right; 16] = [
+    pub const ALL: [Right; 17] = [
         View,
         ReadSystem,
         OperateAlarms,
@@ -180,6 +184,7 @@ impl Right {
         CommentTickets,
         AssignTickets,
         WorkTickets,
+        BookStock,
         ResendMessages,
         TestReceivers,
         HandleQuarantine,
@@ -201,6 +206,7 @@ impl Right {
             CommentTickets => "comment_tickets",
             AssignTickets => "assign_tickets",
             WorkTickets => "work_tickets",
+            BookStock => "book_stock",
             ResendMessages => "resend_messages",
             TestReceivers => "test_receivers",
             HandleQuarantine => "handle_quarantine",
@@ -223,6 +229,7 @@ impl Right {
             CommentTickets => "write into tickets",
             AssignTickets => "give tickets to people",
             WorkTickets => "move tickets on, hold, close, cancel and reopen them",
+            BookStock => "book spare parts: count, receive, move, issue",
             ResendMessages => "send again what could not be delivered",
             TestReceivers => "send test messages to receivers",
             HandleQuarantine => "read quarantined packets again, or discard them",
@@ -238,7 +245,7 @@ impl Right {
     /// Whether it is about the gateway as a whole, so that somebody who is limited to sites or customers does not have it.
     pub fn is_gateway_wide(self) -> bool {
         match self {
-            ReadSystem | ResendMessages | TestReceivers | HandleQuarantine | TuneModels | ReleaseModels
+            ReadSystem | BookStock | ResendMessages | TestReceivers | HandleQuarantine | TuneModels | ReleaseModels
             | ReleaseKnowledge | ReadAudit | ManageUsers => true,
             View | OperateAlarms | PlanWork | CommentTickets | AssignTickets | WorkTickets | WriteKnowledge => false,
         }

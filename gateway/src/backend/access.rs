@@ -7,11 +7,10 @@ use crate::access::notes::Note;
 use crate::access::{AccessOrder, AccessRefusal, Accounts, Limits, Role, Sight};
 use crate::pipeline::commit::ToCommit;
 use crate::web::backend::{Answer, BackendError, Order};
-use alerting::TicketCommand;
-use alerting::WindowCommand;
 use alerting::effect::Command;
 use alerting::ticket::TicketRecord;
 use alerting::ticket::WorkCommand;
+use alerting::{StockCommand, TicketCommand, WindowCommand};
 use domain::TicketId;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::oneshot;
@@ -172,6 +171,13 @@ impl LiveBackend {
                     "rotations serve every site; somebody without limits can change them",
                 ));
             }
+            Command::Stock { command } => match command {
+                StockCommand::Reserve { ticket, .. } | StockCommand::Release { ticket, .. } => {
+                    let revision = self.permit_ticket(&order, *ticket).await?;
+                    order.if_revision = order.if_revision.or(revision);
+                }
+                StockCommand::Book { .. } => {}
+            },
             // what may not be seen was not found before; who may do what with which entry is said where it is ordered
             Command::Window { .. }
             | Command::Override { .. }

@@ -172,6 +172,7 @@ pub fn refused(refusal: &Refusal) -> BackendError {
             pointer: "/covers".to_owned(),
             detail: why.clone(),
         },
+        Refusal::Stock { why } => super::stock::refused(why),
         Refusal::Alarm { why, .. } => match why {
             AlarmRefusal::ShelvingInThePast | AlarmRefusal::ShelvingTooLong { .. } => BackendError::Invalid {
                 pointer: "/until".to_owned(),

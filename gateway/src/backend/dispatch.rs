@@ -4,7 +4,7 @@ use super::LiveBackend;
 use super::tickets::record_of;
 use crate::store::{ListFilter, Reader, StoreError};
 use crate::web::backend::{Answer, BackendError};
-use alerting::dispatch::{self, Dispatched, Job, Load};
+use alerting::dispatch::{self, Dispatched, Job, Load, Whereabouts};
 use alerting::policy::Escalations;
 use alerting::ticket::TicketRecord;
 use dashboards::view;
@@ -60,7 +60,8 @@ impl LiveBackend {
             }
             let loads = loads_of(reader, &record)?;
             let rotations = backend.rotations_with(reader)?;
-            Ok(Some(backend.ranked(&record, &loads, &rotations)))
+            let whereabouts = backend.whereabouts(reader, &record)?;
+            Ok(Some(backend.ranked(&record, &loads, &rotations, whereabouts)))
         };
         self.readers.ask(ask).await?.ok_or_else(|| BackendError::NotFound {
             what: format!("ticket {id}"),
@@ -72,6 +73,7 @@ impl LiveBackend {
         record: &TicketRecord,
         loads: &BTreeMap<String, Load>,
         rotations: &Escalations,
+        whereabouts: Option<Whereabouts>,
     ) -> Vec<dispatch::Proposal> {
         let now = self.clock().now();
         let site = self.directory().registry().site_entry(&record.device.site);
@@ -81,6 +83,7 @@ impl LiveBackend {
             region: site.map(|s| s.region.clone()).unwrap_or_default(),
             skills: record.skills.clone(),
             parts: record.parts.clone(),
+            whereabouts,
         };
         let on_call = rotations
             .on_call(now)

@@ -20,6 +20,7 @@ mod readers;
 mod review;
 mod similar;
 mod standing;
+mod stock;
 mod stream;
 mod system;
 mod ticket_work;
@@ -39,14 +40,15 @@ use crate::store::{StoreError, WaitingCounts};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
-    IncidentCommand, IncidentQuery, KnowledgeOrder, KnowledgeQuery, ModelCommand, NewFile, Order, OverridePlan, Report,
-    ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    IncidentCommand, IncidentQuery, KnowledgeOrder, KnowledgeQuery, ModelCommand, Movement, NewFile, Order,
+    OverridePlan, PartsQuery, Report, ReportFile, Reservation, Slice, StockQuery, TicketCommand, TicketQuery,
+    WatchGuard, WindowPlan,
 };
 use dashboards::view::{
     Alarm, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, Entry, EntryList,
     FleetCounts, Heard, History, Incident, LedgerLine, Model, ModelDetail, MonthlyReport, OnCall, OnCallOverride, Page,
-    Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket,
-    TicketSummary, TreeNode, Tried, Window,
+    PartForecast, Proposal, QuarantinedPacket, Receiver, Replayed, Review, ServiceReport, SiteNode, SiteStorms,
+    StockLevel, StockPart, SystemHealth, Ticket, TicketSummary, TreeNode, Tried, Window,
 };
 use domain::text::Text;
 use domain::{AlarmId, DeviceKey, Millis, ModelVersion, SiteName, TicketId, Timestamp};
@@ -309,6 +311,27 @@ impl Backend for LiveBackend {
 
     async fn knowledge_of_alarm(&self, id: AlarmId) -> Answer<Vec<Entry>> {
         self.list_entries_of_alarm(id).await
+    }
+
+    async fn parts(&self, query: PartsQuery) -> Answer<Page<StockPart>> {
+        self.list_parts(query).await
+    }
+
+    async fn stock(&self, query: StockQuery) -> Answer<Page<StockLevel>> {
+        self.list_stock(query).await
+    }
+
+    async fn stock_forecast(&self, query: PartsQuery) -> Answer<Page<PartForecast>> {
+        self.list_forecasts(query).await
+    }
+
+    async fn book_stock(&self, order: Order, movement: Movement, reason: String) -> Answer<Vec<StockLevel>> {
+        self.move_stock(order, movement, reason).await
+    }
+
+    async fn reserve_parts(&self, order: Order, ticket: TicketId, reservation: Reservation) -> Answer<Ticket> {
+        let changed = self.change_reservation(order, ticket, reservation).await;
+        self.without_others(changed?).await
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {

@@ -4,6 +4,7 @@ use super::alarms::{record_of as alarm_record_of, refused};
 use super::follow_up;
 use super::readers::unavailable;
 use super::similar::{similar_now, similar_views};
+use super::stock::parts_of_ticket;
 use super::ticket_work::{machine_view, reported_view, visit_view, work_view};
 use super::{LiveBackend, actor_of, revision_fits};
 use crate::pipeline::commit::{Done, Made, NotDone, ToCommit};
@@ -645,6 +646,7 @@ impl LiveBackend {
             action: record.action.clone(),
             part: record.part.clone(),
             parts: record.parts.clone(),
+            stock: Vec::new(),
             skills: record.skills.clone(),
             is_safety: alarm.is_some_and(|a| a.facts.is_safety) || record.grade.class == ticket::TicketClass::Emergency,
             evidence: alarm
@@ -725,11 +727,13 @@ impl LiveBackend {
                 .flatten();
             let alarm = alarm.as_ref().map(alarm_record_of).transpose()?;
             let ticket = backend.ticket_view(&record, alarm.as_ref());
+            let stock = parts_of_ticket(reader, &backend.running.policy.parts, &record)?;
             let similar = alarm
                 .map(|a| similar_now(reader, &a.similar, &backend.sight))
                 .transpose()?;
             Ok(Some(Ticket {
                 similar: similar.unwrap_or_default(),
+                stock,
                 ..ticket
             }))
         };

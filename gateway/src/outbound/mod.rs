@@ -78,6 +78,8 @@ pub enum EventKind {
     Incident,
     /// What was too much to be told one by one.
     Summary,
+    /// Spare parts have become low.
+    Parts,
 }
 
 fn all_events() -> Vec<EventKind> {
@@ -87,6 +89,7 @@ fn all_events() -> Vec<EventKind> {
         EventKind::Ticket,
         EventKind::Incident,
         EventKind::Summary,
+        EventKind::Parts,
     ]
 }
 
@@ -226,6 +229,7 @@ fn kind_of(content: &Outgoing) -> EventKind {
         Outgoing::Ticket(_) => EventKind::Ticket,
         Outgoing::Incident(_) => EventKind::Incident,
         Outgoing::Summary(_) => EventKind::Summary,
+        Outgoing::Parts(_) => EventKind::Parts,
     }
 }
 
@@ -236,6 +240,7 @@ fn event_type(kind: EventKind) -> &'static str {
         EventKind::Ticket => "io.forewarn.ticket.changed.v1",
         EventKind::Incident => "io.forewarn.incident.changed.v1",
         EventKind::Summary => "io.forewarn.summary.v1",
+        EventKind::Parts => "io.forewarn.parts.low.v1",
     }
 }
 
@@ -246,6 +251,7 @@ fn subject_of(message: &Message) -> String {
         Outgoing::Ticket(ticket) => ticket.ticket.to_string(),
         Outgoing::Incident(incident) => incident.incident.to_string(),
         Outgoing::Summary(summary) => format!("{}/{}", summary.site, summary.number),
+        Outgoing::Parts(_) => "parts".to_owned(),
     }
 }
 
@@ -260,7 +266,7 @@ fn mqtt_message(message: &Message) -> Option<(String, String, bool)> {
             text(serde_json::to_string(service)),
             false,
         )),
-        Outgoing::Ticket(_) | Outgoing::Incident(_) | Outgoing::Summary(_) => None,
+        Outgoing::Ticket(_) | Outgoing::Incident(_) | Outgoing::Summary(_) | Outgoing::Parts(_) => None,
     }
 }
 
@@ -279,6 +285,7 @@ fn cloud_event(message: &Message, subject: &str, source: &str) -> String {
             Some(incident.severity.as_str()),
             serde_json::to_value(incident),
         ),
+        Outgoing::Parts(low) => (low.at, None, serde_json::to_value(low)),
         Outgoing::Summary(summary) => (
             summary.at,
             summary.held.worst.map(Severity::as_str),

@@ -32,6 +32,6 @@ fn subject(message: &Message) -> String {
         Outgoing::Service(service) => service.ticket.to_string(),
         Outgoing::Ticket(ticket) => ticket.ticket.to_string(),
         Outgoing::Incident(incident) => incident.incident.to_string(),
-        Outgoing::Summary(_) => message.key.clone(),
+        Outgoing::Summary(_) | Outgoing::Parts(_) => message.key.clone(),
     }
 }

@@ -6,6 +6,7 @@
 mod access;
 mod made;
 mod models;
+mod stock;
 mod storms;
 
 pub use access::AccessDone;
@@ -511,6 +512,9 @@ impl Committer {
             }
             Command::Window { .. } | Command::Override { .. } => None,
             Command::Knowledge { command } => Some(u64::from(book.entry(command.entry()?)?.revision)),
+            Command::Stock { command } => {
+                stock::ticket_of(command).and_then(|t| Some(u64::from(book.ticket(t)?.revision)))
+            }
         }
     }
 
@@ -570,13 +574,16 @@ impl Committer {
     fn facts(&self, index: DeviceIndex, judged_by: &ModelVersion) -> DeviceFacts {
         let key = self.setup.directory.device(index);
         let entry = self.setup.directory.registry().entry(&key);
+        let region = self.setup.directory.registry().region_of(&key.site).to_owned();
         let asset = entry.map_or_else(Asset::default, |e| Asset {
             serial_number: e.serial_number.clone(),
             location: e.location.clone(),
             customer: e.customer.clone(),
             people_served: e.people_served,
             warranty_until: e.warranty_until.clone(),
+            ..Asset::default()
         });
+        let asset = Asset { region, ..asset };
         // what judged may be no longer in force
         let (catalogue, directory) = (&self.setup.catalogue, &self.setup.directory);
         let engine = catalogue.engine_named(judged_by, index, directory);
@@ -685,6 +692,7 @@ impl Committer {
                 Effect::WindowChanged { record } => commit.window(&window_row(record))?,
                 Effect::OverrideChanged { record } => commit.on_call_override(&override_row(record))?,
                 Effect::KnowledgeChanged { record } => commit.entry(&entry_row(record))?,
+                Effect::StockChanged { change } => commit.stock(change)?,
                 Effect::EpisodeClosed { episode } => commit.episode(&episode_row(episode))?,
                 // below, the last of each
                 Effect::IncidentChanged { .. } | Effect::NoticesChanged { .. } => {}
@@ -812,6 +820,7 @@ impl Committer {
                 Effect::WindowChanged { record } => {
                     tracing::info!(window = %record.id, purpose = record.purpose.as_str(), is_open = record.is_open(), "window changed");
                 }
+                Effect::StockChanged { change } => stock::announce(change, &self.setup.changed),
                 Effect::OverrideChanged { .. }
                 | Effect::EpisodeClosed { .. }
                 | Effect::KnowledgeChanged { .. }

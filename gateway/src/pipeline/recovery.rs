@@ -197,6 +197,9 @@ pub fn restore_book(
             notices,
             knowledge,
             last_entry: reader.last_entry_number()?,
+            stock: reader.stock_levels()?,
+            ticket_parts: reader.parts_of_live_tickets()?,
+            stock_watch: reader.stock_watch()?,
         },
     ))
 }

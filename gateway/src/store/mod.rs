@@ -20,6 +20,7 @@ mod reports;
 pub mod rows;
 mod schema;
 mod seen;
+mod stock;
 mod storms;
 
 pub use commit::Commit;

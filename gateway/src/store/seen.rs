@@ -7,10 +7,10 @@ use crate::access::Sight;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
-/// Tables that say nothing of a machine or a customer: whoever may look sees all. Rotations serve every site.
-const OPEN: [&str; 5] = ["drill", "meta", "metric", "model", "on_call_override"];
+/// Tables that say nothing of a machine or a customer: whoever may look sees all. Rotations and stock serve every site.
+const OPEN: [&str; 6] = ["drill", "meta", "metric", "model", "on_call_override", "stock_level"];
 /// Tables that nobody with limits sees anything of: they are about the gateway as a whole, or raw bytes.
-const CLOSED: [&str; 13] = [
+const CLOSED: [&str; 14] = [
     "journal",
     "checkpoint",
     "audit",
@@ -24,6 +24,7 @@ const CLOSED: [&str; 13] = [
     "access_token",
     "set_up_link",
     "report",
+    "stock_watch",
 ];
 
 const DEVICE_SEEN: &str = "site IN temp.seen_site OR (site, device) IN temp.seen_device";

@@ -5,14 +5,15 @@ use crate::access::notes::Note;
 use crate::access::{AccessOrder, Accounts, Limits, Sight};
 pub use crate::access::{Right, Role};
 pub use alerting::effect::SplitOff;
+pub use alerting::stock::{Location, Movement};
 pub use alerting::storm::IncidentCommand;
 pub use alerting::ticket::{Report, WorkCommand};
 use dashboards::view::{
     Alarm, AlarmState, At, AuditEntry, DeadLetter, Device, DeviceSummary, DrillHeld, DrillNotice, Drills, Entry,
     EntryList, EntryState, FleetCounts, Heard, History, HoldCause, Incident, LedgerLine, Model, ModelDetail,
-    MonthlyReport, OnCall, OnCallOverride, Outcome, Page, Proposal, QuarantinedPacket, Receiver, Replayed, Review,
-    ServiceReport, SiteNode, SiteStorms, SystemHealth, Ticket, TicketClass, TicketState, TicketSummary, TreeNode,
-    Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
+    MonthlyReport, OnCall, OnCallOverride, Outcome, Page, PartForecast, Proposal, QuarantinedPacket, Receiver,
+    Replayed, Review, ServiceReport, SiteNode, SiteStorms, StockLevel, StockPart, SystemHealth, Ticket, TicketClass,
+    TicketState, TicketSummary, TreeNode, Tried, Window, WindowCovers, WindowPurpose, WindowSchedule,
 };
 use domain::{
     AlarmId, DeviceKey, DeviceName, FailureModeId, MetricName, Millis, ModelVersion, Severity, SiteName, TicketId,
@@ -240,6 +241,49 @@ pub struct IncidentQuery {
     pub is_open: bool,
     /// Where in the list.
     pub slice: Slice,
+}
+
+/// Which parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartsQuery {
+    /// Only those that are low; for forecasts.
+    pub only_low: bool,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+/// Which counts, by part and place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockQuery {
+    /// Only of this part.
+    pub part: Option<String>,
+    /// Only at this place.
+    pub location: Option<Location>,
+    /// Where in the list.
+    pub slice: Slice,
+}
+
+/// What a person does with the parts of a ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reservation {
+    /// Keep back.
+    Keep {
+        /// Which.
+        part: String,
+        /// Where; none: the nearest place where so many are free.
+        location: Option<Location>,
+        /// How many.
+        quantity: u32,
+    },
+    /// Let go.
+    LetGo {
+        /// Which.
+        part: String,
+        /// Where.
+        location: Location,
+        /// How many.
+        quantity: u32,
+    },
 }
 
 /// Which tickets: emergencies first, then the one whose clock runs out first; final ones newest first.
@@ -600,6 +644,26 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn knowledge_of_ticket(&self, id: TicketId) -> impl Future<Output = Answer<Vec<Entry>>> + Send;
     /// The best entries for an alarm.
     fn knowledge_of_alarm(&self, id: AlarmId) -> impl Future<Output = Answer<Vec<Entry>>> + Send;
+    /// Parts that are kept in stock, by number.
+    fn parts(&self, query: PartsQuery) -> impl Future<Output = Answer<Page<StockPart>>> + Send;
+    /// Counts, by part and place.
+    fn stock(&self, query: StockQuery) -> impl Future<Output = Answer<Page<StockLevel>>> + Send;
+    /// What will be needed, those that are low first.
+    fn stock_forecast(&self, query: PartsQuery) -> impl Future<Output = Answer<Page<PartForecast>>> + Send;
+    /// Books a movement; answers with the counts of the part.
+    fn book_stock(
+        &self,
+        order: Order,
+        movement: Movement,
+        reason: String,
+    ) -> impl Future<Output = Answer<Vec<StockLevel>>> + Send;
+    /// Keeps parts back for a ticket, or lets them go.
+    fn reserve_parts(
+        &self,
+        order: Order,
+        ticket: TicketId,
+        reservation: Reservation,
+    ) -> impl Future<Output = Answer<Ticket>> + Send;
 
     /// What a span came to.
     fn review(&self, from: Timestamp, until: Timestamp) -> impl Future<Output = Answer<Review>> + Send;

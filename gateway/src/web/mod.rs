@@ -22,6 +22,7 @@ mod pages;
 mod permit;
 mod problem;
 pub mod review_csv;
+mod stock_pages;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::api::{
     access, account, alarms, desk, devices, drills, follow_up, incidents, knowledge, models, on_call, outbound,
-    quarantine, review, system, tickets, topology, windows, work,
+    quarantine, review, stock, system, tickets, topology, windows, work,
 };
 use super::auth::Who;
 use super::problem::{FieldError, Problem, ProblemDocument};
@@ -51,6 +51,7 @@ impl IntoResponses for Problems {
         tickets::comment,
         tickets::close, tickets::cancel, tickets::reopen, desk::open, desk::schedule, desk::merge, desk::split, desk::archive,
         desk::report, follow_up::answer, work::write, work::attach, work::file,
+        stock::parts, stock::levels, stock::forecast, stock::book, stock::reserve, stock::release,
         quarantine::list, quarantine::one, quarantine::replay_all, quarantine::replay, quarantine::discard,
         models::list, models::one, models::add, models::shadow, models::promote, models::rollback, models::discard,
         outbound::receivers, outbound::test, outbound::dead, outbound::resend, outbound::inbound,

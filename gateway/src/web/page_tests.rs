@@ -4,7 +4,10 @@ use super::*;
 
 // ---- Pages ----
 
-const PAGES: [&str; 24] = [
+#[path = "stock_tests.rs"]
+mod stock_tests;
+
+const PAGES: [&str; 26] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -20,6 +23,8 @@ const PAGES: [&str; 24] = [
     "/tickets/T-000042/report",
     "/topology",
     "/topology/hotel-lotus",
+    "/parts",
+    "/parts?low=yes",
     "/windows",
     "/on-call",
     "/knowledge?q=grease",

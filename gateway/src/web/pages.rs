@@ -10,7 +10,7 @@ use super::extract::{DevicePath, Form, InPath, cookie, incident_id, ticket_id};
 use super::forms::{self, local};
 use super::openapi;
 use super::problem::Problem;
-use super::{App, Whole, access_pages, knowledge_pages, on_call_pages, topology_pages, window_pages};
+use super::{App, Whole, access_pages, knowledge_pages, on_call_pages, stock_pages, topology_pages, window_pages};
 use crate::access::notes::Note;
 use crate::web::extract::State;
 use axum::Router;
@@ -55,10 +55,13 @@ pub(super) fn routes<B: Backend>() -> Router<Whole<B>> {
         .route("/tickets/{ticket}/report", get(report::<B>))
         .route("/tickets/{ticket}/follow-up", post(follow_up::form::<B>))
         .route("/tickets/{ticket}/work", post(forms::work::<B>))
+        .route("/tickets/{ticket}/reservations", post(stock_pages::reserve::<B>))
         .route("/tickets/{ticket}/{action}", post(forms::ticket::<B>))
         .route("/incidents/{incident}/{action}", post(forms::incident::<B>))
         .route("/topology", get(topology_pages::sites::<B>))
         .route("/topology/{site}", get(topology_pages::site::<B>))
+        .route("/parts", get(stock_pages::list::<B>))
+        .route("/parts/movements", post(stock_pages::book::<B>))
         .route("/windows", get(window_pages::list::<B>).post(window_pages::plan::<B>))
         .route("/windows/{window}/end", post(window_pages::end::<B>))
         .route("/on-call", get(on_call_pages::list::<B>))
@@ -168,6 +171,7 @@ impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
             may_plan: may(Right::PlanWork),
             may_write_knowledge: may(Right::WriteKnowledge),
             may_release_knowledge: may(Right::ReleaseKnowledge),
+            may_book_stock: may(Right::BookStock),
             may_tune: may(Right::HandleQuarantine),
             may_see_system: may(Right::ReadSystem),
             may_read_audit: may(Right::ReadAudit),

@@ -30,6 +30,7 @@ const PLAN: Needs = Needs::Right(Right::PlanWork);
 const WORK: Needs = Needs::Right(Right::WorkTickets);
 const ASSIGN: Needs = Needs::Right(Right::AssignTickets);
 const COMMENT: Needs = Needs::Right(Right::CommentTickets);
+const STOCK: Needs = Needs::Right(Right::BookStock);
 const QUARANTINE: Needs = Needs::Right(Right::HandleQuarantine);
 const TUNE: Needs = Needs::Right(Right::TuneModels);
 const RELEASE: Needs = Needs::Right(Right::ReleaseModels);
@@ -131,6 +132,12 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/v1/tickets/{ticket}/close", WORK),
     ("POST", "/api/v1/tickets/{ticket}/cancel", WORK),
     ("POST", "/api/v1/tickets/{ticket}/reopen", WORK),
+    ("GET", "/api/v1/parts", VIEW),
+    ("GET", "/api/v1/stock", VIEW),
+    ("GET", "/api/v1/stock/forecast", VIEW),
+    ("POST", "/api/v1/stock/movements", STOCK),
+    ("POST", "/api/v1/tickets/{ticket}/reservations", ASSIGN),
+    ("POST", "/api/v1/tickets/{ticket}/reservations/release", ASSIGN),
     ("GET", "/api/v1/quarantine", SYSTEM),
     ("POST", "/api/v1/quarantine/replay", QUARANTINE),
     ("GET", "/api/v1/quarantine/{packet}", SYSTEM),
@@ -187,6 +194,9 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/on-call/overrides", PLAN),
     ("POST", "/on-call/overrides/{id}/end", PLAN),
     ("POST", "/tickets/{ticket}/follow-up", WORK),
+    ("POST", "/tickets/{ticket}/reservations", ASSIGN),
+    ("GET", "/parts", VIEW),
+    ("POST", "/parts/movements", STOCK),
     ("GET", "/windows", VIEW),
     ("POST", "/windows", PLAN),
     ("POST", "/windows/{window}/end", PLAN),

@@ -79,6 +79,7 @@ impl Kind {
                 EventKind::Ticket,
                 EventKind::Incident,
                 EventKind::Summary,
+                EventKind::Parts,
             ],
         }
     }
@@ -335,7 +336,7 @@ impl ReceiverConfig {
             at("events", "at least one kind of event is expected".into());
         }
         for (i, event) in self.events().iter().enumerate() {
-            if self.kind.keeps_state() && matches!(event, EventKind::Summary | EventKind::Service) {
+            if self.kind.keeps_state() && matches!(event, EventKind::Summary | EventKind::Service | EventKind::Parts) {
                 let message = format!("nothing ends what this begins, so a receiver of the kind {kind} cannot take it");
                 at(&format!("events[{i}]"), message);
             }

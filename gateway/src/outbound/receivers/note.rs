@@ -188,6 +188,11 @@ impl Note {
                 (note.began_at, note.at) = (service.opened_at, service.opened_at);
                 Some(format!("/tickets/{}", service.ticket))
             }
+            Outgoing::Parts(low) => {
+                note.thread = message.key.clone();
+                (note.began_at, note.at) = (low.at, low.at);
+                Some("/parts?low=yes".to_owned())
+            }
             Outgoing::Summary(summary) => {
                 note.thread = message.key.clone();
                 note.news = summary.held.named.join(", ");

@@ -5,6 +5,7 @@ use super::config::ReceiverConfig;
 use super::note::{Note, Phase};
 use alerting::calendar::{Calendar, Hours};
 use alerting::effect::{Message, Outgoing};
+use alerting::stock::PARTS_KEEPERS;
 use alerting::ticket::TicketChange;
 use domain::{Millis, Timestamp};
 
@@ -88,6 +89,7 @@ impl Route {
         match &message.content {
             Outgoing::Ticket(ticket) => ticket.people.iter().any(is_one),
             Outgoing::Incident(incident) => incident.people.iter().any(is_one),
+            Outgoing::Parts(_) => groups.iter().any(|group| group == PARTS_KEEPERS),
             Outgoing::Alarm(_) | Outgoing::Service(_) | Outgoing::Summary(_) => false,
         }
     }

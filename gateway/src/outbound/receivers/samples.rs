@@ -42,6 +42,7 @@ pub fn background() -> Background {
             customer: "Waterworks".into(),
             people_served: None,
             warranty_until: String::new(),
+            region: String::new(),
         },
         title: text("Bearing wear", "轴承磨损"),
         reason: text(

@@ -42,6 +42,7 @@ impl Made {
                 | Effect::EpisodeClosed { .. }
                 | Effect::IncidentChanged { .. }
                 | Effect::NoticesChanged { .. }
+                | Effect::StockChanged { .. }
                 | Effect::Audit(_)
                 | Effect::Publish(_) => {}
             }

@@ -91,6 +91,7 @@ impl<'a> Last<'a> {
                 | Effect::OverrideChanged { .. }
                 | Effect::KnowledgeChanged { .. }
                 | Effect::EpisodeClosed { .. }
+                | Effect::StockChanged { .. }
                 | Effect::Audit(_)
                 | Effect::Publish(_) => {}
             }

@@ -14,6 +14,7 @@ pub mod on_call;
 pub mod outbound;
 pub mod quarantine;
 pub mod review;
+pub mod stock;
 pub mod system;
 pub mod tickets;
 pub mod topology;
@@ -154,6 +155,12 @@ pub fn routes<B: Backend>() -> Routes<B> {
         .post("/api/v1/tickets/{ticket}/close", tickets::close::<B>)
         .post("/api/v1/tickets/{ticket}/cancel", tickets::cancel::<B>)
         .post("/api/v1/tickets/{ticket}/reopen", tickets::reopen::<B>)
+        .get("/api/v1/parts", stock::parts::<B>)
+        .get("/api/v1/stock", stock::levels::<B>)
+        .get("/api/v1/stock/forecast", stock::forecast::<B>)
+        .post("/api/v1/stock/movements", stock::book::<B>)
+        .post("/api/v1/tickets/{ticket}/reservations", stock::reserve::<B>)
+        .post("/api/v1/tickets/{ticket}/reservations/release", stock::release::<B>)
         .get("/api/v1/quarantine", quarantine::list::<B>)
         .post("/api/v1/quarantine/replay", quarantine::replay_all::<B>)
         .get("/api/v1/quarantine/{packet}", quarantine::one::<B>)

@@ -278,6 +278,7 @@ pub(super) fn state(now: Timestamp) -> State {
         overrides: Vec::new(),
         drills: Vec::new(),
         entries: super::knowledge::some_entries(now),
+        stock: super::stock::stock(),
         packets,
         audit,
         accounts: crate::access::Accounts::default(),

@@ -9,6 +9,7 @@ mod knowledge;
 mod models;
 mod on_call;
 mod outbound;
+mod stock;
 mod storms;
 mod topology;
 mod work;
@@ -18,8 +19,9 @@ use crate::access::{AccessEffect, AccessOrder, Accounts, Limits, Sight};
 use crate::web::StreamEvent;
 use crate::web::backend::{
     Actor, AlarmCommand, AlarmQuery, Answer, AuditQuery, Backend, BackendError, DeviceQuery, DrillResult, HistoryQuery,
-    IncidentCommand, IncidentQuery, KnowledgeOrder, KnowledgeQuery, LiveReading, ModelCommand, Order, OverridePlan,
-    ReportFile, Slice, TicketCommand, TicketQuery, WatchGuard, WindowPlan,
+    IncidentCommand, IncidentQuery, KnowledgeOrder, KnowledgeQuery, LiveReading, ModelCommand, Movement, Order,
+    OverridePlan, PartsQuery, ReportFile, Reservation, Slice, StockQuery, TicketCommand, TicketQuery, WatchGuard,
+    WindowPlan,
 };
 use dashboards::figures;
 use dashboards::view::*;
@@ -61,6 +63,8 @@ pub struct State {
     pub drills: Vec<DrillHeld>,
     /// The knowledge base.
     pub entries: Vec<Entry>,
+    /// Spare parts.
+    pub stock: alerting::stock::Stock,
     /// Quarantine.
     pub packets: Vec<QuarantinedPacket>,
     /// Audit trail, oldest first.
@@ -531,6 +535,26 @@ impl Backend for Fake {
 
     async fn windows(&self) -> Answer<Vec<Window>> {
         Ok(self.with(|s| s.windows.clone()))
+    }
+
+    async fn parts(&self, query: PartsQuery) -> Answer<Page<StockPart>> {
+        self.parts_page(query).await
+    }
+
+    async fn stock(&self, query: StockQuery) -> Answer<Page<StockLevel>> {
+        self.stock_page(query).await
+    }
+
+    async fn stock_forecast(&self, query: PartsQuery) -> Answer<Page<PartForecast>> {
+        self.forecast_page(query).await
+    }
+
+    async fn book_stock(&self, order: Order, movement: Movement, _: String) -> Answer<Vec<StockLevel>> {
+        self.book_a_movement(order, movement).await
+    }
+
+    async fn reserve_parts(&self, order: Order, ticket: TicketId, reservation: Reservation) -> Answer<Ticket> {
+        self.reserve_for(order, ticket, reservation).await
     }
 
     async fn plan_window(&self, order: Order, plan: WindowPlan) -> Answer<Window> {

@@ -375,6 +375,7 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
             action: mode.map_or_else(|| text("Inspect on site", "上门检查"), |m| m.action.clone()),
             part: mode.map(|m| m.part.clone()).unwrap_or_default(),
             parts: mode.map(|m| m.parts.clone()).unwrap_or_default(),
+            stock: Vec::new(),
             skills: mode.map(|m| m.skills.clone()).unwrap_or_default(),
             is_safety: class == TicketClass::Emergency,
             evidence: from.evidence.clone(),
@@ -547,6 +548,7 @@ pub(super) fn tickets(profiles: &[Profile], alarms: &[Alarm], now: Timestamp) ->
         (clock.state, clock.due_at) = (ClockState::Paused, None);
     }
     all[1].work = super::desk::some_work(now);
+    all[1].stock = super::stock::needed();
     all[5].closing = Some(Closing {
         outcome: Outcome::FaultConfirmed,
         failure_mode: None,
