@@ -1,4 +1,4 @@
-//! Which kind of event is to be drilled next, and by when: one each quarter, the kinds in turn. Pure.
+//! Which kind of event is to be drilled next, and by when: one each quarter, or as the site says, the kinds in turn. Pure.
 
 use domain::Timestamp;
 use jiff::ToSpan;
@@ -15,7 +15,7 @@ pub struct Next {
     pub kind: usize,
     /// Before then.
     pub due_by: Timestamp,
-    /// Whether this quarter has had none.
+    /// Whether this quarter, or other period, has had none.
     pub is_due: bool,
 }
 
@@ -27,27 +27,28 @@ pub fn last_of(kind: &str, held: &[Held<'_>]) -> Option<Timestamp> {
 
 /// What comes next: of `kinds` the one never drilled, in their order, else the one drilled longest ago; in this quarter if it has
 /// had no drill of whatever kind, else in the next. None without kinds.
-pub fn next(kinds: &[&str], held: &[Held<'_>], now: Timestamp, zone: &TimeZone) -> Option<Next> {
+pub fn next(kinds: &[&str], held: &[Held<'_>], every_months: u8, now: Timestamp, zone: &TimeZone) -> Option<Next> {
     let (kind, _) = kinds
         .iter()
         .enumerate()
         .min_by_key(|(place, kind)| (last_of(kind, held), *place))?;
-    let begins = quarter_of(now, zone)?;
+    let begins = period_of(now, every_months, zone)?;
     let start_of = |date: Date| {
         let at = zone.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
         Some(Timestamp(at.as_millisecond()))
     };
     let this = start_of(begins)?;
     let is_due = !held.iter().any(|(_, at)| *at >= this);
-    let months: i64 = if is_due { 3 } else { 6 };
+    let months = i64::from(every_months) * if is_due { 1 } else { 2 };
     let due_by = start_of(begins.checked_add(months.months()).ok()?)?;
     Some(Next { kind, due_by, is_due })
 }
 
-/// The first day of the quarter.
-fn quarter_of(at: Timestamp, zone: &TimeZone) -> Option<Date> {
+/// The first day of the period of the year; a quarter has three months.
+fn period_of(at: Timestamp, months: u8, zone: &TimeZone) -> Option<Date> {
+    let months = i8::try_from(months).ok().filter(|months| *months > 0)?;
     let local = zone.to_datetime(jiff::Timestamp::from_millisecond(at.as_millis()).ok()?);
-    Date::new(local.year(), (local.month() - 1) / 3 * 3 + 1, 1).ok()
+    Date::new(local.year(), (local.month() - 1) / months * months + 1, 1).ok()
 }
 
 #[cfg(test)]
@@ -63,7 +64,7 @@ mod tests {
     fn check(held: &[(&str, &str)], now: &str, kind: &str, due_by: &str, is_due: bool) {
         let held: Vec<Held<'_>> = held.iter().map(|(kind, time)| (*kind, at(time))).collect();
         let zone = TimeZone::get("Asia/Shanghai").expect("known");
-        let next = next(&KINDS, &held, at(now), &zone).expect("there are kinds");
+        let next = next(&KINDS, &held, 3, at(now), &zone).expect("there are kinds");
         let found = (KINDS[next.kind], next.due_by.to_string(), next.is_due);
         assert_eq!(found, (kind, at(due_by).to_string(), is_due), "{held:?} at {now}");
     }

@@ -73,6 +73,55 @@ impl FigureKind {
     }
 }
 
+/// Numbers that a site may set, and that stand in the texts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Numbers {
+    /// Days within which a repair of the same fault is a repeat.
+    pub repeat_days: u32,
+    /// Hours within which customers are called back.
+    pub call_back_hours: u32,
+    /// From here on a rating is good.
+    pub good_rating: u8,
+    /// Aim, as a share.
+    pub satisfied: f64,
+    /// Aim, as a share.
+    pub repeat_repair: f64,
+    /// Aim, as a share.
+    pub answered: f64,
+    /// Aim, as a share.
+    pub called_back: f64,
+    /// Aim, as a share.
+    pub in_time: f64,
+    /// Aim, as a share.
+    pub complaints: f64,
+}
+
+impl Numbers {
+    /// The text with its numbers in the places of their names in braces.
+    pub fn fill(&self, text: &Text) -> Text {
+        let percent = |share: f64| format!("{}", (share * 1_000.0).round() / 10.0);
+        let named = [
+            ("{repeat_days}", self.repeat_days.to_string()),
+            ("{call_back_hours}", self.call_back_hours.to_string()),
+            ("{good_rating}", self.good_rating.to_string()),
+            ("{satisfied}", percent(self.satisfied)),
+            ("{repeat_repair}", percent(self.repeat_repair)),
+            ("{answered}", percent(self.answered)),
+            ("{called_back}", percent(self.called_back)),
+            ("{in_time}", percent(self.in_time)),
+            ("{complaints}", percent(self.complaints)),
+        ];
+        let fill = |text: &str| {
+            let filled = |text: String, (name, number): &(&str, String)| text.replace(name, number);
+            named.iter().fold(text.to_owned(), filled)
+        };
+        Text {
+            en: fill(&text.en),
+            zh: fill(&text.zh),
+        }
+    }
+}
+
 macro_rules! figures {
     ($($id:ident = $key:literal, $group:ident, $unit:ident, $en:literal, $zh:literal, $def_en:literal, $def_zh:literal $(, $target_en:literal, $target_zh:literal)?;)+) => {
         $(
@@ -111,20 +160,20 @@ figures! {
     FIRST_TIME_FIX = "first_time_fix", Service, Share, "First-time fix", "一次修复率",
         "Confirmed faults closed after one visit and not reopened / confirmed faults closed", "一次上门即修复且未重开的比例";
     REPEAT_REPAIR = "repeat_repair", Service, Share, "Repeat repair", "返修率",
-        "Repairs of a fault that the same machine had been repaired of within 30 days / repairs", "同一设备 30 天内同一故障再次维修的比例", "at most 5 %", "不超过 5%";
+        "Repairs of a fault that the same machine had been repaired of within {repeat_days} days / repairs", "同一设备 {repeat_days} 天内同一故障再次维修的比例", "at most {repeat_repair} %", "不超过 {repeat_repair}%";
     OVERRIDES = "dispatch_overrides", Service, Share, "Proposals overridden", "派工建议改派率",
         "Tickets given to somebody other than the first proposed / tickets given to somebody after a proposal", "未采用首选派工建议的次数 ÷ 有派工建议的派工次数";
     PLANNED = "planned_share", Service, Share, "Planned maintenance", "计划维护占比", "Tickets of maintenance plans / tickets opened", "计划维护工单 ÷ 新建工单";
     IN_TIME = "clocks_in_time", Service, Share, "Clocks in time", "时限达成率",
-        "Clocks met in time / clocks that were due, of tickets opened in the span; holds stop them", "按时达成的时限 ÷ 到期的时限（暂停期间不计时）", "100 %", "100%";
+        "Clocks met in time / clocks that were due, of tickets opened in the span; holds stop them", "按时达成的时限 ÷ 到期的时限（暂停期间不计时）", "at least {in_time} %", "不低于 {in_time}%";
     ANSWERED = "requests_answered", Customers, Share, "Requests answered", "请求响应率",
-        "Tickets about which a person did something / tickets opened in the span; work by plan left out", "有人处理的工单 ÷ 期间新建工单（计划维护除外）", "100 %", "100%";
-    CALLED_BACK = "called_back", Customers, Share, "Called back within 24 h", "24 小时回访率",
-        "Call-backs within 24 h of the end of the work / tickets closed more than 24 h ago or called back", "完工后 24 小时内回访的工单 ÷ 已到回访时限的工单", "100 %", "100%";
+        "Tickets about which a person did something / tickets opened in the span; work by plan left out", "有人处理的工单 ÷ 期间新建工单（计划维护除外）", "at least {answered} %", "不低于 {answered}%";
+    CALLED_BACK = "called_back", Customers, Share, "Called back within {call_back_hours} h", "{call_back_hours} 小时回访率",
+        "Call-backs within {call_back_hours} h of the end of the work / tickets closed longer ago or called back", "完工后 {call_back_hours} 小时内回访的工单 ÷ 已到回访时限的工单", "at least {called_back} %", "不低于 {called_back}%";
     SATISFIED = "customer_satisfaction", Customers, Share, "Customer satisfaction", "客户满意度",
-        "Ratings of 4 and 5 / ratings given in call-backs of the span", "回访中 4 分及以上的评价 ÷ 全部评价", "at least 90 %", "不低于 90%";
+        "Ratings of at least {good_rating} of 5 / ratings given in call-backs of the span", "回访中 {good_rating} 分及以上的评价 ÷ 全部评价", "at least {satisfied} %", "不低于 {satisfied}%";
     COMPLAINTS = "complaints_in_time", Customers, Share, "Bad ratings settled in time", "差评按时解决率",
-        "Bad ratings of the span settled with no step too late / those settled or too late", "期间差评中各级均未超时即解决的 ÷ 已解决或已超时的", "100 %", "100%";
+        "Bad ratings of the span settled with no step too late / those settled or too late", "期间差评中各级均未超时即解决的 ÷ 已解决或已超时的", "at least {complaints} %", "不低于 {complaints}%";
     BREAKDOWNS = "breakdowns", Machines, Count, "Breakdowns", "停机故障", "Malfunctions that began in the span and made the machine stand still", "期间开始并导致停机的故障";
     BETWEEN = "time_between_failures", Machines, Hours, "Between failures (MTBF)", "平均故障间隔（MTBF）",
         "Calendar time of all machines known / breakdowns", "全部设备的日历时间 ÷ 停机故障数";
@@ -168,6 +217,33 @@ pub mod rules {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn numbers_of_the_site_stand_in_the_texts() {
+        let numbers = Numbers {
+            repeat_days: 60,
+            call_back_hours: 12,
+            good_rating: 3,
+            satisfied: 0.955,
+            repeat_repair: 0.05,
+            answered: 1.0,
+            called_back: 0.9,
+            in_time: 1.0,
+            complaints: 1.0,
+        };
+        assert_eq!(numbers.fill(&CALLED_BACK.name()).en, "Called back within 12 h");
+        assert_eq!(
+            numbers.fill(&SATISFIED.target().expect("there is one")).en,
+            "at least 95.5 %"
+        );
+        let texts = ALL
+            .iter()
+            .flat_map(|kind| [Some(kind.name()), Some(kind.definition()), kind.target()]);
+        for text in texts.flatten() {
+            let filled = numbers.fill(&text);
+            assert!(!filled.en.contains('{') && !filled.zh.contains('{'), "{filled:?}");
+        }
+    }
 
     #[test]
     fn every_figure_has_its_own_key_and_says_what_it_means_in_each_language() {

@@ -9,6 +9,7 @@ mod escalation;
 mod events;
 mod follow_up;
 mod hours;
+mod review;
 mod storms;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use escalation::{Escalation, EscalationConfig, Escalations, Level, LevelConf
 pub use events::{EventConfig, EventLevel, EventLevels};
 pub use follow_up::{FollowUpConfig, FollowUpRules};
 pub use hours::{CalendarConfig, Day, FurtherHours};
+pub use review::{AimsConfig, ReviewConfig};
 pub use storms::{StormSettings, StormsConfig};
 
 use crate::impact::ImpactReason;
@@ -68,6 +70,8 @@ pub struct AlertingConfig {
     pub events: Vec<EventConfig>,
     /// What follows a bad rating.
     pub follow_up: FollowUpConfig,
+    /// What the review counts by.
+    pub review: ReviewConfig,
 }
 
 impl Default for AlertingConfig {
@@ -85,6 +89,7 @@ impl Default for AlertingConfig {
             on_call: Vec::new(),
             events: EventConfig::usual(),
             follow_up: FollowUpConfig::default(),
+            review: ReviewConfig::default(),
         }
     }
 }
@@ -137,6 +142,8 @@ pub struct Policy {
     pub events: EventLevels,
     /// What follows a bad rating.
     pub follow_up: FollowUpRules,
+    /// What the review counts by.
+    pub review: ReviewConfig,
     /// The risk from which a ticket opens.
     pub opens_from_risk: RiskLevel,
     /// The risk from which it is an on-site inspection.
@@ -213,6 +220,7 @@ impl AlertingConfig {
         let escalations = escalation::check(&self.escalation, &self.on_call, &mut problems);
         let rotations = self.on_call.iter().map(|rotation| rotation.name.as_str()).collect();
         let events = events::check(&self.events, &rotations, &mut problems);
+        self.review.check(&mut problems);
         let follow_up = self.follow_up.check(&rotations, &mut problems);
         for (path, minutes) in [
             (
@@ -246,6 +254,7 @@ impl AlertingConfig {
             escalations,
             events,
             follow_up,
+            review: self.review,
             opens_from_risk: self.tickets.opens_from_risk,
             on_site_from_risk: self.tickets.on_site_from_risk,
             planned_within: Millis::days(i64::from(self.tickets.planned_within_days)),

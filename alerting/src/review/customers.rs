@@ -2,30 +2,31 @@
 
 use super::service::{finished_at, first_reaction};
 use super::{Share, Span};
+use crate::policy::ReviewConfig;
 use crate::ticket::{TicketClass, TicketEnd, TicketRecord, TicketState};
-use domain::Millis;
 use serde::Serialize;
-
-/// A rating from here on is a good one, of five.
-const GOOD: u8 = 4;
-/// Customers are called back within so long of the end of the work.
-pub const CALLED_BACK_WITHIN: Millis = Millis::hours(24);
 
 /// What customers met with in a span.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct CustomerFigures {
     /// Tickets about which a person did something, of those opened; work by plan and tickets merged into others left out.
     pub answered: Share,
-    /// Called back within [`CALLED_BACK_WITHIN`] of the end of the work, of the tickets closed so long ago.
+    /// Called back in time after the end of the work, of the tickets closed so long ago.
     pub called_back: Share,
-    /// Ratings of 4 or 5, of all that customers gave in call-backs.
+    /// Good ratings, of all that customers gave in call-backs.
     pub satisfied: Share,
     /// Bad ratings settled with no step too late, of those settled or too late.
     pub complaints: Share,
 }
 
 /// Counts. `now`: until when there was time for a call-back.
-pub fn customer_figures(tickets: &[TicketRecord], span: Span, now: domain::Timestamp) -> CustomerFigures {
+pub fn customer_figures(
+    tickets: &[TicketRecord],
+    rules: &ReviewConfig,
+    span: Span,
+    now: domain::Timestamp,
+) -> CustomerFigures {
+    let called_back_within = rules.call_back_within();
     let mut figures = CustomerFigures::default();
     let own = tickets.iter().filter(|t| t.merged_into().is_none());
     for ticket in own {
@@ -34,8 +35,8 @@ pub fn customer_figures(tickets: &[TicketRecord], span: Span, now: domain::Times
         }
         let call = ticket.work.call_back.as_ref();
         if let Some(at) = finished_at(ticket).filter(|at| span.contains(*at) && was_closed(ticket)) {
-            let is_in_time = call.is_some_and(|call| call.at - at <= CALLED_BACK_WITHIN);
-            if is_in_time || now - at > CALLED_BACK_WITHIN {
+            let is_in_time = call.is_some_and(|call| call.at - at <= called_back_within);
+            if is_in_time || now - at > called_back_within {
                 figures.called_back.count(is_in_time);
             }
         }
@@ -45,7 +46,7 @@ pub fn customer_figures(tickets: &[TicketRecord], span: Span, now: domain::Times
             }
         }
         if let Some(rating) = call.filter(|call| span.contains(call.at)).and_then(|call| call.rating) {
-            figures.satisfied.count(rating >= GOOD);
+            figures.satisfied.count(rating >= rules.good_rating_from);
         }
     }
     figures

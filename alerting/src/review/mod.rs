@@ -18,7 +18,7 @@ mod rules_tests;
 mod tests;
 
 pub use alarms::{AlarmLoad, alarm_load};
-pub use customers::{CALLED_BACK_WITHIN, CustomerFigures, customer_figures};
+pub use customers::{CustomerFigures, customer_figures};
 pub use faults::{FaultCount, Trend, fault_counts};
 pub use month::{Month, due};
 pub use reliability::{ReliabilityFigures, reliability_figures};

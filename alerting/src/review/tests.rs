@@ -3,7 +3,7 @@
 use super::*;
 use crate::book::Book;
 use crate::effect::{AlarmCommand, Command, Effect, Input};
-use crate::policy::{AlertingConfig, Policy};
+use crate::policy::{AlertingConfig, Policy, ReviewConfig};
 use crate::record::{AlarmRecord, Asset, DeviceFacts};
 use crate::ticket::{Actor, Finding, Malfunction, Outcome, TicketCommand, TicketRecord, WorkCommand, WorkStep};
 use domain::profile::shipped;
@@ -365,12 +365,22 @@ fn customers_are_answered_called_back_in_time_and_satisfied_or_not() {
     let severity = Severity::Warning;
     month.condition("pump-5", "bearing_wear", ConditionState::Active { severity });
     let (_, tickets) = month.rows();
-    let figures = customer_figures(&tickets, november(), Timestamp(NOVEMBER + 30 * DAY));
+    let figures = customer_figures(
+        &tickets,
+        &ReviewConfig::default(),
+        november(),
+        Timestamp(NOVEMBER + 30 * DAY),
+    );
     let share = |part, of| Share { part, of };
     assert_eq!(figures.answered, share(4, 5), "nobody looked at the fifth");
     assert_eq!(figures.called_back, share(2, 4), "one too late, one not at all");
     assert_eq!(figures.satisfied, share(1, 2), "the third gave no rating");
-    let soon = customer_figures(&tickets, november(), Timestamp(month.now - DAY + 12 * HOUR));
+    let soon = customer_figures(
+        &tickets,
+        &ReviewConfig::default(),
+        november(),
+        Timestamp(month.now - DAY + 12 * HOUR),
+    );
     assert_eq!(soon.called_back, share(2, 3), "of the fourth there is time left");
 }
 

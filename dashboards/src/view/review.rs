@@ -1,7 +1,7 @@
 //! The periodic review: figures of a span, each with its meaning.
 
 use super::{At, schema};
-use crate::figures::{FigureGroup, FigureKind, FigureUnit};
+use crate::figures::{FigureGroup, FigureKind, FigureUnit, Numbers};
 use domain::text::Text;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -46,6 +46,17 @@ impl Figure {
             of,
             definition: kind.definition(),
             target: kind.target(),
+        }
+    }
+
+    /// The same with the numbers of the site in its texts.
+    #[must_use]
+    pub fn filled(self, numbers: &Numbers) -> Figure {
+        Figure {
+            name: numbers.fill(&self.name),
+            definition: numbers.fill(&self.definition),
+            target: self.target.map(|target| numbers.fill(&target)),
+            ..self
         }
     }
 }

@@ -18,7 +18,13 @@ impl LiveBackend {
         let scenarios = Scenario::shipped();
         let kinds: Vec<&str> = scenarios.iter().map(|s| s.kind.as_str()).collect();
         let held: Vec<turn::Held<'_>> = rows.iter().map(|row| (row.kind.as_str(), row.at)).collect();
-        let next = turn::next(&kinds, &held, now, self.running.policy.zone());
+        let next = turn::next(
+            &kinds,
+            &held,
+            self.running.policy.review.drill_every_months,
+            now,
+            self.running.policy.zone(),
+        );
         let next = next.ok_or_else(|| unavailable("no scenario comes along"))?;
         let kind = |scenario: &Scenario| {
             let last = rows.iter().find(|row| row.kind == scenario.kind);

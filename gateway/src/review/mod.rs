@@ -7,6 +7,7 @@ mod rules;
 use crate::backend::{alarm_of, ticket_of};
 use crate::store::{Reader, StoreError};
 use alerting::Policy;
+use alerting::policy::ReviewConfig;
 use alerting::record::AlarmRecord;
 use alerting::review::{
     Advice, AlarmLoad, CustomerFigures, Durations, ReliabilityFigures, ServiceFigures, Share, Span, WarningFigures,
@@ -14,12 +15,10 @@ use alerting::review::{
 };
 use alerting::storm::SiteNotices;
 use alerting::ticket::TicketRecord;
-use dashboards::figures::{self, FigureKind};
+use dashboards::figures::{self, FigureKind, Numbers};
 use dashboards::view::{Fault, Figure, Review, ShareOf, Suggestion};
 use domain::{FailureModeId, Millis, Timestamp};
 
-/// A repair of the same fault within so long is a repeat: 30 days, as service contracts count.
-const REPEAT_WITHIN: Millis = Millis::days(30);
 /// A warning counts for a failure that comes within so long after it.
 const WARNED_WITHIN: Millis = Millis::days(14);
 /// Faults are shown by month over a year.
@@ -32,8 +31,9 @@ const CAUSES: usize = 3;
 /// Reviews a span. Reads only.
 pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> Result<Review, StoreError> {
     let told = FailureModeId::new("device_fault").expect("a name");
+    let counts_by = &policy.review;
     // what is counted before the span: repairs of the same fault, the span of the same length, the year
-    let since = (span.from - span.length().max(REPEAT_WITHIN)).min(span.until - YEAR);
+    let since = (span.from - span.length().max(counts_by.repeat_within())).min(span.until - YEAR);
     let alarms = reader.alarms_changed_since(span.from - WARNED_WITHIN, MOST_ROWS + 1)?;
     let tickets = reader.tickets_changed_since(since, MOST_ROWS + 1)?;
     let is_cut = alarms.len() > MOST_ROWS || tickets.len() > MOST_ROWS;
@@ -46,10 +46,10 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
         .filter(|site: &SiteNotices| !site.site.is_drill())
         .collect();
     let (alarms, tickets) = without_drills(alarms, tickets);
-    let service = service_figures(&tickets, policy, span, REPEAT_WITHIN, now);
+    let service = service_figures(&tickets, policy, span, counts_by.repeat_within(), now);
     let warnings = warning_figures(&tickets, &alarms, &told, span, WARNED_WITHIN);
     let load = alarm_load(&alarms, &notices, span, now);
-    let customers = customer_figures(&tickets, span, now);
+    let customers = customer_figures(&tickets, counts_by, span, now);
     let mut devices = reader.devices()?;
     devices.retain(|device| !device.key.site.is_drill());
     let known_since: Vec<Timestamp> = devices.iter().map(|device| device.first_seen).collect();
@@ -73,7 +73,7 @@ pub fn review(reader: &Reader, policy: &Policy, span: Span, now: Timestamp) -> R
     Ok(Review {
         from: span.from.into(),
         until: span.until.into(),
-        figures: figures_of(&counted),
+        figures: figures_of(&counted, &numbers(counts_by)),
         by_mode: shares(&warnings.by_mode),
         by_rule: shares(&warnings.by_rule),
         by_model: shares(&warnings.by_model),
@@ -126,7 +126,23 @@ struct Counted {
     load: AlarmLoad,
 }
 
-fn figures_of(counted: &Counted) -> Vec<Figure> {
+/// The numbers that stand in the texts of figures.
+fn numbers(rules: &ReviewConfig) -> Numbers {
+    let aims = &rules.aims;
+    Numbers {
+        repeat_days: rules.repeat_repair_within_days,
+        call_back_hours: rules.call_back_within_hours,
+        good_rating: rules.good_rating_from,
+        satisfied: aims.satisfied,
+        repeat_repair: aims.repeat_repair,
+        answered: aims.answered,
+        called_back: aims.called_back,
+        in_time: aims.in_time,
+        complaints: aims.complaints,
+    }
+}
+
+fn figures_of(counted: &Counted, numbers: &Numbers) -> Vec<Figure> {
     let Counted {
         warnings,
         service,
@@ -145,7 +161,7 @@ fn figures_of(counted: &Counted) -> Vec<Figure> {
         in_time.part += level.in_time;
         in_time.of += level.in_time + level.late;
     }
-    vec![
+    let figures = vec![
         share(&figures::PRECISION, warnings.precision),
         hours(
             &figures::AHEAD,
@@ -191,7 +207,8 @@ fn figures_of(counted: &Counted) -> Vec<Figure> {
         count(&figures::STALE, load.stale),
         // milliseconds say nothing to people
         Figure::of(&figures::IN_FLOOD, load.in_flood.value(), None, None),
-    ]
+    ];
+    figures.into_iter().map(|figure| figure.filled(numbers)).collect()
 }
 
 fn shares<'a>(shares: impl IntoIterator<Item = (&'a String, &'a Share)>) -> Vec<ShareOf> {

@@ -459,7 +459,18 @@ impl Backend for Fake {
     }
 
     async fn review(&self, from: Timestamp, until: Timestamp) -> Answer<Review> {
-        let half = |kind| Figure::of(kind, Some(0.5), Some(1), Some(2));
+        let numbers = figures::Numbers {
+            repeat_days: 30,
+            call_back_hours: 24,
+            good_rating: 4,
+            satisfied: 0.9,
+            repeat_repair: 0.05,
+            answered: 1.0,
+            called_back: 1.0,
+            in_time: 1.0,
+            complaints: 1.0,
+        };
+        let half = |kind| Figure::of(kind, Some(0.5), Some(1), Some(2)).filled(&numbers);
         Ok(Review {
             from: from.into(),
             until: until.into(),
