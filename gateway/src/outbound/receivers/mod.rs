@@ -11,6 +11,8 @@ pub mod inbound;
 pub mod jira;
 pub mod note;
 pub mod pagerduty;
+#[cfg(test)]
+mod parts_tests;
 pub mod robots;
 pub mod routes;
 #[cfg(test)]
