@@ -12,7 +12,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use overrides::{OverrideId, OverrideRecord};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// People of a rotation at most.
 const MAX_PEOPLE: usize = 100;
@@ -80,6 +81,8 @@ fn week() -> u32 {
 pub struct OnCall {
     /// Its name.
     pub name: String,
+    /// Its time zone as written in the configuration.
+    pub time_zone: String,
     zone: TimeZone,
     people: Vec<PersonName>,
     begins: Date,
@@ -141,15 +144,30 @@ pub struct Shift<'a> {
 const MOST_AHEAD: Millis = Millis::days(62);
 
 impl OnCall {
-    /// Who is on call when, from one instant to another, to the minute; at most two months.
+    /// An instant on the wall clock of the rotation, `2026-11-02 09:00`; empty beyond the calendar.
+    pub fn local(&self, at: Timestamp) -> String {
+        let local = jiff::Timestamp::from_millisecond(at.0).map(|at| self.zone.to_datetime(at));
+        local.map_or_else(|_| String::new(), |local| local.strftime("%Y-%m-%d %H:%M").to_string())
+    }
+
+    /// Who is on call when, from one instant to another, to the minute; exactly where an override begins or ends. At most two
+    /// months.
     pub fn shifts(&self, from: Timestamp, until: Timestamp) -> Vec<Shift<'_>> {
         let until = until.min(from + MOST_AHEAD);
+        let configured = self.overrides.iter().map(|o| (o.from, o.until));
+        let standing = self.standing.values().map(|o| (o.from, o.until));
+        let edges: BTreeSet<Timestamp> = configured
+            .chain(standing)
+            .flat_map(|(from, until)| [from, until])
+            .collect();
         let mut shifts: Vec<Shift<'_>> = Vec::new();
         let mut at = from;
         while at < until {
             let taken = self.overridden(at);
             let (person, is_override) = (taken.or_else(|| self.turn(at)), taken.is_some());
-            let next = Timestamp((at.0.div_euclid(MINUTE_MS) + 1) * MINUTE_MS).min(until);
+            let edge = edges.range((Bound::Excluded(at), Bound::Unbounded)).next();
+            let minute = Timestamp((at.0.div_euclid(MINUTE_MS) + 1) * MINUTE_MS);
+            let next = edge.map_or(minute, |edge| minute.min(*edge)).min(until);
             match shifts.last_mut() {
                 Some(last) if last.person == person && last.is_override == is_override => last.until = next,
                 Some(_) | None => shifts.push(Shift {
@@ -260,6 +278,7 @@ impl OnCallConfig {
         }
         Some(OnCall {
             name: self.name.clone(),
+            time_zone: self.time_zone.clone(),
             zone: zone?,
             people: self.people.clone(),
             begins: begins?,
@@ -384,7 +403,7 @@ mod tests {
         let people = rotation(|config| {
             config.overrides = vec![Override {
                 person: "sun".into(),
-                from: at("2026-10-27T12:00:00Z"),
+                from: at("2026-10-27T12:00:30Z"),
                 until: at("2026-10-28T12:00:00Z"),
             }];
         });
@@ -394,6 +413,8 @@ mod tests {
         assert_eq!(who, ["li", "wang", "sun", "wang", "zhao"]);
         assert!(shifts.windows(2).all(|pair| pair[0].until == pair[1].from));
         assert_eq!((shifts[0].from, shifts[4].until), (from, until));
+        assert_eq!(people.local(shifts[1].from), "2026-10-26 09:00");
+        assert_eq!(shifts[2].from, at("2026-10-27T12:00:30Z"));
         // 09:00 in Berlin is 07:00 UTC in summer and 08:00 in winter
         assert_eq!(shifts[0].until, at("2026-10-26T08:00:00Z"));
         let nights = rotation(|config| (config.from, config.until) = (Some("18:00".into()), Some("06:00".into())));

@@ -660,6 +660,8 @@ async fn a_gateway_that_others_reach_is_set_up_by_one_link_and_remembers_it_afte
     assert!(is_whole, "{said}");
     let head = said.lines().last().expect("the last line and its hash").to_owned();
     assert!(audit(&setup, &["verify", "--expect", &head]).0);
+    let (_, of_system) = audit(&setup, &["export", "--actor", "system", "--subject", "nothing"]);
+    assert_eq!(of_system, "");
     let (_, csv) = audit(&setup, &["export", "--csv", "--from", "2026-01-01T00:00:00Z"]);
     assert!(csv.starts_with("id,at,by,action,subject,detail,hash\n"));
     let store = rusqlite::Connection::open(setup.data().join("forewarn.db")).expect("opens");

@@ -152,7 +152,7 @@ pub fn audit(frame: &Frame, lines: &Page<AuditEntry>, [from, to, actor, subject]
     let body = html! {
         h1 { (frame.t(W::AuditTrail)) }
         p.mute { (frame.t(W::AuditIntro)) }
-        form.panel.pad.forms #filter method="get" action="/audit" {
+        form.filter method="get" action="/audit" {
             (field("from", W::AuditFrom, from, "2026-12-01T00:00:00Z"))
             (field("to", W::AuditTo, to, "2026-12-02T00:00:00Z"))
             (field("actor", W::Who, actor, "system"))

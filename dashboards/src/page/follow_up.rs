@@ -76,7 +76,7 @@ pub(super) fn told(frame: &Frame, step: FollowUpStep, people: &[String], because
         (frame.t(W::FollowUpOpen)) ": " b { (frame.t(step_word(step))) }
         @if !people.is_empty() { " (" (people.join(", ")) ")" }
         " – " @match because {
-            FollowUpCause::BadRating { rating } => { (frame.t(W::Rating)) " " (rating) " / 5" },
+            FollowUpCause::BadRating { rating } => { (frame.t(W::FollowUpOf)) " " (rating) " / 5" },
             FollowUpCause::NotSettled => (frame.t(W::FollowUpNotSettled)),
             FollowUpCause::Late => (frame.t(W::FollowUpWasLate)),
         }

@@ -2,6 +2,7 @@
 
 use super::parts::{button_form, form_fields, when};
 use super::{Frame, Listens, Place, layout};
+use crate::phrase::clock_time;
 use crate::view::{OnCall, OnCallOverride, OverrideState};
 use crate::words::Word as W;
 use maud::{Markup, html};
@@ -32,7 +33,7 @@ pub fn on_call(frame: &Frame, rotations: &[OnCall], overrides: &[OnCallOverride]
 fn turns(frame: &Frame, rotation: &OnCall) -> Markup {
     let person = |name: &Option<String>| name.clone().unwrap_or_else(|| frame.t(W::NobodyOnCall).to_owned());
     html! {
-        h2 { (rotation.name) " " span.tag.stage { (person(&rotation.now)) } }
+        h2 { (rotation.name) " " span.tag.stage { (person(&rotation.now)) } " " span.mute.small { (rotation.time_zone) } }
         div.panel { table.cards {
             tbody { @for shift in rotation.shifts.iter().take(SHIFTS) {
                 tr {
@@ -40,7 +41,8 @@ fn turns(frame: &Frame, rotation: &OnCall) -> Markup {
                         (person(&shift.person))
                         @if shift.is_override { " " span.tag { (frame.t(W::OverrideMark)) } }
                     }
-                    td { (when(frame, shift.from)) " – " (when(frame, shift.until)) }
+                    td { (shift.from_local) " – " (shift.until_local) }
+                    td.mute { (when(frame, shift.from)) }
                 }
             } }
         } }
@@ -57,7 +59,7 @@ fn one(frame: &Frame, taken: &OnCallOverride) -> Markup {
         tr {
             th.lead scope="row" { (taken.id) " " (taken.person) " " span.tag { (frame.t(word)) } }
             td { (taken.rotation) }
-            td { (when(frame, taken.from)) " – " (when(frame, taken.until)) }
+            td { (clock_time(taken.from.0)) " – " (clock_time(taken.until.0)) }
             td { (taken.reason) " (" (taken.by) ")" }
             td {
                 @if let Some(by) = &taken.ended_by { (frame.t(W::OverrideEndedBy)) " " (by) }
@@ -71,8 +73,8 @@ fn one(frame: &Frame, taken: &OnCallOverride) -> Markup {
 
 fn swap_form(frame: &Frame, rotations: &[OnCall]) -> Markup {
     html! {
-        form.panel.stack #swap method="post" action="/on-call/overrides" data-action {
-            h2 { (frame.t(W::OverrideMake)) }
+        h2 { (frame.t(W::OverrideMake)) }
+        form.panel.pad.stack #swap method="post" action="/on-call/overrides" data-action {
             (form_fields(frame, None))
             label { span { (frame.t(W::Rotation)) }
                 select name="rotation" { @for rotation in rotations { option value=(rotation.name) { (rotation.name) } } }

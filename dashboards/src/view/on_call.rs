@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 pub struct OnCall {
     /// Its name; levels of an escalation say `on_call:NAME`.
     pub name: String,
+    /// Its time zone, such as `Europe/Berlin`.
+    pub time_zone: String,
     /// Who is on call now; none outside the hours of the rotation.
     pub now: Option<String>,
     /// Who is on call when, from now on, without a gap.
@@ -26,6 +28,10 @@ pub struct Shift {
     pub from: At,
     /// Before then, or until the end of what was asked for.
     pub until: At,
+    /// `from` on the wall clock of the rotation, `2026-11-02 09:00`.
+    pub from_local: String,
+    /// `until` on the wall clock of the rotation.
+    pub until_local: String,
 }
 
 /// Where an override is in its life.

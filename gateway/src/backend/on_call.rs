@@ -46,6 +46,7 @@ fn on_call_view(rotation: &alerting::on_call::OnCall, now: Timestamp, ahead: Mil
     let shifts = rotation.shifts(now, now + ahead);
     OnCall {
         name: rotation.name.clone(),
+        time_zone: rotation.time_zone.clone(),
         now: rotation.who(now).cloned(),
         shifts: shifts
             .iter()
@@ -54,6 +55,8 @@ fn on_call_view(rotation: &alerting::on_call::OnCall, now: Timestamp, ahead: Mil
                 is_override: shift.is_override,
                 from: shift.from.into(),
                 until: shift.until.into(),
+                from_local: rotation.local(shift.from),
+                until_local: rotation.local(shift.until),
             })
             .collect(),
     }

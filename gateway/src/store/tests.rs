@@ -308,3 +308,46 @@ fn the_review_of_a_month_stays_as_it_was_first_made() {
     assert_eq!(reader.reports().expect("reads").len(), 1);
     assert_eq!(reader.first_seen().expect("reads"), None);
 }
+
+#[test]
+fn tickets_with_a_bad_rating_to_see_to_are_found_by_an_index_of_their_own() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut store = Store::open(folder.path()).expect("opens");
+    let commit = store.begin().expect("begins");
+    let rated =
+        |state: &str| format!(r#"{{"follow_ups":[{{"state":{{"is":"settled"}}}},{{"state":{{"is":"{state}"}}}}]}}"#);
+    for (id, is_open, record) in [
+        (1, true, "{}".to_owned()),
+        (2, true, rated("open")),
+        (3, false, rated("settled")),
+        (4, false, rated("open")),
+    ] {
+        let row = TicketRow {
+            is_open,
+            record,
+            ..ticket(id, id as u32)
+        };
+        commit.ticket(&row).expect("stores");
+    }
+    commit.finish().expect("commits");
+    let reader = store.reader().expect("reads");
+    let found = |follow_up: Option<bool>| -> Vec<u64> {
+        let list = TicketList {
+            follow_up,
+            ..TicketList::default()
+        };
+        let open = reader.open_tickets(&list, None, 10).expect("reads");
+        let finished = reader.final_tickets(&list, None, 10).expect("reads");
+        open.iter().chain(&finished).map(|row| row.id).collect()
+    };
+    assert_eq!(found(Some(true)), [2, 4]);
+    assert_eq!(found(Some(false)), [1, 3]);
+    assert_eq!(found(None), [1, 2, 4, 3]);
+    let plan = "EXPLAIN QUERY PLAN SELECT id FROM ticket WHERE +is_open = 0 \
+                AND json_extract(record, '$.follow_ups[#-1].state.is') = 'open'";
+    let told: String = Connection::open(store.path())
+        .expect("opens")
+        .query_row(plan, [], |row| row.get(3))
+        .expect("a plan");
+    assert!(told.contains("ticket_follow_up"), "{told}");
+}

@@ -15,11 +15,14 @@ impl Fake {
             is_override,
             from: from.into(),
             until: until.into(),
+            from_local: from.to_string(),
+            until_local: until.to_string(),
         };
         let (now, later) = (self.now_on_call(), self.now_on_call() + Millis::hours(40));
         let taken = self.with(|s| s.overrides.iter().rev().find(|o| o.over_at.is_none()).cloned());
         vec![OnCall {
             name: ROTATION.to_owned(),
+            time_zone: "UTC".to_owned(),
             now: Some("Li Wei".to_owned()),
             shifts: vec![
                 shift("Li Wei", false, now, later),
