@@ -179,6 +179,68 @@ fn check_nothing_foreign(what: &str, got: &Got) {
 }
 
 #[tokio::test]
+async fn what_one_site_has_learned_is_shown_at_another_once_an_engineer_stands_for_it_and_names_no_foreign_ticket() {
+    let setup = setup();
+    let gateway = setup.start();
+    let boss = Person::new(&gateway, Some(BOSS));
+    let tickets = wear_both(&gateway, &boss).await;
+    let (north, south) = (tickets["north"].as_str(), tickets["southgate"].as_str());
+    let nora = boss.invite("nora", "technician", json!({"sites": ["north"]})).await;
+    let found = json!({"outcome": "fault_confirmed", "part": "bearing", "cause": "no grease", "remedy": "new bearing"});
+    boss.post(&format!("/api/v1/tickets/{south}/close"), found.clone())
+        .await
+        .ok();
+    let foreign = format!("/api/v1/tickets/{south}/knowledge");
+    assert_eq!(nora.post(&foreign, json!({})).await.status, 404);
+    assert_eq!(nora.get(&foreign).await.status, 404);
+    boss.post(&foreign, json!({})).await.ok();
+    let entry = "/api/v1/knowledge/K-000001";
+    assert_eq!(
+        nora.get(entry).await.status,
+        404,
+        "a draft has the words of the other site"
+    );
+    assert_eq!(nora.get("/api/v1/knowledge?state=draft").await.ok()["found"], 0);
+    let may_not = nora.post(&format!("{entry}/release"), json!({})).await;
+    assert_eq!(may_not.status, 403);
+
+    boss.post(&format!("{entry}/release"), json!({})).await.ok();
+    let seen = nora.get(entry).await.ok();
+    assert_eq!((&seen["tickets"], &seen["ticket_count"]), (&json!([]), &json!(1)));
+    let shown = nora.get(&format!("/api/v1/tickets/{north}/knowledge")).await.ok();
+    assert_eq!(shown[0]["id"], "K-000001");
+    let blind = json!({"ticket": south, "helped": true});
+    assert_eq!(nora.post(&format!("{entry}/feedback"), blind).await.status, 422);
+    nora.post(&format!("/api/v1/tickets/{north}/close"), found).await.ok();
+    let proved = nora
+        .post(&format!("/api/v1/tickets/{north}/knowledge"), json!({}))
+        .await
+        .ok();
+    assert_eq!(
+        (&proved["tickets"], &proved["ticket_count"]),
+        (&json!([north]), &json!(2))
+    );
+    let text = json!({"title": "x", "cause": "y", "solution": "z"});
+    let url = format!("{}{entry}", nora.base);
+    let edit = nora
+        .client
+        .put(url)
+        .header("X-Forewarn", "1")
+        .header("If-Match", "*")
+        .json(&text);
+    let edit = edit
+        .bearer_auth(nora.token.as_deref().expect("a token"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(
+        edit.status().as_u16(),
+        403,
+        "what is released is an engineer's to change"
+    );
+}
+
+#[tokio::test]
 async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
     let setup = setup();
     let gateway = setup.start();

@@ -5,8 +5,8 @@ use super::alarms::person;
 use crate::alarm::PersonName;
 use crate::effect::{AuditEntry, Effect, Refusal};
 use crate::knowledge::{Born, EntryId, EntryRecord, KnowledgeCommand, KnowledgeRefusal, MAX_ENTRIES};
-use crate::ticket::Actor;
-use domain::Timestamp;
+use crate::ticket::{Actor, TicketChange};
+use domain::{TicketId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The entries, and the highest number ever given.
@@ -169,5 +169,44 @@ impl Book {
         self.knowledge.last = self.knowledge.last.max(entry.id.0);
         self.knowledge.entries.insert(entry.id, entry);
         Ok(())
+    }
+
+    /// Tickets that this step has reopened prove nothing any more; closed again, they can again.
+    pub(super) fn withdraw_reopened(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        let reopened: Vec<TicketId> = out.iter().filter_map(reopened).collect();
+        for ticket in reopened {
+            for entry in self.knowledge.entries.values_mut() {
+                if entry.withdraw(ticket, now) {
+                    out.push(Effect::KnowledgeChanged {
+                        record: Box::new(entry.clone()),
+                    });
+                    out.push(Effect::Audit(AuditEntry {
+                        at: now,
+                        actor: Actor::System,
+                        action: "knowledge.withdrawn".to_owned(),
+                        subject: entry.id.to_string(),
+                        detail: format!("{ticket} is open again"),
+                    }));
+                }
+            }
+        }
+    }
+}
+
+fn reopened(effect: &Effect) -> Option<TicketId> {
+    match effect {
+        Effect::TicketChanged {
+            record,
+            change: TicketChange::Reopened { .. },
+        } => Some(record.id),
+        Effect::TicketChanged { .. }
+        | Effect::AlarmChanged { .. }
+        | Effect::WindowChanged { .. }
+        | Effect::KnowledgeChanged { .. }
+        | Effect::EpisodeClosed { .. }
+        | Effect::IncidentChanged { .. }
+        | Effect::NoticesChanged { .. }
+        | Effect::Audit(_)
+        | Effect::Publish(_) => None,
     }
 }

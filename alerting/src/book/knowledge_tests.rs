@@ -4,7 +4,7 @@ use super::tests::pump;
 use super::*;
 use crate::effect::Command;
 use crate::knowledge::{Born, Content, EntryId, KnowledgeCommand, KnowledgeRefusal, SameFault};
-use crate::ticket::Actor;
+use crate::ticket::{Actor, Finding, Outcome, TicketCommand};
 use proptest::prelude::*;
 
 fn born(ticket: u64, cause: u8) -> Born {
@@ -114,6 +114,56 @@ fn a_ticket_that_was_reopened_meanwhile_teaches_nothing() {
     let why = KnowledgeRefusal::NoFault { ticket: TicketId(1) };
     assert_eq!(birth(&mut book, 1, 0), Err(Refusal::Knowledge { why }));
     assert_eq!(book.entries().count(), 0);
+}
+
+#[test]
+fn a_fault_that_comes_back_withdraws_its_proof_until_it_is_mended_again() {
+    let mut book = Book::new(Arc::default());
+    let device = crate::record::DeviceFacts {
+        key: DeviceKey::new("harbour", "p-1").unwrap(),
+        profile: pump(),
+        model: domain::ModelVersion::default(),
+        asset: crate::record::Asset::default(),
+    };
+    let report = crate::ticket::Report {
+        failure_mode: FailureModeId::new("bearing_wear").ok(),
+        ..Default::default()
+    };
+    let actor = Actor::Person { name: "li".into() };
+    let reported = Input::Reported {
+        actor: actor.clone(),
+        device,
+        report,
+    };
+    book.step(reported, Timestamp(1)).unwrap();
+    let ticket = TicketId(1);
+    let on_ticket = |book: &mut Book, command: TicketCommand| {
+        let (actor, command) = (actor.clone(), Command::Ticket { ticket, command });
+        book.step(Input::Command { actor, command }, Timestamp(5)).unwrap()
+    };
+    let close = || TicketCommand::Close {
+        outcome: Outcome::FaultConfirmed(Finding {
+            part: "bearing".into(),
+            cause: "No grease".into(),
+            remedy: "mend it".into(),
+            ..Finding::default()
+        }),
+        note: String::new(),
+    };
+    on_ticket(&mut book, close());
+    birth(&mut book, 1, 0).unwrap();
+    assert_eq!(book.entry(EntryId(1)).unwrap().solved().part, 1);
+    let reason = "it hums again".to_owned();
+    let effects = on_ticket(&mut book, TicketCommand::Reopen { reason });
+    let stored = effects
+        .iter()
+        .any(|e| matches!(e, Effect::KnowledgeChanged { record } if record.tickets.is_empty()));
+    assert!(stored, "{effects:?}");
+    assert_eq!(book.entry(EntryId(1)).unwrap().solved().of, 0);
+    on_ticket(&mut book, close());
+    birth(&mut book, 1, 0).unwrap();
+    assert_eq!(book.entry(EntryId(1)).unwrap().solved().part, 1);
+    assert_eq!(book.entries().count(), 1);
 }
 
 #[derive(Debug, Clone)]

@@ -322,6 +322,7 @@ impl Book {
             },
             Input::Tick => self.take_tick(now, &mut out),
         }
+        self.withdraw_reopened(now, &mut out);
         self.settle_incidents(now, &mut out);
         self.settle_stock(now, &mut out);
         self.limit_notices(now, &mut out);

@@ -485,6 +485,15 @@ impl EntryRecord {
         Ok(())
     }
 
+    /// The fault of a ticket was not over after all: it proves nothing any more. Says whether it did.
+    pub fn withdraw(&mut self, ticket: TicketId, now: Timestamp) -> bool {
+        let did_prove = self.tickets.remove(&ticket);
+        if did_prove {
+            self.changed(now);
+        }
+        did_prove
+    }
+
     fn no_change(&self) -> KnowledgeRefusal {
         let state = self.state.as_str().to_owned();
         KnowledgeRefusal::NoChange { state }
