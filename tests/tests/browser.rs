@@ -8,13 +8,15 @@ use tests::publisher::{publish_all, telemetry};
 
 const CONFIG: &str = "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\n";
 const START: i64 = 1_760_000_000_000;
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "/",
     "/alarms",
     "/alarms/north/pump-1/bearing_wear/1",
     "/tickets",
     "/tickets/T-000001",
     "/devices/north/pump-1?range=all",
+    "/knowledge",
+    "/review",
     "/quarantine",
     "/system",
 ];
