@@ -202,6 +202,8 @@ fn reopened(effect: &Effect) -> Option<TicketId> {
         Effect::TicketChanged { .. }
         | Effect::AlarmChanged { .. }
         | Effect::WindowChanged { .. }
+        | Effect::OverrideChanged { .. }
+        | Effect::StockChanged { .. }
         | Effect::KnowledgeChanged { .. }
         | Effect::EpisodeClosed { .. }
         | Effect::IncidentChanged { .. }

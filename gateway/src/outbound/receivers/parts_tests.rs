@@ -37,7 +37,10 @@ fn low() -> Message {
 fn a_note_says_what_is_there_and_what_to_order_in_both_languages() {
     let say = |language| {
         let note = Note::of(&low(), language, Some("https://forewarn.example/"));
-        slack::request("https://hooks.example/x", &note).body.expect("a body").to_string()
+        slack::request("https://hooks.example/x", &note)
+            .body
+            .expect("a body")
+            .to_string()
     };
     let (english, chinese) = (say(Language::En), say(Language::Zh));
     for said in [
