@@ -47,9 +47,9 @@ pub fn knowledge(frame: &Frame, filter: &KnowledgeFilter, list: &EntryList) -> M
                 select name="state" {
                     option value="" { (frame.t(W::KnowledgeAnyState)) }
                     @for (state, name) in states { option value=(name) selected[filter.state == Some(state)] { (frame.t(state_word(state))) } }
+                    option value="suggested" selected[filter.only_suggested] { (frame.t(W::KnowledgeSuggested)) }
                 }
             }
-            label.inline { input type="checkbox" name="suggested" value="true" checked[filter.only_suggested]; " " (frame.t(W::KnowledgeSuggested)) }
             button type="submit" { (frame.t(W::Apply)) }
         }
         p.mute.small { (frame.t(W::KnowledgeFound)) ": " (list.found) }

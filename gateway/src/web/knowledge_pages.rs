@@ -28,7 +28,6 @@ pub(super) struct SearchParams {
     fault_code: String,
     #[serde(default)]
     state: String,
-    suggested: Option<String>,
 }
 
 pub(super) async fn search<B: Backend>(
@@ -49,7 +48,7 @@ pub(super) async fn search<B: Backend>(
         failure_mode: params.failure_mode,
         fault_code: params.fault_code,
         state,
-        only_suggested: params.suggested.is_some(),
+        only_suggested: params.state == "suggested",
     };
     let query = EntriesQuery {
         q: filter.text.clone(),

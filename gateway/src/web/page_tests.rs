@@ -7,7 +7,7 @@ use super::*;
 #[path = "stock_tests.rs"]
 mod stock_tests;
 
-const PAGES: [&str; 26] = [
+const PAGES: [&str; 27] = [
     "/",
     "/?site=hotel-lotus&q=ac",
     "/?q=nothing-like-it",
@@ -29,6 +29,7 @@ const PAGES: [&str; 26] = [
     "/on-call",
     "/knowledge?q=grease",
     "/knowledge/K-000001",
+    "/knowledge?state=suggested&profile=pump",
     "/quarantine",
     "/system",
     "/users",
