@@ -139,6 +139,12 @@ async fn the_bearing_of_a_worn_pump_is_foretold_kept_back_and_booked_out_once_ov
         (&json!(0.0), &json!(3.0)),
         "{after}"
     );
+    let holds = &after["causes"][0];
+    assert_eq!(
+        (&holds["ticket"], &holds["reserved"]),
+        (&json!("T-000001"), &json!(1)),
+        "{after}"
+    );
     gateway.kill();
 
     let (gateway, api) = started(&setup).await;

@@ -10,7 +10,7 @@ use crate::ticket::TicketRecord;
 use domain::{Prognosis, RemainingLife, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What stands and takes parts beyond those that are kept back or used. Drills take nothing.
+/// What stands and takes parts, those that are kept back and those beyond. Drills take nothing.
 pub fn causes<'a>(
     parts: &Parts,
     stock: &Stock,
@@ -28,6 +28,7 @@ pub fn causes<'a>(
             alarm: ticket.alarm.clone(),
             ticket: Some(ticket.id),
             needs: needs_beyond(parts, &ticket.parts, stock.ticket(ticket.id)),
+            held: stock.ticket(ticket.id).map(held_by).unwrap_or_default(),
             likelihood: Likelihood::By(ticket.scheduled_for.or(ticket.due_at).unwrap_or(now)),
         });
     }
@@ -39,12 +40,22 @@ pub fn causes<'a>(
                 alarm: Some(alarm.id.clone()),
                 ticket: None,
                 needs: needs_beyond(parts, &alarm.facts.parts, None),
+                held: BTreeMap::new(),
                 likelihood: likelihood_of(alarm),
             });
         }
     }
-    found.retain(|cause| !cause.needs.is_empty());
+    found.retain(|cause| !cause.needs.is_empty() || !cause.held.is_empty());
     found
+}
+
+/// What is kept back for a ticket, wherever.
+fn held_by(own: &TicketParts) -> BTreeMap<PartNumber, u32> {
+    let parts: BTreeSet<&PartNumber> = own.reserved.iter().map(|(part, _, _)| part).collect();
+    parts
+        .into_iter()
+        .map(|part| (part.clone(), own.reserved.of(part)))
+        .collect()
 }
 
 /// What a list of parts takes beyond what is kept back or used already.

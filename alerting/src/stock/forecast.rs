@@ -9,7 +9,7 @@ use super::parts::{Part, Parts};
 use super::place::PartNumber;
 use super::shelf::{Counts, Stock};
 use domain::{AlarmId, DeviceKey, FailureModeId, Millis, Prognosis, Severity, TicketId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rate of use is that of so many days.
 const YEAR_DAYS: i64 = 365;
@@ -58,6 +58,8 @@ pub struct Cause {
     pub ticket: Option<TicketId>,
     /// What it takes beyond what is kept back for it or used already.
     pub needs: BTreeMap<PartNumber, u32>,
+    /// What is kept back for it.
+    pub held: BTreeMap<PartNumber, u32>,
     /// How likely.
     pub likelihood: Likelihood,
 }
@@ -86,10 +88,34 @@ pub struct CauseShare {
     pub alarm: Option<AlarmId>,
     /// The ticket, if there is one.
     pub ticket: Option<TicketId>,
-    /// Probability that the part is needed in time, 0 to 1.
+    /// Probability that the part is needed in time, 0 to 1; 1 if all it needs is kept back.
     pub probability: f64,
-    /// How many it takes.
+    /// How many it takes beyond those.
     pub quantity: u32,
+    /// How many are kept back for it.
+    pub reserved: u32,
+}
+
+impl Cause {
+    /// Whether it takes a part or keeps one back, and its share if it does.
+    fn share(&self, part: &PartNumber, now: Timestamp, horizon: Millis) -> Option<CauseShare> {
+        let of = |counts: &BTreeMap<PartNumber, u32>| counts.get(part).copied().unwrap_or(0);
+        let (quantity, reserved) = (of(&self.needs), of(&self.held));
+        let probability = match (quantity, reserved) {
+            (0, 0) => return None,
+            (0, _) => 1.0,
+            (_, _) => self.likelihood.within(now, horizon),
+        };
+        Some(CauseShare {
+            device: self.device.clone(),
+            failure_mode: self.failure_mode.clone(),
+            alarm: self.alarm.clone(),
+            ticket: self.ticket,
+            probability,
+            quantity,
+            reserved,
+        })
+    }
 }
 
 /// What is foretold of one part.
@@ -145,7 +171,8 @@ pub fn forecast(
         let shares = own
             .iter()
             .map(|(c, n)| c.likelihood.within(now, horizon) * f64::from(*n));
-        shares.sum()
+        // an empty sum of floats is -0.0
+        shares.fold(0.0, |sum, share| sum + share)
     };
     let unforeseen = |horizon: Millis| rate * (horizon.0 as f64 / day.0 as f64);
     let free = f64::from(counts.free());
@@ -178,17 +205,12 @@ pub fn forecast(
         let needed = demand.saturating_add(part.reorder_point);
         needed.saturating_sub(counts.free()).max(1)
     });
-    let mut shares: Vec<CauseShare> = own
+    let horizon = lead + wait.unwrap_or(Millis::ZERO);
+    let mut shares: Vec<CauseShare> = causes
         .iter()
-        .map(|(cause, quantity)| CauseShare {
-            device: cause.device.clone(),
-            failure_mode: cause.failure_mode.clone(),
-            alarm: cause.alarm.clone(),
-            ticket: cause.ticket,
-            probability: cause.likelihood.within(now, lead + wait.unwrap_or(Millis(0))),
-            quantity: *quantity,
-        })
+        .filter_map(|cause| cause.share(&part.number, now, horizon))
         .collect();
+    let cause_count = u32::try_from(shares.len()).unwrap_or(u32::MAX);
     shares.sort_by(|a, b| {
         let by_share = b.probability.total_cmp(&a.probability);
         by_share.then_with(|| (&a.device, &a.failure_mode).cmp(&(&b.device, &b.failure_mode)))
@@ -204,7 +226,7 @@ pub fn forecast(
         order_by: wait.map(|wait| now + wait),
         order_quantity,
         causes: shares,
-        cause_count: u32::try_from(own.len()).unwrap_or(u32::MAX),
+        cause_count,
     }
 }
 
@@ -219,7 +241,8 @@ pub fn forecast_all(
 ) -> Vec<Forecast> {
     let mut by_part: BTreeMap<&PartNumber, Vec<Cause>> = BTreeMap::new();
     for cause in causes {
-        for part in cause.needs.keys() {
+        let parts: BTreeSet<&PartNumber> = cause.needs.keys().chain(cause.held.keys()).collect();
+        for part in parts {
             by_part.entry(part).or_default().push(cause.clone());
         }
     }
@@ -246,7 +269,7 @@ fn unforeseen_per_day(part: &PartNumber, uses: &[Use], lead: Millis, since: Time
     };
     let pieces = |from: Timestamp, until: Timestamp| -> f64 {
         let within = |u: &&Use| u.part == *part && from <= u.at && u.at < until;
-        uses.iter().filter(within).map(weight).sum()
+        uses.iter().filter(within).map(weight).fold(0.0, |sum, used| sum + used)
     };
     let days = |span: Millis| span.0 as f64 / Millis::days(1).0 as f64;
     let from = (now - Millis::days(YEAR_DAYS)).max(since);

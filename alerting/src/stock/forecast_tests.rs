@@ -32,6 +32,7 @@ fn cause(device: usize, quantity: u32, likelihood: Likelihood) -> Cause {
         alarm: None,
         ticket: None,
         needs: BTreeMap::from([(PartNumber::new("b"), quantity)]),
+        held: BTreeMap::new(),
         likelihood,
     }
 }
@@ -117,6 +118,25 @@ fn tickets_are_listed_with_their_devices_fifty_at_most() {
     let found = forecast(&part(0, 20), counts(80, 0), &causes, &[], YOUNG, NOW);
     assert_eq!((found.causes.len(), found.cause_count), (50, 70));
     assert!(found.causes.iter().all(|c| c.ticket.is_some() && c.probability == 1.0));
+}
+
+#[test]
+fn who_keeps_a_part_back_is_listed_but_not_counted_twice() {
+    let holds = Cause {
+        held: BTreeMap::from([(PartNumber::new("b"), 2)]),
+        needs: BTreeMap::new(),
+        ..cause(1, 0, Likelihood::By(NOW + Millis::days(90)))
+    };
+    let found = forecast(&part(1, 10), counts(2, 2), &[holds], &[], YOUNG, NOW);
+    assert!(found.is_low && found.order_quantity == 1, "{found:?}");
+    assert_eq!((found.foretold, found.projected), (0.0, 0.0));
+    assert!(found.foretold.is_sign_positive() && found.unforeseen.is_sign_positive());
+    let shares: Vec<_> = found
+        .causes
+        .iter()
+        .map(|c| (c.quantity, c.reserved, c.probability))
+        .collect();
+    assert_eq!(shares, [(0, 2, 1.0)]);
 }
 
 #[test]

@@ -85,16 +85,18 @@ fn causes(frame: &Frame, found: &PartForecast) -> Markup {
         @if !found.causes.is_empty() {
             details open[found.is_low] {
                 summary { (frame.t(W::DemandCauses)) " (" (found.cause_count) ")" }
-                ul.small { @for cause in found.causes.iter().take(CAUSES) { li { (cause_line(cause)) } } }
+                ul.small { @for cause in found.causes.iter().take(CAUSES) { li { (cause_line(frame, cause)) } } }
             }
         }
     }
 }
 
-fn cause_line(cause: &DemandCause) -> Markup {
+fn cause_line(frame: &Frame, cause: &DemandCause) -> Markup {
     html! {
         a href=(format!("/devices/{}/{}", cause.site, cause.device)) { (cause.site) " / " (cause.device) }
-        " · " (cause.failure_mode) " · " (format!("{:.0} %", 100.0 * cause.probability)) " × " (cause.quantity)
+        " · " (cause.failure_mode)
+        @if cause.quantity > 0 { " · " (format!("{:.0} %", 100.0 * cause.probability)) " × " (cause.quantity) }
+        @if cause.reserved > 0 { " · " (frame.t(W::Reserved)) " " (cause.reserved) }
         @if let Some(ticket) = &cause.ticket { " · " a href=(format!("/tickets/{ticket}")) { (ticket) } }
         @else if let Some(alarm) = &cause.alarm { " · " a href=(format!("/alarms/{alarm}")) { (alarm) } }
     }

@@ -73,8 +73,10 @@ pub struct DemandCause {
     pub ticket: Option<String>,
     /// Probability, 0 to 1, that the part is needed in time.
     pub probability: f64,
-    /// How many it takes.
+    /// How many it takes beyond those that are kept back for it.
     pub quantity: u32,
+    /// How many are kept back for it.
+    pub reserved: u32,
 }
 
 /// What is foretold of a part.

@@ -75,6 +75,7 @@ fn forecast_view(part: &Part, stock: &Stock, found: Forecast) -> PartForecast {
         ticket: cause.ticket.map(|id| id.to_string()),
         probability: cause.probability,
         quantity: cause.quantity,
+        reserved: cause.reserved,
     });
     PartForecast {
         part: part_view(part, found.counts),

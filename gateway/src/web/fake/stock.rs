@@ -68,6 +68,7 @@ fn foretold(state: &State, now: Timestamp) -> Vec<PartForecast> {
             ticket: None,
             probability: 0.8,
             quantity: 1,
+            reserved: 0,
         });
         let foretold = cause.as_ref().map_or(0.0, |c| c.probability);
         let number = part.part.clone();
