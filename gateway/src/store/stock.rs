@@ -126,6 +126,11 @@ mod tests {
         let reader = store.reader().unwrap();
         assert_eq!(reader.stock_levels().unwrap(), stock.booked().collect::<Vec<_>>());
         assert_eq!(reader.ticket_parts(ticket).unwrap().as_ref(), stock.ticket(ticket));
+        // who sees no device sees what there is, but nobody's parts
+        let mut limited = store.reader().unwrap();
+        limited.limit_to(&crate::access::Sight::default()).unwrap();
+        assert_eq!(limited.stock_levels().unwrap().len(), 1);
+        assert_eq!(limited.ticket_parts(ticket).unwrap(), None);
         // of a ticket that is not there (any more), nothing is live
         assert_eq!(reader.parts_of_live_tickets().unwrap(), []);
         assert_eq!(reader.first_ticket_at().unwrap(), None);
