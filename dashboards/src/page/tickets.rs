@@ -10,11 +10,11 @@ use maud::{Markup, html};
 /// that somebody has to see to.
 pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary], bad_ratings_only: bool) -> Markup {
     let column = |state: TicketState| tickets.iter().filter(move |t| t.state == state);
-    // Cancelled and merged tickets are rare: their column shows only when it has something to show.
+    // Cancelled and merged tickets are rare, and few have a bad rating: then a column shows only when it has something to show.
     let is_rare = |s: &TicketState| matches!(s, TicketState::Cancelled | TicketState::Merged);
     let states = TicketState::ALL
         .into_iter()
-        .filter(|s| !is_rare(s) || column(*s).next().is_some());
+        .filter(|s| !(bad_ratings_only || is_rare(s)) || column(*s).next().is_some());
     let body = html! {
         section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             div.bar {
