@@ -18,7 +18,8 @@ const FOREIGN: [&str; 5] = ["southgate", "press-9", "river-corp", "SN-4711", "mi
 fn setup() -> GatewaySetup {
     let config = format!(
         "[listener]\nbind = \"127.0.0.1:0\"\n[devices]\nregistry = \"registry.toml\"\n\
-         [[web.tokens]]\nname = \"boss\"\nrole = \"admin\"\ntoken = \"{BOSS}\"\n"
+         [[web.tokens]]\nname = \"boss\"\nrole = \"admin\"\ntoken = \"{BOSS}\"\n\
+         [[alerting.on_call]]\nname = \"service\"\npeople = [\"li\"]\nbegins = \"2026-01-01\"\n"
     );
     let registry = "[[device]]\nsite = \"north\"\ndevice = \"pump-1\"\nprofile = \"pump\"\ncustomer = \"lotus\"\n\
                     [[device]]\nsite = \"southgate\"\ndevice = \"press-9\"\nprofile = \"pump\"\ncustomer = \"river-corp\"\n\
@@ -264,6 +265,9 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
     let model = models[0]["model"].as_str().expect("a model").to_owned();
 
     let (north, south) = (tickets["north"].clone(), tickets["southgate"].clone());
+    let until = gateway::clock::Clock::System.now() + domain::Millis::days(3);
+    let swap = json!({"person": "sun", "until": until.to_string(), "reason": "li is at river-corp in southgate"});
+    boss.post("/api/v1/on-call/service/overrides", swap.clone()).await.ok();
     // somebody without limits has linked both
     let link = json!({"write": "link", "ticket": south, "kind": "relates"});
     boss.post(&format!("/api/v1/tickets/{north}/work"), link).await.ok();
@@ -343,6 +347,7 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
             "/",
             "/alarms",
             "/tickets",
+            "/on-call",
             "/review",
             "/system",
             "/quarantine",
@@ -408,6 +413,13 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
     assert_eq!(eve.post("/api/v1/windows", everywhere).await.status, 403);
     let own = json!({"purpose": "maintenance", "covers": {"sites": ["north"], "devices": ["idle-*"]}, "schedule": {"is": "until_ended"}, "reason": "x"});
     eve.post("/api/v1/windows", own).await.ok();
+    // rotations serve every site
+    assert_eq!(eve.post("/api/v1/on-call/service/overrides", swap).await.status, 403);
+    let end = eve
+        .ask(Method::DELETE, "/api/v1/on-call/overrides/O-000001", None)
+        .await;
+    assert_eq!(end.status, 403, "{}", end.text);
+    assert_eq!(eve.get("/api/v1/on-call").await.ok()[0]["now"], "sun");
 
     // the live stream: both alarms change, one is told
     let mut stream = eve.send(Method::GET, "/api/v1/stream", None).await;

@@ -111,7 +111,14 @@ impl LiveBackend {
         let now = self.clock().now();
         let ask = move |reader: &Reader| {
             let rows = reader.overrides_since(Timestamp(now.0 - LISTED_FOR.0))?;
-            let view = |row: &OverrideRow| Ok(override_view(record_of(row)?, now));
+            let view = |row: &OverrideRow| {
+                let mut record = record_of(row)?;
+                // who is on call serves every site; what somebody wrote about it may name another's
+                if reader.is_limited() {
+                    record.reason.clear();
+                }
+                Ok(override_view(record, now))
+            };
             rows.iter().map(view).collect()
         };
         self.readers.ask(ask).await
