@@ -392,6 +392,13 @@ catalogue! {
     AuditTo: "Before (UTC)", "截止（UTC）";
     AuditSubject: "To what", "对象";
     AuditFilter: "Filter", "筛选";
+    Drills: "Drills", "应急演练";
+    DrillDue: "due, this quarter has had none", "本季度尚未演练，待办";
+    DrillNext: "next", "下一项";
+    DrillBefore: "before", "截止";
+    DrillNever: "never drilled", "从未演练";
+    DrillLast: "last drilled", "上次演练";
+    DrillFindings: "with findings", "有待改进";
     FloodBanner: "Flood of alarms", "报警泛滥";
     FloodBannerHelp: "People are told of ten alarms in ten minutes, of the others in one summary. None is missing from the list of alarms.", "每十分钟最多单独通知十条，其余合并为摘要；报警列表不遗漏任何报警。";
     Ledger: "Clocks that were too late", "超时记录";

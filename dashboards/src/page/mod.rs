@@ -9,6 +9,7 @@ mod api;
 mod device;
 mod dispatch;
 mod drift;
+mod drills;
 mod fleet;
 mod follow_up;
 mod incidents;

@@ -3,7 +3,7 @@
 use super::parts::{button_form, component_word, model_state_word, when};
 use super::{Frame, Listens, Place, layout};
 use crate::phrase;
-use crate::view::{AuditEntry, DeadLetter, Model, Receiver, ReceiverState, SystemHealth};
+use crate::view::{AuditEntry, DeadLetter, Drills, Model, Receiver, ReceiverState, SystemHealth};
 use crate::words::Word as W;
 use maud::{Markup, html};
 
@@ -22,6 +22,7 @@ pub fn system(
     health: &SystemHealth,
     models: &[Model],
     outbound: &Outbound,
+    drills: &Drills,
     audit: Option<&[AuditEntry]>,
 ) -> Markup {
     let lag = phrase::span(frame.language, domain::Millis(health.history_lag_ms.cast_signed()));
@@ -46,6 +47,7 @@ pub fn system(
             }
         }
         (receivers(frame, outbound))
+        (super::drills::section(frame, drills))
         h2 { (frame.t(W::Models)) }
         @for model in models {
             details.panel.pad {

@@ -55,6 +55,9 @@ async fn a_drill_that_was_held_is_written_down_and_none_of_the_future() {
     let held = door.post("/api/v1/drills", drill("2026-01-01T00:00:00Z")).await.json();
     assert_eq!(held["by"], "local operator");
     let known = door.get("/api/v1/drills").await.json();
+    let html = [("accept", "text/html"), ("accept-language", "zh")];
+    let page = door.send(Method::GET, "/system", &html, "").await.body;
+    assert!(page.contains("应急演练") && page.contains("上次演练"), "{page}");
     assert_eq!((&known["held"][0], &known["is_due"]), (&held, &json!(false)));
     assert_eq!(door.get("/api/v1/drills/notices").await.json(), json!([]));
 }

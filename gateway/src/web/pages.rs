@@ -516,11 +516,13 @@ async fn system<B: Backend>(State(app): State<App<B>>, visit: Visit) -> Result<P
         receivers: app.backend.receivers().await?,
         dead: app.backend.dead_letters(first(None, DEAD_LETTERS)).await?.items,
     };
+    let drills = app.backend.drills().await?;
     Ok(visit.show(page::system(
         &visit.frame,
         &health,
         &models,
         &outbound,
+        &drills,
         audit.as_deref(),
     )))
 }

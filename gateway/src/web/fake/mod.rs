@@ -425,7 +425,12 @@ impl Backend for Fake {
         Ok(self.with(|s| Drills {
             now: now.into(),
             speed: 1.0,
-            kinds: Vec::new(),
+            kinds: vec![DrillKind {
+                kind: "device fault".to_owned(),
+                scenario: "device_fault".to_owned(),
+                last_at: s.drills.last().map(|held| held.at),
+                was_good: s.drills.last().map(|held| held.is_good),
+            }],
             next: "device_fault".to_owned(),
             due_by: (now + Millis::days(30)).into(),
             is_due: s.drills.is_empty(),
