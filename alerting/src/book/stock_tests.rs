@@ -5,7 +5,7 @@ use super::*;
 use crate::effect::{Outgoing, StockCommand};
 use crate::record::{Asset, DeviceFacts};
 use crate::stock::testing::{check_stock, parts};
-use crate::stock::{Location, Movement, StockRefusal};
+use crate::stock::{Location, Movement, StockRefusal, causes};
 use crate::ticket::{Actor, Finding, Outcome, TicketCommand, WorkCommand};
 use domain::{ConditionState, ModelVersion, Severity};
 
@@ -132,6 +132,23 @@ fn what_is_nowhere_is_said_on_the_ticket() {
     assert_eq!(audit(&given), [told]);
     let own = shop.book.stock().ticket(TicketId(1)).expect("it needs some");
     assert_eq!(own.missing.values().sum::<u32>(), 1);
+}
+
+#[test]
+fn a_repair_takes_no_more_parts_though_its_alarm_stands_for_a_while() {
+    let mut shop = Shop::new();
+    let foretold = |shop: &Shop| {
+        let (book, parts) = (&shop.book, &shop.book.policy().parts);
+        causes(parts, book.stock(), book.tickets(), book.alarms(), Timestamp(shop.now)).len()
+    };
+    assert_eq!(foretold(&shop), 1, "the open ticket");
+    shop.give(Some("because"));
+    shop.close(&[BEARING]);
+    assert!(
+        shop.book.alarms().all(|alarm| alarm.life.state.is_active()),
+        "it stands on"
+    );
+    assert_eq!(foretold(&shop), 0);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What will take parts: open tickets by their dates, and alarms that stand without one by their prognosis.
+//! What will take parts: open tickets by their dates, and alarms that stand without one by their prognosis. An alarm whose ticket was
+//! closed with a verdict is on its way out.
 
 use super::forecast::{Cause, Likelihood};
 use super::parts::Parts;
@@ -20,8 +21,14 @@ pub fn causes<'a>(
 ) -> Vec<Cause> {
     let mut served = BTreeSet::new();
     let mut found = Vec::new();
-    for ticket in tickets.filter(|t| t.state.is_open() && !t.device.site.is_drill()) {
-        served.insert(ticket.id);
+    for ticket in tickets.filter(|t| !t.device.site.is_drill()) {
+        // somebody was there: an alarm that stands on for a while foretells nothing more
+        if ticket.state.is_open() || ticket.outcome().is_some() {
+            served.insert(ticket.id);
+        }
+        if !ticket.state.is_open() {
+            continue;
+        }
         found.push(Cause {
             device: ticket.device.clone(),
             failure_mode: ticket.failure_mode.clone(),

@@ -97,7 +97,8 @@ fn stock_of(reader: &Reader, parts: &Parts) -> Result<Stock, StoreError> {
 }
 
 fn causes_of(reader: &Reader, parts: &Parts, stock: &Stock, now: Timestamp) -> Result<Vec<Cause>, StoreError> {
-    let tickets = reader.all_open_tickets()?;
+    // also those that were closed, whose alarms may stand on for a while
+    let tickets = reader.tickets_to_restore()?;
     let tickets: Vec<TicketRecord> = tickets.iter().map(record_of).collect::<Result<_, _>>()?;
     let alarms = reader.open_alarms()?;
     let alarms: Vec<AlarmRecord> = alarms.iter().map(alarm_record_of).collect::<Result<_, _>>()?;

@@ -1,6 +1,6 @@
 //! `forewarn check`.
 
-use super::output::output;
+use super::output::{counted, output};
 use super::run::load;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -27,10 +27,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             } else {
                 writeln!(
                     output(),
-                    "{}: no mistakes; {} profiles, {} devices by name",
+                    "{}: no mistakes; {}, {} by name",
                     arguments.config.display(),
-                    checked.profiles.len(),
-                    checked.registry.device.len()
+                    counted(checked.profiles.len(), "profile"),
+                    counted(checked.registry.device.len(), "device")
                 )?;
             }
             Ok(ExitCode::SUCCESS)
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                     writeln!(output(), "{found}")?;
                 }
             }
-            eprintln!("{} mistakes", problems.len());
+            eprintln!("{}", counted(problems.len(), "mistake"));
             Ok(ExitCode::from(MISTAKES))
         }
     }

@@ -199,6 +199,6 @@ fn write_labels(arguments: &LabelArguments) -> anyhow::Result<ExitCode> {
         }
         None => labels::write(&labels, super::output::output())?,
     }
-    eprintln!("{} labels written", labels.len());
+    eprintln!("{} written", super::output::counted(labels.len(), "label"));
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,11 @@ pub fn output() -> Output {
     Output(std::io::stdout().lock())
 }
 
+/// So many of something in words, such as `1 mistake` and `3 mistakes`.
+pub fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 fn told(error: Error) -> Error {
     match error.kind() {
         ErrorKind::BrokenPipe => Error::other(ReaderGone),

@@ -1,6 +1,6 @@
 //! `forewarn run`.
 
-use super::output::announce;
+use super::output::{announce, counted};
 use super::until_told_to_stop;
 use crate::app::Gateway;
 use crate::clock::Clock;
@@ -43,7 +43,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             for problem in &problems {
                 eprintln!("{problem}");
             }
-            anyhow::bail!("the configuration has {} mistakes; nothing was started", problems.len());
+            let mistakes = counted(problems.len(), "mistake");
+            anyhow::bail!("the configuration has {mistakes}; nothing was started");
         }
     };
     let gateway = Gateway::start(checked, clock()?).await?;
