@@ -339,6 +339,25 @@ async fn who_is_limited_to_a_site_finds_nothing_of_another_on_any_route() {
             );
             check_nothing_foreign(&path, &got);
         }
+        for path in [
+            "/api/v1/review?site=southgate",
+            "/api/v1/review/rules?site=southgate",
+            "/review?site=southgate",
+        ] {
+            assert_eq!(nora.get(path).await.status, 404, "{role} {path}");
+        }
+        let all = boss.get("/api/v1/review?site=southgate").await.ok();
+        let own = nora.get("/api/v1/review?site=north").await.ok();
+        let opened = |review: &Value| {
+            let figures = review["figures"].as_array().expect("figures").iter();
+            let mut opened = figures.filter(|f| f["key"] == "tickets_opened");
+            opened.next().map(|f| f["value"].clone())
+        };
+        assert_eq!(
+            (opened(&all), opened(&own)),
+            (Some(json!(1.0)), Some(json!(1.0))),
+            "a site at a time"
+        );
         let (by_site, by_search) = ("/api/v1/alarms?site=southgate", "/api/v1/devices?q=press");
         for path in [by_site, by_search] {
             assert_eq!(nora.get(path).await.ok()["items"], json!([]), "{path}");

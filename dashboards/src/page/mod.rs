@@ -40,7 +40,7 @@ pub use messages::{login, problem};
 pub use on_call::on_call;
 pub use quarantine::quarantine;
 pub use report::report;
-pub use review::{review, review_report};
+pub use review::{ReviewFilter, review, review_report};
 pub use stock::stock;
 pub use system::{Outbound, system};
 pub use ticket::ticket;

@@ -7,7 +7,7 @@ use crate::figures::{FigureGroup, FigureUnit};
 use crate::view::{Fault, Figure, LedgerLine, MonthlyReport, Review, ShareOf, Trend};
 use crate::words::Word as W;
 use domain::text::Language;
-use domain::{Millis, Timestamp};
+use domain::{Millis, SiteName, Timestamp};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A report stands alone: no file beside it.
@@ -22,10 +22,31 @@ const LINES: usize = 50;
 /// Months shown of each fault.
 const MONTHS: i64 = 12;
 
-/// The page of a review. `days`: how long the span is, if it ends now.
-pub fn review(frame: &Frame, review: &Review, breaches: &[LedgerLine], reports: &[MonthlyReport], days: u32) -> Markup {
+/// What a review covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewFilter {
+    /// How long the span is, which ends now.
+    pub days: u32,
+    /// Only this site.
+    pub site: Option<SiteName>,
+    /// All of which there may be a review.
+    pub sites: Vec<SiteName>,
+}
+
+/// The page of a review.
+pub fn review(
+    frame: &Frame,
+    review: &Review,
+    breaches: &[LedgerLine],
+    reports: &[MonthlyReport],
+    filter: &ReviewFilter,
+) -> Markup {
+    let site = filter
+        .site
+        .as_ref()
+        .map_or(String::new(), |site| format!("&site={site}"));
     let csv = format!(
-        "/api/v1/review.csv?from={}&until={}",
+        "/api/v1/review.csv?from={}&until={}{site}",
         iso(review.from.0),
         iso(review.until.0)
     );
@@ -35,8 +56,14 @@ pub fn review(frame: &Frame, review: &Review, breaches: &[LedgerLine], reports: 
             label { span { (frame.t(W::Span)) }
                 select name="days" {
                     @for choice in [7, 30, 91, 365] {
-                        option value=(choice) selected[choice == days] { (choice) " " (frame.t(W::Days)) }
+                        option value=(choice) selected[choice == filter.days] { (choice) " " (frame.t(W::Days)) }
                     }
+                }
+            }
+            label { span { (frame.t(W::Site)) }
+                select name="site" {
+                    option value="" { (frame.t(W::All)) }
+                    @for site in &filter.sites { option value=(site) selected[filter.site.as_ref() == Some(site)] { (site) } }
                 }
             }
             button type="submit" { (frame.t(W::Apply)) }

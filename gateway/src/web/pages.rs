@@ -3,6 +3,7 @@
 use super::api::account::enter;
 use super::api::alarms::AlarmPath;
 use super::api::follow_up;
+use super::api::review::at_site;
 use super::auth::Address;
 use super::auth::{Via, Who};
 use super::backend::{Actor, AlarmQuery, AuditQuery, Backend, DeviceQuery, IncidentQuery, Right, Slice, TicketQuery};
@@ -476,6 +477,8 @@ struct CursorOnly {
 struct ReviewQuery {
     /// How many days back.
     days: Option<u32>,
+    /// Only this site.
+    site: Option<String>,
 }
 
 async fn review<B: Backend>(
@@ -486,10 +489,16 @@ async fn review<B: Backend>(
     let days = query.days.unwrap_or(30).clamp(1, 3_660);
     let until = visit.frame.now;
     let from = until - Millis::days(i64::from(days));
-    let review = app.backend.review(from, until).await?;
-    let breaches = app.backend.breaches(from, until).await?;
+    let (site, sites) = (site_of(query.site.as_deref())?, app.backend.sites().await?);
+    let seen = match &visit.actor {
+        Some(actor) => at_site(&app.backend, actor, site.as_ref())?,
+        None => app.backend.clone(),
+    };
+    let review = seen.review(from, until).await?;
+    let breaches = seen.breaches(from, until).await?;
     let reports = app.backend.reports().await?;
-    Ok(visit.show(page::review(&visit.frame, &review, &breaches, &reports, days)))
+    let filter = page::ReviewFilter { days, site, sites };
+    Ok(visit.show(page::review(&visit.frame, &review, &breaches, &reports, &filter)))
 }
 
 async fn quarantine<B: Backend>(

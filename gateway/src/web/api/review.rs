@@ -1,16 +1,18 @@
 //! The periodic review, for programs and spreadsheets.
 
+use crate::access::Limits;
 use crate::web::App;
 use crate::web::auth::Who;
-use crate::web::backend::{Backend, Right};
+use crate::web::backend::{Actor, Backend, Right};
 use crate::web::extract::{Asked, InPath, State};
 use crate::web::openapi::Problems;
 use crate::web::problem::Problem;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dashboards::view::{At, Definition, LedgerLine, MonthlyReport, Review, RuleReview};
-use domain::{Millis, Timestamp};
+use domain::{Millis, SiteName, Timestamp};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use utoipa::IntoParams;
 
 /// The longest span: ten years.
@@ -28,6 +30,25 @@ pub struct ReviewQuery {
     /// End, which does not belong to it, RFC 3339; default: now.
     #[param(value_type = Option<String>)]
     until: Option<At>,
+    /// Only this site: the figures of whoever operates it.
+    #[param(value_type = Option<String>)]
+    site: Option<SiteName>,
+}
+
+/// The backend as seen by somebody who looks at one site of theirs.
+pub fn at_site<B: Backend>(backend: &B, actor: &Actor, site: Option<&SiteName>) -> Result<B, Problem> {
+    let Some(site) = site else {
+        return Ok(backend.clone());
+    };
+    let own = &actor.limits;
+    if !own.sites.is_empty() && !own.sites.contains(site) {
+        return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no site {site}")));
+    }
+    let limits = Limits {
+        sites: BTreeSet::from([site.clone()]),
+        customers: own.customers.clone(),
+    };
+    Ok(backend.seen_by(backend.sight_of(&limits)))
 }
 
 impl ReviewQuery {
@@ -47,11 +68,15 @@ impl ReviewQuery {
     responses((status = 200, description = "The review", body = Review), Problems))]
 pub async fn review<B: Backend>(
     State(app): State<App<B>>,
-    _: Who,
+    who: Who,
     Asked(query): Asked<ReviewQuery>,
 ) -> Result<axum::Json<Review>, Problem> {
     let (from, until) = query.span(app.backend.now())?;
-    Ok(axum::Json(app.backend.review(from, until).await?))
+    Ok(axum::Json(
+        at_site(&app.backend, &who.0, query.site.as_ref())?
+            .review(from, until)
+            .await?,
+    ))
 }
 
 /// The same as CSV: one row a figure, then the tables
@@ -59,11 +84,13 @@ pub async fn review<B: Backend>(
     responses((status = 200, description = "The review", body = String, content_type = "text/csv"), Problems))]
 pub async fn csv<B: Backend>(
     State(app): State<App<B>>,
-    _: Who,
+    who: Who,
     Asked(query): Asked<ReviewQuery>,
 ) -> Result<Response, Problem> {
     let (from, until) = query.span(app.backend.now())?;
-    let review = app.backend.review(from, until).await?;
+    let review = at_site(&app.backend, &who.0, query.site.as_ref())?
+        .review(from, until)
+        .await?;
     let name = "attachment; filename=\"forewarn-review.csv\"";
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
@@ -77,11 +104,13 @@ pub async fn csv<B: Backend>(
     responses((status = 200, description = "By profile, rule and version of the model", body = RuleReview), Problems))]
 pub async fn rules<B: Backend>(
     State(app): State<App<B>>,
-    _: Who,
+    who: Who,
     Asked(query): Asked<ReviewQuery>,
 ) -> Result<axum::Json<RuleReview>, Problem> {
     let (from, until) = query.span(app.backend.now())?;
-    let review = app.backend.review(from, until).await?;
+    let review = at_site(&app.backend, &who.0, query.site.as_ref())?
+        .review(from, until)
+        .await?;
     Ok(axum::Json(RuleReview {
         from: review.from,
         until: review.until,
@@ -99,9 +128,13 @@ pub async fn breaches<B: Backend>(
     who: Who,
     Asked(query): Asked<ReviewQuery>,
 ) -> Result<axum::Json<Vec<LedgerLine>>, Problem> {
-    who.needs(Right::View)?;
+    let actor = who.needs(Right::View)?;
     let (from, until) = query.span(app.backend.now())?;
-    Ok(axum::Json(app.backend.breaches(from, until).await?))
+    Ok(axum::Json(
+        at_site(&app.backend, &actor, query.site.as_ref())?
+            .breaches(from, until)
+            .await?,
+    ))
 }
 
 /// Reviews of past months, the newest first
