@@ -393,14 +393,14 @@ catalogue! {
     AuditSubject: "To what", "对象";
     AuditFilter: "Filter", "筛选";
     Drills: "Drills", "应急演练";
-    DrillDue: "due, this quarter has had none", "本季度尚未演练，待办";
+    DrillDue: "due, there was none yet in this period", "本期尚未演练，待办";
     DrillNext: "next", "下一项";
     DrillBefore: "before", "截止";
     DrillNever: "never drilled", "从未演练";
     DrillLast: "last drilled", "上次演练";
     DrillFindings: "with findings", "有待改进";
     FloodBanner: "Flood of alarms", "报警泛滥";
-    FloodBannerHelp: "People are told of ten alarms in ten minutes, of the others in one summary. None is missing from the list of alarms.", "每十分钟最多单独通知十条，其余合并为摘要；报警列表不遗漏任何报警。";
+    FloodBannerHelp: "People are told of the first alarms one by one, of the others in summaries. None is missing from the list of alarms.", "先逐条通知，其余合并为摘要；报警列表不遗漏任何报警。";
     Ledger: "Clocks that were too late", "超时记录";
     Clock: "Clock", "时限";
     StillLate: "still late", "仍未完成";
@@ -609,6 +609,7 @@ catalogue! {
     MovementMove: "moved", "调拨";
     MovementCount: "counted", "盘点";
     MovementIssue: "left for something else", "其他出库";
+    PartsTaken: "used", "已用";
     PartsNeeded: "needed", "需要";
     PartsMissing: "missing", "缺少";
     PartNotKept: "not kept in stock", "不在库存目录";

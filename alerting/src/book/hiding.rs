@@ -77,8 +77,31 @@ impl Book {
                 self.settle(&follower, now, out);
             }
         }
-        for child in self.below(alarm) {
-            self.settle(&child, now, out);
+        if self.flipped.remove(&key) {
+            for child in self.below(alarm) {
+                self.settle(&child, now, out);
+            }
+        }
+    }
+
+    /// Alarms that hang on something by what was known when they were stored, and no longer do: the registry or the rules have changed.
+    pub(super) fn find_misplaced(&mut self) {
+        let is_misplaced = |(key, alarm): &(&ModeKey, &AlarmRecord)| match &alarm.life.suppression {
+            Some(Suppression {
+                cause: cause @ SuppressionCause::ParentDown { .. },
+                release_at: None,
+                ..
+            }) => self.lasting_cause(&AlarmAbout::of(alarm, key)).as_ref() != Some(cause),
+            Some(_) | None => false,
+        };
+        let found = self.alarms.iter().filter(is_misplaced).map(|(key, _)| key.clone());
+        self.misplaced = found.collect();
+    }
+
+    /// Brings those into line, at the first tick after a restart.
+    pub(super) fn settle_misplaced(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        for key in std::mem::take(&mut self.misplaced) {
+            self.settle(&key, now, out);
         }
     }
 

@@ -185,6 +185,10 @@ pub struct Book {
     open: BTreeMap<DeviceKey, BTreeMap<FailureModeId, BTreeSet<TicketId>>>,
     deadlines: BTreeSet<(Timestamp, Subject)>,
     deadline_of: BTreeMap<Subject, Timestamp>,
+    /// Alarms that take down others and began or ceased to stand in this step.
+    flipped: BTreeSet<ModeKey>,
+    /// Alarms that must be looked at after a restart, because what they hang on has changed.
+    misplaced: Vec<ModeKey>,
 }
 
 impl Book {
@@ -214,6 +218,8 @@ impl Book {
             open: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             deadline_of: BTreeMap::new(),
+            flipped: BTreeSet::new(),
+            misplaced: Vec::new(),
         };
         for last in snapshot.last {
             let key = (last.device, last.failure_mode);
@@ -255,6 +261,8 @@ impl Book {
         }
         book.restore_storms(snapshot.incidents, snapshot.notices);
         book.refresh_stock_deadline();
+        book.flipped.clear();
+        book.find_misplaced();
         book
     }
 
@@ -332,7 +340,13 @@ impl Book {
     /// When something is due next: the end of a shelving or suppression, a re-alarm, the beginning or end of a window, a
     /// warning or breach of a clock, the archiving of a ticket.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let next = self.deadlines.first().map(|(at, _)| *at);
+        // what has changed over a restart waits for nothing
+        if self.misplaced.is_empty() {
+            next
+        } else {
+            Some(Timestamp(i64::MIN))
+        }
     }
 
     /// Maintenance windows that are not over.
@@ -381,6 +395,7 @@ impl Book {
     }
 
     fn take_tick(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        self.settle_misplaced(now, out);
         // Each subject moves its deadline beyond `now` or drops it, so this ends.
         while let Some((at, subject)) = self.deadlines.first().cloned() {
             if at > now {
@@ -437,11 +452,18 @@ impl Book {
         self.set_deadline(Subject::Alarm(key.clone()), deadline);
         let ticket = alarm.ticket;
         let (begins, member_of) = (self.beginning(&alarm), membership(&alarm));
+        let stands = alarm.life.state.is_active();
+        let takes_down = self.takes_down(&alarm);
+        let name = key.clone();
         let before = if alarm.is_live() {
             self.alarms.insert(key, alarm)
         } else {
             self.alarms.remove(&key)
         };
+        let stood = before.as_ref().is_some_and(|b| b.life.state.is_active());
+        if takes_down && stands != stood {
+            self.flipped.insert(name);
+        }
         let began = before.as_ref().and_then(|b| self.beginning(b));
         self.storms.index(began, begins);
         self.storms.moved(before.as_ref().and_then(membership), member_of);

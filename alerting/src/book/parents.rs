@@ -20,7 +20,9 @@ impl Book {
             return nearest;
         }
         let above = self.policy.topology.ancestors(nearest.as_ref().unwrap_or(device));
-        let highest = above.into_iter().rfind(|machine| self.shows(machine, &tree.down_modes));
+        let highest = above
+            .into_iter()
+            .rfind(|machine| machine != device && self.shows(machine, &tree.down_modes));
         highest.or(nearest)
     }
 
@@ -73,7 +75,12 @@ impl Book {
         Millis::seconds(i64::from(longest))
     }
 
-    /// After an alarm has changed: the alarms of machines that hang on its machine, if it takes them down.
+    /// Whether an alarm takes down machines that hang on its machine.
+    pub(super) fn takes_down(&self, alarm: &AlarmRecord) -> bool {
+        self.down_modes(&alarm.device).any(|mode| *mode == alarm.failure_mode)
+    }
+
+    /// After an alarm that takes down others began or ceased to stand: the alarms of machines that hang on its machine.
     pub(super) fn below(&self, alarm: &AlarmRecord) -> Vec<ModeKey> {
         let (parent, mode) = (&alarm.device, &alarm.failure_mode);
         let rules: Vec<_> = self.rules_of(parent).filter(|rule| rule.modes.contains(mode)).collect();
@@ -89,7 +96,10 @@ impl Book {
             rules.iter().any(covers)
         };
         let by_tree = |a: &AlarmRecord| {
-            carries && fits(&tree.hides, &a.failure_mode) && self.policy.topology.hangs_on(&a.device, parent)
+            carries
+                && a.device.site == parent.site
+                && fits(&tree.hides, &a.failure_mode)
+                && self.policy.topology.hangs_on(&a.device, parent)
         };
         let hangs = |a: &AlarmRecord| a.device != *parent && (by_rule(a) || by_tree(a));
         let all = self.alarms.iter();

@@ -14,7 +14,15 @@ impl Book {
             return;
         };
         match &mut incident.response {
-            None => incident.response = Some(Response::begin(level, incident.opened_at)),
+            None => {
+                // nobody was asked for an answer before
+                let since = if incident.told.is_some() {
+                    incident.changed_at
+                } else {
+                    incident.opened_at
+                };
+                incident.response = Some(Response::begin(level, since));
+            }
             Some(response) if self.policy.events.is_graver(&level.name, &response.level) => response.rise(level),
             Some(_) => {}
         }
@@ -26,12 +34,19 @@ impl Book {
 
     /// A notice of an incident, to whom its plan names.
     pub(super) fn incident_notice(&self, incident: &IncidentRecord, event: IncidentEvent, now: Timestamp) -> Effect {
-        let level = self.level_of(incident).map(|level| match event {
-            IncidentEvent::ResponseLate | IncidentEvent::HandlingLate => &level.handle,
-            IncidentEvent::Opened | IncidentEvent::Grew | IncidentEvent::Lasts | IncidentEvent::Over => &level.respond,
-        });
-        let people = level.map(|level| self.policy.escalations.people(level, None, now));
-        Effect::Publish(Box::new(notice(incident, event, people.unwrap_or_default(), now)))
+        let mut people = Vec::new();
+        if let Some(level) = self.level_of(incident) {
+            // where nobody stands behind one, the other is told
+            let order = match event {
+                IncidentEvent::ResponseLate | IncidentEvent::HandlingLate => [&level.handle, &level.respond],
+                IncidentEvent::Opened | IncidentEvent::Grew | IncidentEvent::Lasts | IncidentEvent::Over => {
+                    [&level.respond, &level.handle]
+                }
+            };
+            let found = order.map(|level| self.policy.escalations.people(level, None, now));
+            people = found.into_iter().find(|people| !people.is_empty()).unwrap_or_default();
+        }
+        Effect::Publish(Box::new(notice(incident, event, people, now)))
     }
 
     /// Tells what is late, each once.

@@ -4,8 +4,8 @@ use super::alarms::person;
 use super::{Book, Subject};
 use crate::effect::{AuditEntry, Background, Effect, Message, Outgoing, Refusal, StockCommand};
 use crate::stock::{
-    Location, MAX_TICKETS_WITH_PARTS, PartNumber, Parts, Stock, StockChange, StockRefusal, causes, forecast_all, needs,
-    stock_site,
+    Location, MAX_TICKETS_WITH_PARTS, Need, PartNumber, Parts, Stock, StockChange, StockRefusal, TicketParts, causes,
+    forecast_all, needs, stock_site,
 };
 use crate::storm::NoticeWeight;
 use crate::ticket::{Actor, MAX_TEXT_BYTES, Outcome, TicketChange, TicketRecord, TicketState, WorkChange, check_text};
@@ -110,7 +110,16 @@ impl Book {
     }
 
     fn seek_parts(&mut self, ticket: &TicketRecord, by: Actor, now: Timestamp, out: &mut Vec<Effect>) {
-        let wanted = needs(&self.policy.parts, &ticket.parts);
+        let mut wanted = needs(&self.policy.parts, &ticket.parts);
+        // what a person kept back beyond that goes along
+        let own = self.stock.ticket(ticket.id);
+        for (part, held) in own.map(TicketParts::held).unwrap_or_default() {
+            let quantity = held.saturating_add(own.map_or(0, |own| own.used(&part)));
+            match wanted.iter_mut().find(|need| need.part == part) {
+                Some(need) => need.quantity = need.quantity.max(quantity),
+                None => wanted.push(Need { part, quantity }),
+            }
+        }
         if wanted.is_empty() {
             return;
         }
@@ -249,19 +258,26 @@ pub fn parts_used(ticket: &TicketRecord, parts: &Parts) -> BTreeMap<PartNumber, 
             *count = count.saturating_add(entry.quantity);
         }
     }
-    let finding = match ticket.outcome() {
-        Some(
-            Outcome::FaultConfirmed(finding) | Outcome::Prevented(finding) | Outcome::DifferentFault { finding, .. },
-        ) => Some(finding),
-        Some(Outcome::NoFaultFound | Outcome::Other { .. }) | None => None,
-    };
-    let mut named: BTreeMap<PartNumber, u32> = BTreeMap::new();
-    for part in finding.iter().flat_map(|f| &f.parts).filter_map(|name| find(name)) {
-        *named.entry(part).or_default() += 1;
-    }
-    for (part, count) in named {
-        let entries = used.entry(part).or_default();
-        *entries = count.max(*entries);
+    // what an earlier closing named was used, though the ticket was opened again
+    let closings = ticket.history.iter().filter_map(|entry| match &entry.what {
+        TicketChange::Closed { outcome, .. } => Some(outcome),
+        _ => None,
+    });
+    for outcome in closings.chain(ticket.outcome()) {
+        let finding = match outcome {
+            Outcome::FaultConfirmed(finding)
+            | Outcome::Prevented(finding)
+            | Outcome::DifferentFault { finding, .. } => finding,
+            Outcome::NoFaultFound | Outcome::Other { .. } => continue,
+        };
+        let mut named: BTreeMap<PartNumber, u32> = BTreeMap::new();
+        for part in finding.parts.iter().filter_map(|name| find(name)) {
+            *named.entry(part).or_default() += 1;
+        }
+        for (part, count) in named {
+            let entries = used.entry(part).or_default();
+            *entries = count.max(*entries);
+        }
     }
     used
 }

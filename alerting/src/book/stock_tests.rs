@@ -152,6 +152,39 @@ fn a_repair_takes_no_more_parts_though_its_alarm_stands_for_a_while() {
 }
 
 #[test]
+fn what_an_earlier_closing_used_stays_used_when_the_ticket_is_opened_again() {
+    let mut shop = Shop::new();
+    shop.give(Some("because"));
+    shop.close(&[BEARING]);
+    assert_eq!(shop.bearings(), [(0, 0), (1, 0), (2, 0)]);
+    let reason = "leaks".to_owned();
+    shop.ticket(TicketCommand::Reopen { reason });
+    let work = WorkCommand::UsePart {
+        part: "grease".into(),
+        quantity: 1,
+    };
+    shop.ticket(TicketCommand::Work { work });
+    assert_eq!(shop.bearings()[0].0, 0, "it is in the machine");
+    shop.close(&["grease"]);
+    assert_eq!(shop.bearings()[0].0, 0);
+}
+
+#[test]
+fn what_a_person_kept_back_goes_along_when_somebody_is_sent() {
+    let mut shop = Shop::new();
+    let keep = StockCommand::Reserve {
+        ticket: TicketId(1),
+        part: BEARING.into(),
+        location: None,
+        quantity: 2,
+    };
+    shop.stock(keep).expect("kept back");
+    shop.give(Some("because"));
+    let held: u32 = shop.bearings().iter().map(|(_, reserved)| reserved).sum();
+    assert_eq!(held, 2, "not only the one that the repair takes");
+}
+
+#[test]
 fn closing_books_what_was_used_once_and_lets_the_rest_go() {
     let mut shop = Shop::new();
     shop.give(Some("because"));

@@ -12,7 +12,7 @@ use crate::storm::{
 };
 use crate::ticket::{Actor, TicketChange, TicketState, WorkStep};
 use domain::text::Text;
-use domain::{DeviceKey, Severity, SiteName, Timestamp, Topology};
+use domain::{AlarmId, DeviceKey, Severity, SiteName, Timestamp, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Incidents that are not over, and what people were told.
@@ -155,7 +155,7 @@ impl Book {
             alarm.incident = None;
         }
         if let (Some(id), Some(parent)) = (alarm.incident, hanging_on(alarm)) {
-            let is_its_cause = self.trace_to(id, parent);
+            let is_its_cause = self.trace_to(id, &alarm.id, parent);
             alarm.incident = is_its_cause.then_some(id);
         }
         if alarm.incident.is_some() || is_shown || !alarm.life.state.is_active() {
@@ -178,20 +178,32 @@ impl Book {
 
     /// A machine above a member is down: whether the incident comes from that. One of which every member hangs on it turns out
     /// to, unless there is one already; any other goes on without the member.
-    fn trace_to(&mut self, id: IncidentId, parent: &DeviceKey) -> bool {
+    fn trace_to(&mut self, id: IncidentId, member: &AlarmId, parent: &DeviceKey) -> bool {
         let cause = IncidentCause::ParentDown { parent: parent.clone() };
         let known = self.storms.by_cause.get(&cause).copied();
         let ticket = self.ticket_on(parent);
         let Some(incident) = self.storms.incidents.get_mut(&id) else {
             return false;
         };
+        if known == Some(id) {
+            return true;
+        }
         if known.is_some() || !incident.suspects.contains(parent) {
-            return known == Some(id);
+            // it never came from this one; nobody is well again because of that
+            incident.members = incident.members.saturating_sub(1);
+            incident.first.retain(|alarm| alarm != member);
+            incident.told = match incident.told {
+                Some((at, members)) if incident.members > 0 => Some((at, members.min(incident.members))),
+                Some(_) | None => None,
+            };
+            return false;
         }
         let earlier = std::mem::replace(&mut incident.cause, cause.clone());
         incident.title = parent_title(parent);
         incident.ticket = incident.ticket.or(ticket);
-        self.storms.by_cause.remove(&earlier);
+        if self.storms.by_cause.get(&earlier) == Some(&id) {
+            self.storms.by_cause.remove(&earlier);
+        }
         self.storms.by_cause.insert(cause, id);
         self.storms.changed.insert(id);
         true
@@ -330,7 +342,7 @@ impl Book {
             let Some(mut incident) = self.storms.incidents.get(&id).cloned() else {
                 continue;
             };
-            let is_easing = incident.standing * 2 <= incident.members || !self.lasts(&incident.cause);
+            let is_easing = self.is_easing(&incident);
             incident.state = match incident.state {
                 IncidentState::Open | IncidentState::Easing { .. } if incident.standing == 0 => {
                     IncidentState::Over { at: now }
@@ -345,11 +357,11 @@ impl Book {
         }
     }
 
-    /// Whether what an incident comes from is still there, as far as one can know.
-    fn lasts(&self, cause: &IncidentCause) -> bool {
-        match cause {
-            IncidentCause::CommonMode { .. } => true,
-            IncidentCause::ParentDown { parent } => self.is_down(parent),
+    /// Whether what an incident comes from seems to be gone: the parent is up again, or half of the members are well.
+    fn is_easing(&self, incident: &IncidentRecord) -> bool {
+        match &incident.cause {
+            IncidentCause::CommonMode { .. } => incident.standing * 2 <= incident.members,
+            IncidentCause::ParentDown { parent } => !self.is_down(parent),
         }
     }
 
@@ -359,7 +371,10 @@ impl Book {
             return;
         };
         if matches!(incident.state, IncidentState::Easing { until } if until <= now) {
-            incident.state = IncidentState::Over { at: now };
+            incident.state = match self.is_easing(&incident) {
+                true => IncidentState::Over { at: now },
+                false => IncidentState::Open,
+            };
         }
         let is_over = !incident.is_open();
         self.change_incident(incident, now, out);
@@ -424,7 +439,9 @@ impl Book {
         let id = incident.id;
         self.set_deadline(Subject::Incident(id), incident.next_deadline(&self.policy.storms));
         if incident.is_open() {
-            self.storms.by_cause.insert(incident.cause.clone(), id);
+            // a newer one of the same cause takes in what shows now
+            let newest = self.storms.by_cause.entry(incident.cause.clone()).or_insert(id);
+            *newest = id.max(*newest);
             self.storms.incidents.insert(id, incident);
         } else {
             if self.storms.by_cause.get(&incident.cause) == Some(&id) {

@@ -76,7 +76,8 @@ impl Book {
         if let Some(ticket) = alarm.ticket
             && let Some(record) = self.tickets.get(&ticket)
         {
-            return match reopening(cause, &record.state) {
+            let was_taken_back = alarm.incident.is_none() && was_taken_back(record);
+            return match reopening(cause, &record.state, was_taken_back) {
                 None => TicketDecision::Covered { ticket },
                 Some(reason) => {
                     self.change_ticket(ticket, TicketChange::Reopened { reason }, Actor::System, now, out);
@@ -475,8 +476,16 @@ impl Book {
     }
 }
 
-/// Whether an alarm's change opens its finished ticket again: worse than what was judged, or back after a repair.
-fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
+/// Whether a ticket was cancelled because another one served its incident: no person decided that there is nothing to do.
+fn was_taken_back(ticket: &TicketRecord) -> bool {
+    let mut cancelled = ticket.history.iter().rev();
+    let last = cancelled.find(|entry| matches!(entry.what, TicketChange::Cancelled { .. }));
+    last.is_some_and(|entry| entry.by == Actor::System)
+}
+
+/// Whether an alarm's change opens its finished ticket again: worse than what was judged, back after a repair, or alone after an
+/// incident for which the ticket was taken back.
+fn reopening(cause: &AlarmReason, state: &TicketState, was_taken_back: bool) -> Option<ReopenReason> {
     let end = match state {
         TicketState::Finished { end, .. } => end,
         TicketState::Open { .. } | TicketState::OnHold { .. } | TicketState::Archived { .. } => return None,
@@ -488,6 +497,7 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         },
         AlarmReason::RaisedAgain { .. } => match end {
             TicketEnd::Closed { .. } => Some(ReopenReason::RaisedAgain),
+            TicketEnd::Cancelled { .. } if was_taken_back => Some(ReopenReason::LeftIncident),
             // A person decided that there is nothing to do about it, or that it is done elsewhere.
             TicketEnd::Cancelled { .. } | TicketEnd::Merged { .. } => None,
         },
@@ -503,7 +513,6 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::ShelvingExpired
         | AlarmReason::Suppressed { .. }
         | AlarmReason::SuppressionEnding { .. }
-        | AlarmReason::SuppressionEnded
         | AlarmReason::TakenOutOfService { .. }
         | AlarmReason::ReturnedToService { .. }
         | AlarmReason::ReAlarmed
@@ -514,6 +523,10 @@ fn reopening(cause: &AlarmReason, state: &TicketState) -> Option<ReopenReason> {
         | AlarmReason::TicketMoved { .. }
         | AlarmReason::DeviceSaid { .. }
         | AlarmReason::Reset { .. } => None,
+        AlarmReason::SuppressionEnded => match end {
+            TicketEnd::Cancelled { .. } if was_taken_back => Some(ReopenReason::LeftIncident),
+            TicketEnd::Cancelled { .. } | TicketEnd::Closed { .. } | TicketEnd::Merged { .. } => None,
+        },
         AlarmReason::LeftIncident { .. } => match end {
             TicketEnd::Cancelled { .. } => Some(ReopenReason::LeftIncident),
             TicketEnd::Closed { .. } | TicketEnd::Merged { .. } => None,

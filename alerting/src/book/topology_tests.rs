@@ -143,3 +143,77 @@ fn a_machine_that_stays_silent_after_its_gateway_is_back_has_a_trouble_of_its_ow
     assert_eq!((left.incident, left.life.is_hidden()), (None, false));
     assert_eq!(incidents(&site).len(), 0);
 }
+
+#[test]
+fn a_machine_whose_ticket_was_taken_back_for_the_incident_gets_it_again_when_it_stays_silent() {
+    let mut site = site(23);
+    behind(1, 23).for_each(|machine| site.raise(machine, "no_data"));
+    site.raise(1, "no_data");
+    site.wait(1);
+    assert_eq!(site.open_tickets(), 1);
+    site.clear(1, "no_data");
+    behind(1, 23)
+        .filter(|machine| *machine != 5)
+        .for_each(|machine| site.clear(machine, "no_data"));
+    site.wait(30);
+    let left = alarm(&site, 5);
+    let ticket = left.ticket.and_then(|id| site.book.ticket(id)).expect("it has one");
+    assert!(!left.life.is_hidden() && ticket.state.is_open(), "{:?}", ticket.state);
+}
+
+#[test]
+fn machines_that_turn_out_to_hang_on_a_dead_gateway_are_not_well_again() {
+    let mut site = site(43);
+    (3..43).for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(2);
+    assert_eq!(site.told().last().map(String::as_str), Some("opened 40 of 40"));
+    site.raise(1, "no_data");
+    site.wait(20);
+    let standing: Vec<_> = incidents(&site).iter().map(|i| (parent_of(i), i.standing)).collect();
+    // the gateway itself is missed too, and joined what was there
+    assert_eq!(standing, [(None, 21), (Some("pump-1".to_owned()), 20)]);
+    assert!(
+        site.told().iter().all(|told| !told.starts_with("over")),
+        "{:?}",
+        site.told()
+    );
+}
+
+#[test]
+fn an_incident_lasts_as_long_as_its_gateway_is_down_though_half_of_the_machines_are_heard_again() {
+    let mut site = site(23);
+    [1, 3, 5].into_iter().for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(1);
+    site.clear(3, "no_data");
+    site.wait(60);
+    let found = incidents(&site);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].standing, alarm(&site, 5).incident), (1, Some(found[0].id)));
+}
+
+#[test]
+fn after_the_registry_has_changed_nothing_stays_hidden_behind_what_it_no_longer_hangs_on() {
+    let mut site = site(23);
+    [1, 3].into_iter().for_each(|machine| site.raise(machine, "no_data"));
+    assert!(alarm(&site, 3).life.is_hidden());
+    let flat = AlertingConfig::default().check().expect("sound");
+    let mut book = Book::restore(Arc::new(flat), site.book.snapshot());
+    let at = Timestamp(1_000_001 * super::tests::MINUTE);
+    assert!(
+        book.next_deadline().is_some_and(|due| due <= at),
+        "it is looked at without delay"
+    );
+    let effects = book.step(Input::Tick, at).expect("never refused");
+    assert!(!effects.is_empty(), "and stored");
+    let mode = FailureModeId::new("no_data").unwrap();
+    let left = book.alarm(&site.devices[3].key, &mode).expect("still silent");
+    let is_ending = left.life.suppression.as_ref().is_some_and(|s| s.release_at.is_some());
+    assert!(!left.life.is_hidden() || is_ending);
+    assert!(book.step(Input::Tick, at).expect("never refused").is_empty(), "once");
+}
+
+fn alarm(site: &Site, machine: usize) -> crate::record::AlarmRecord {
+    let mode = FailureModeId::new("no_data").unwrap();
+    let alarm = site.book.alarm(&site.devices[machine].key, &mode);
+    alarm.expect("it stands").clone()
+}

@@ -35,7 +35,7 @@ pub fn causes<'a>(
             alarm: ticket.alarm.clone(),
             ticket: Some(ticket.id),
             needs: needs_beyond(parts, &ticket.parts, stock.ticket(ticket.id)),
-            held: stock.ticket(ticket.id).map(held_by).unwrap_or_default(),
+            held: stock.ticket(ticket.id).map(TicketParts::held).unwrap_or_default(),
             likelihood: Likelihood::By(ticket.scheduled_for.or(ticket.due_at).unwrap_or(now)),
         });
     }
@@ -54,15 +54,6 @@ pub fn causes<'a>(
     }
     found.retain(|cause| !cause.needs.is_empty() || !cause.held.is_empty());
     found
-}
-
-/// What is kept back for a ticket, wherever.
-fn held_by(own: &TicketParts) -> BTreeMap<PartNumber, u32> {
-    let parts: BTreeSet<&PartNumber> = own.reserved.iter().map(|(part, _, _)| part).collect();
-    parts
-        .into_iter()
-        .map(|part| (part.clone(), own.reserved.of(part)))
-        .collect()
 }
 
 /// What a list of parts takes beyond what is kept back or used already.

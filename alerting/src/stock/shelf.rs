@@ -123,7 +123,23 @@ impl Stock {
                 .insert((level.part, level.location), Kept { counts, is_booked });
         }
         stock.tickets = tickets.into_iter().map(|t| (t.ticket, t)).collect();
+        stock.count_reserved();
         stock
+    }
+
+    /// What is kept back is what tickets keep back: a ticket that ended while no stock was kept lets go of its parts.
+    fn count_reserved(&mut self) {
+        for kept in self.levels.values_mut() {
+            kept.counts.reserved = 0;
+        }
+        for own in self.tickets.values() {
+            for (part, location, quantity) in own.reserved.iter() {
+                if let Some(kept) = self.levels.get_mut(&(part.clone(), location.clone())) {
+                    let reserved = kept.counts.reserved.saturating_add(quantity);
+                    kept.counts.reserved = reserved.min(kept.counts.on_hand);
+                }
+            }
+        }
     }
 
     /// Counts that were booked, in order.

@@ -4,7 +4,7 @@ use super::parts::Parts;
 use super::place::{Location, PartNumber};
 use domain::{TicketId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts of a ticket at most, and places for each.
 pub const MAX_LINES: usize = 100;
@@ -98,6 +98,15 @@ impl TicketParts {
             missing: BTreeMap::new(),
             changed_at: now,
         }
+    }
+
+    /// What is kept back, wherever.
+    pub fn held(&self) -> BTreeMap<PartNumber, u32> {
+        let parts: BTreeSet<&PartNumber> = self.reserved.iter().map(|(part, _, _)| part).collect();
+        parts
+            .into_iter()
+            .map(|part| (part.clone(), self.reserved.of(part)))
+            .collect()
     }
 
     /// How many of a part are told as used, out of the books or not.

@@ -332,7 +332,13 @@ impl TicketRecord {
         let (people, due_at) = match next {
             FollowUpMove::Tell { step, .. } => {
                 let rule = policy.follow_up.rule(step);
-                let people = policy.escalations.people(rule, self.assignee.as_ref(), now);
+                // where nobody stands behind a step, whoever stands behind a later one is told
+                let at_hand = FollowUpStep::ALL.into_iter().filter(|later| *later >= step);
+                let told = at_hand.map(|step| {
+                    let rule = policy.follow_up.rule(step);
+                    policy.escalations.people(rule, self.assignee.as_ref(), now)
+                });
+                let people = told.into_iter().find(|people| !people.is_empty()).unwrap_or_default();
                 let calendar = &policy.terms(self.contract.as_deref()).calendar;
                 (people, calendar.due(self.answering_hours(), now, rule.answer_within))
             }

@@ -111,7 +111,7 @@ pub fn alarms(
             @if let Some(incident) = &filter.incident { input type="hidden" name="incident" value=(incident); }
             button type="submit" { (frame.t(W::Apply)) }
         }
-        section #live data-live="alarm,incident" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="alarm,incident" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             (incidents::table(frame, incidents))
             @if filter.incident.is_some() {
                 div.bar { h2 { (frame.t(W::Alarms)) } a.button href="/alarms" { (frame.t(W::AllAlarms)) } }
@@ -239,7 +239,7 @@ fn row_actions(frame: &Frame, alarm: &Alarm) -> Markup {
 pub fn alarm(frame: &Frame, alarm: &Alarm, entries: &[Entry]) -> Markup {
     let path = format!("/alarms/{}", alarm.id);
     let body = html! {
-        section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             div.panel.identity {
                 div {
                     p.crumbs { a href="/alarms" { (frame.t(W::Alarms)) } " / "

@@ -85,7 +85,7 @@ pub fn device(frame: &Frame, device: &Device, range: PlotRange) -> Markup {
     let mut metrics: Vec<&Metric> = device.metrics.iter().collect();
     metrics.sort_by_key(|m| (m.role != Role::Condition, m.limits.is_empty()));
     let body = html! {
-        section #live data-live="alarm,ticket,fleet" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="alarm,ticket,fleet" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             (head(frame, device))
             @if !device.alarms.is_empty() {
                 h2 { (frame.t(W::Alarms)) }
@@ -145,7 +145,7 @@ fn head(frame: &Frame, device: &Device) -> Markup {
                         @if !value.is_empty() { div { dt { (frame.t(word)) } dd { (value) } } }
                     }
                     @if let Some(parent) = &device.parent {
-                        div { dt { (frame.t(W::HangsOn)) } dd { a href=(format!("/devices/{}/{parent}", s.site)) { (parent) } } }
+                        div { dt { (frame.t(W::HangsOn)) } dd { a href=(format!("/topology/{}", s.site)) { (parent) } } }
                     }
                     @if device.carries > 0 {
                         div { dt { (frame.t(W::HangOnIt)) } dd { a href=(format!("/topology/{}", s.site)) { (device.carries) } } }

@@ -28,7 +28,7 @@ pub fn fleet(
     let body = html! {
         h1.hidden { (frame.t(W::Fleet)) }
         @if counts.devices == 0 {
-            section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
                 (welcome(frame, mqtt))
             }
         } @else {
@@ -47,7 +47,7 @@ pub fn fleet(
                 button type="submit" { (frame.t(W::Apply)) }
                 a.quiet href=(filter.site.as_ref().map_or("/topology".to_owned(), |site| format!("/topology/{site}"))) { (frame.t(W::Topology)) }
             }
-            section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+            section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
                 (counters(frame, counts))
                 @if devices.items.is_empty() { p.empty { (frame.t(W::NoMatch)) } }
                 @else { (table(frame, &devices.items)) }

@@ -74,8 +74,13 @@ fn row(frame: &Frame, incident: &Incident) -> Markup {
 
 /// How far the answer is: its level, who answers until when, the plan, and what to do next.
 fn response(frame: &Frame, incident: &Incident, answer: &EventResponse) -> Markup {
+    // what was over before it was due was never late
+    let until = match incident.state {
+        IncidentState::Over { at } => at.0,
+        IncidentState::Open | IncidentState::Easing { .. } => frame.now,
+    };
     let step = |done: &Option<EventDone>, by: At, due: W, done_by: W| {
-        let is_late = done.as_ref().map_or(frame.now, |done| done.at.0) > by.0;
+        let is_late = done.as_ref().map_or(until, |done| done.at.0) > by.0;
         html! { span.small.block {
             @match done {
                 Some(done) => { (frame.t(done_by)) " " b { (done.by) } ", " (when(frame, done.at)) @if !done.note.is_empty() { ": " (done.note) } }

@@ -131,7 +131,7 @@ pub(super) fn best(frame: &Frame, entries: &[Entry], rate_for: Option<&str>) -> 
 pub(super) fn from_ticket(frame: &Frame, ticket: &str) -> Markup {
     html! {
         @if frame.rights.may_write_knowledge {
-            form.line method="post" action="/knowledge/from-ticket" data-action data-leave {
+            form.line method="post" action="/knowledge/from-ticket" {
                 (form_fields(frame, None))
                 input type="hidden" name="ticket" value=(ticket);
                 button type="submit" { (frame.t(W::KnowledgeFromTicket)) }
@@ -212,7 +212,8 @@ fn text_form(frame: &Frame, action: &str, entry: Option<&Entry>) -> Markup {
         html! { label { span { (frame.t(word)) } textarea name=(name) rows="3" maxlength="4000" required[is_needed] { (value) } } }
     };
     html! {
-        form.stack method="post" action=(action) data-action data-leave {
+        // a new one leads to its page
+        form.stack method="post" action=(action) data-action[entry.is_some()] data-leave[entry.is_some()] {
             (form_fields(frame, entry.map(|e| e.revision)))
             label { span { (frame.t(W::KnowledgeTitle)) } input type="text" name="title" value=(of(|e| e.title.en.clone())) required maxlength="256" autocomplete="off"; }
             (line(W::Profile, "profiles", of(|e| e.profiles.join(", ")), 4_096))

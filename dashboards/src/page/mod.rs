@@ -61,8 +61,8 @@ pub struct Rights {
     pub may_operate: bool,
     /// Move tickets on, close them.
     pub may_work: bool,
-    /// Plan work, say who is on call.
-    pub may_plan: bool,
+    /// Say who is on call instead of somebody; rotations serve every site, so only without limits.
+    pub may_swap: bool,
     /// Write drafts of the knowledge base, say whether an entry helped.
     pub may_write_knowledge: bool,
     /// Release, change and retire its entries.
@@ -286,7 +286,7 @@ fn layout(frame: &Frame, place: Place, title: &str, listens: &Listens<'_>, body:
 /// Where more comes than one person can answer, on every page.
 fn flood_banner(frame: &Frame) -> Markup {
     html! {
-        div #flood data-live="alarm" hx-get=(frame.here) hx-select="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        div #flood {
             @if !frame.flooded.is_empty() {
                 p.panel.pad.bad role="status" {
                     b { (frame.t(W::FloodBanner)) ": "

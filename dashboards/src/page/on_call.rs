@@ -17,7 +17,7 @@ pub fn on_call(frame: &Frame, rotations: &[OnCall], overrides: &[OnCallOverride]
         p.mute { (frame.t(W::OnCallIntro)) }
         @if rotations.is_empty() { p.empty { (frame.t(W::OnCallNone)) } }
         @for rotation in rotations { (turns(frame, rotation)) }
-        @if frame.rights.may_plan && !rotations.is_empty() { (swap_form(frame, rotations)) }
+        @if frame.rights.may_swap && !rotations.is_empty() { (swap_form(frame, rotations)) }
         @if !overrides.is_empty() {
             h2 { (frame.t(W::Overrides)) }
             p.mute.small { (frame.t(W::OverridesHelp)) }
@@ -63,7 +63,7 @@ fn one(frame: &Frame, taken: &OnCallOverride) -> Markup {
             td { (taken.reason) " (" (taken.by) ")" }
             td {
                 @if let Some(by) = &taken.ended_by { (frame.t(W::OverrideEndedBy)) " " (by) }
-                @if !is_over && frame.rights.may_plan {
+                @if !is_over && frame.rights.may_swap {
                     (button_form(frame, &format!("/on-call/overrides/{}/end", taken.id), None, W::OverrideEnd, "quiet"))
                 }
             }

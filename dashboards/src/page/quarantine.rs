@@ -15,7 +15,7 @@ pub fn quarantine(frame: &Frame, packets: &Page<QuarantinedPacket>) -> Markup {
             }
         }
         p.mute { (frame.t(W::QuarantineIntro)) }
-        section #live data-live="fleet" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="fleet" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             @if packets.items.is_empty() { p.empty { (frame.t(W::QuarantineEmpty)) } }
             @for packet in &packets.items { (one(frame, packet)) }
             (next_page(frame, packets.next.as_deref()))

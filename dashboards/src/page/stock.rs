@@ -17,14 +17,15 @@ pub fn stock(frame: &Frame, found: &Page<PartForecast>, only_low: bool) -> Marku
         p.mute { (frame.t(W::SparePartsIntro)) " "
             @if only_low { a href="/parts" { (frame.t(W::PartsAll)) } } @else { a href="/parts?low=yes" { (frame.t(W::PartsOnlyLow)) } }
         }
-        section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        // the forecast reads a year: it is made when somebody looks
+        section {
             @if found.items.is_empty() { p.empty { (frame.t(W::PartsNone)) } }
             @for part in &found.items { (one(frame, part)) }
         }
         (next_page(frame, found.next.as_deref()))
         @if frame.rights.may_book_stock { (movement_form(frame)) }
     };
-    layout(frame, Place::Parts, frame.t(W::SpareParts), &Listens::Changes, &body)
+    layout(frame, Place::Parts, frame.t(W::SpareParts), &Listens::Nothing, &body)
 }
 
 /// One decimal: more would say what nobody knows.
@@ -35,7 +36,7 @@ fn pieces(count: f64) -> String {
 fn one(frame: &Frame, found: &PartForecast) -> Markup {
     let part = &found.part;
     html! {
-        article.panel.pad {
+        article.panel.pad id=(encode(&part.part)) {
             h2 { (part.part) @let name = frame.say(&part.name); @if !name.is_empty() { " " span.mute { (name) } } }
             p.line {
                 @if found.is_low { span.tag.stage { (frame.t(W::PartLow)) } }
@@ -148,12 +149,12 @@ fn line(frame: &Frame, ticket: &Ticket, part: &TicketPart, may_change: bool) -> 
     html! {
         b { (part.part) } " " span.mute { (frame.say(&part.name)) }
         " · " (frame.t(W::PartsNeeded)) " " (part.needed)
-        @if part.used > 0 { " · " (frame.t(W::PartsUsed)) " " (part.used) }
+        @if part.used > 0 { " · " (frame.t(W::PartsTaken)) " " (part.used) }
         @if !part.is_kept { " · " (frame.t(W::PartNotKept)) }
         @if part.missing > 0 {
             " · " span.tag.stage { (frame.t(W::PartsMissing)) " " (part.missing) }
             @if let Some(days) = part.lead_time_days { " " (frame.t(W::LeadTimeDays)) " " (days) }
-            " · " a href=(format!("/parts?low=yes#{}", encode(&part.part))) { (frame.t(W::SpareParts)) }
+            " · " a href=(format!("/parts#{}", encode(&part.part))) { (frame.t(W::SpareParts)) }
         }
         @for held in &part.reserved {
             div.line.small {
@@ -168,10 +169,11 @@ fn line(frame: &Frame, ticket: &Ticket, part: &TicketPart, may_change: bool) -> 
                 }
             }
         }
-        @if may_change && part.is_kept && part.reserved.is_empty() && part.used < part.needed {
+        @let open = part.needed.saturating_sub(part.used).saturating_sub(part.reserved.iter().map(|held| held.quantity).sum());
+        @if may_change && part.is_kept && open > 0 {
             form method="post" action=(action) data-action {
                 (form_fields(frame, Some(ticket.summary.revision)))
-                (hidden("part", &part.part)) (hidden("quantity", &(part.needed - part.used).to_string()))
+                (hidden("part", &part.part)) (hidden("quantity", &open.to_string()))
                 button type="submit" { (frame.t(W::PartsReserve)) }
             }
         }

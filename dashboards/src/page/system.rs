@@ -28,7 +28,7 @@ pub fn system(
     let lag = phrase::span(frame.language, domain::Millis(health.history_lag_ms.cast_signed()));
     let body = html! {
         h1 { (frame.t(W::System)) }
-        section #live data-live="fleet" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="fleet" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             div.counters {
                 div class=[(!health.ready).then_some("hot")] { b { (frame.t(if health.ready { W::Ready } else { W::NotReady })) } span { (frame.t(W::State)) } }
                 div { b { (health.version) } span { (frame.t(W::Version)) } }

@@ -15,7 +15,7 @@ use maud::{Markup, html};
 pub fn ticket(frame: &Frame, ticket: &Ticket, proposals: &[Proposal], entries: &[Entry]) -> Markup {
     let s = &ticket.summary;
     let body = html! {
-        section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             div.panel.identity {
                 div {
                     p.crumbs { a href="/tickets" { (frame.t(W::Tickets)) } " / "

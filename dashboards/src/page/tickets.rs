@@ -16,7 +16,7 @@ pub fn tickets(frame: &Frame, counts: &FleetCounts, tickets: &[TicketSummary], b
         .into_iter()
         .filter(|s| !(bad_ratings_only || is_rare(s)) || column(*s).next().is_some());
     let body = html! {
-        section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="ticket" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             div.bar {
                 h1 { (frame.t(W::Tickets)) }
                 p { b { (counts.open_tickets) } " " span.mute { (frame.t(W::OpenTickets)) }

@@ -13,7 +13,7 @@ pub fn sites(frame: &Frame, sites: &[SiteNode]) -> Markup {
     let body = html! {
         h1 { (frame.t(W::Topology)) }
         p.mute { (frame.t(W::TopologyHelp)) }
-        section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             @if sites.is_empty() { p.empty { (frame.t(W::NoDevicesYet)) } }
             @else { (site_table(frame, sites)) }
         }
@@ -55,7 +55,7 @@ pub fn site_tree(frame: &Frame, site: &SiteName, tree: &Page<TreeNode>) -> Marku
         p.crumbs { a href="/topology" { (frame.t(W::Topology)) } }
         h1 { (site) }
         p.mute { (frame.t(W::TreeHelp)) }
-        section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="fleet,alarm,ticket" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             @if tree.items.is_empty() { p.empty { (frame.t(W::NoMatch)) } }
             @else { (tree_table(frame, &tree.items)) }
             (next_page(frame, tree.next.as_deref()))
@@ -81,7 +81,8 @@ fn tree_row(frame: &Frame, node: &TreeNode) -> Markup {
             th.lead scope="row" {
                 span class=(format!("level level-{}", node.level.min(8))) {
                     @if node.level > 0 { span.branch aria-hidden="true" { "└ " } }
-                    a href=(format!("/devices/{}/{}", d.site, d.device)) { (d.device) }
+                    // one that was never heard has no page
+                    @if d.profile.is_empty() { (d.device) } @else { a href=(format!("/devices/{}/{}", d.site, d.device)) { (d.device) } }
                     span.mute.small.block { (frame.say(&d.title)) }
                 }
             }

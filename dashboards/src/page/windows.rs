@@ -11,7 +11,7 @@ pub fn windows(frame: &Frame, windows: &[Window]) -> Markup {
     let body = html! {
         h1 { (frame.t(W::Windows)) }
         p.mute { (frame.t(W::WindowsIntro)) }
-        section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
+        section #live data-live="alarm" hx-get=(frame.here) hx-select="#live" hx-select-oob="#flood" hx-swap="outerHTML" hx-trigger="forewarn:refresh" {
             @if windows.is_empty() { p.empty { (frame.t(W::WindowsNone)) } }
             @for window in windows { (one(frame, window)) }
         }

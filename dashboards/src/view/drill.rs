@@ -47,7 +47,7 @@ pub struct Drills {
     pub next: String,
     /// Before then.
     pub due_by: At,
-    /// Whether this quarter has had no drill.
+    /// Whether this period has had no drill.
     pub is_due: bool,
     /// Those held, the newest first; at most 500.
     pub held: Vec<DrillHeld>,

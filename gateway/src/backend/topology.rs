@@ -33,7 +33,11 @@ impl LiveBackend {
         SiteNode {
             site: site.clone(),
             region: entry.map(|e| e.region.clone()).unwrap_or_default(),
-            customer: entry.map(|e| e.customer.clone()).unwrap_or_default(),
+            // whose the rest of a site is, is nobody's business
+            customer: entry
+                .filter(|_| self.sight.is_all() || self.sight.sees_site(site))
+                .map(|e| e.customer.clone())
+                .unwrap_or_default(),
             devices: 0,
             online: 0,
             carriers: 0,

@@ -107,7 +107,7 @@ async fn list(gateway: &str) -> anyhow::Result<ExitCode> {
         Ok(drills) => {
             let said = |key: &str| drills[key].as_str().unwrap_or_default();
             let state = match drills["is_due"] == true {
-                true => "due, this quarter has had none",
+                true => "due, there was none yet in this period",
                 false => "next",
             };
             writeln!(output(), "\n{state}: {}, before {}", said("next"), said("due_by"))?;

@@ -44,10 +44,12 @@ fn rule(table: &str, columns: &BTreeSet<String>) -> Option<&'static str> {
             "json_array_length(record, '$.covers.sites') > 0 AND json_array_length(record, '$.covers.customers') = 0 \
              AND NOT EXISTS (SELECT 1 FROM json_each(t.record, '$.covers.sites') AS s WHERE s.value NOT IN temp.seen_site)",
         ),
-        // what an engineer has released is for everybody; a draft has the words of a ticket
+        // what an engineer has released is for everybody; another that was born from a ticket has its words, and is for who sees
+        // all of its tickets
         "knowledge" => Some(
-            "state <> 'draft' OR json_array_length(t.record, '$.tickets') = 0 OR EXISTS (SELECT 1 FROM json_each(t.record, '$.tickets') AS j \
-             JOIN main.ticket AS k ON k.id = j.value WHERE k.site IN temp.seen_site OR (k.site, k.device) IN temp.seen_device)",
+            "state = 'released' OR json_extract(t.record, '$.born_as') IS NULL \
+             OR (json_array_length(t.record, '$.tickets') > 0 AND NOT EXISTS (SELECT 1 FROM json_each(t.record, '$.tickets') AS j \
+             JOIN main.ticket AS k ON k.id = j.value WHERE NOT (k.site IN temp.seen_site OR (k.site, k.device) IN temp.seen_device)))",
         ),
         _ if has("site") && has("device") => Some(DEVICE_SEEN),
         _ if has("ticket") => Some(
@@ -158,9 +160,19 @@ mod tests {
             )
             .unwrap();
         }
-        for (id, state, ticket) in [(1, "draft", 1), (2, "draft", 2), (3, "released", 2), (4, "draft", 0)] {
-            let tickets = if ticket == 0 { String::new() } else { ticket.to_string() };
-            let record = format!(r#"{{"tickets":[{tickets}]}}"#);
+        let (born, by_hand) = (r#","born_as":{}"#, "");
+        for (id, state, tickets, origin) in [
+            (1, "draft", "1", born),
+            (2, "draft", "2", born),
+            (3, "released", "2", born),
+            (4, "draft", "", by_hand),
+            (5, "draft", "1,2", by_hand),
+            (6, "draft", "1,2", born),
+            (7, "draft", "", born),
+            (8, "retired", "1", born),
+            (9, "retired", "2", born),
+        ] {
+            let record = format!(r#"{{"tickets":[{tickets}]{origin}}}"#);
             raw.execute(
                 "INSERT INTO knowledge VALUES (?, ?, ?)",
                 rusqlite::params![id, state, record],
@@ -190,10 +202,10 @@ mod tests {
             assert_eq!(reader.devices().unwrap().len(), devices, "{limits:?}");
             assert_eq!(reader.open_windows().unwrap().len(), windows, "{limits:?}");
             assert_eq!(reader.quarantine(None, 10).unwrap(), []);
-            // a draft of the other site's ticket is not there; what is released is, and what was written by hand
+            // what has words of the other site's ticket is not there; what is released is, and what was written by hand
             let entries: Vec<u64> = reader.entries().unwrap().iter().map(|row| row.id).collect();
-            let own = if limits == &north { 1 } else { 2 };
-            assert_eq!(entries, [own, 3, 4], "{limits:?}");
+            let (own, retired) = if limits == &north { (1, 8) } else { (2, 9) };
+            assert_eq!(entries, [own, 3, 4, 5, retired], "{limits:?}");
         }
         reader.limit_to(&Sight::default()).unwrap();
         assert_eq!(reader.devices().unwrap(), []);

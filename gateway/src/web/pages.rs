@@ -169,7 +169,7 @@ impl<B: Backend> FromRequestParts<Whole<B>> for Visit {
         let rights = Rights {
             may_operate: may(Right::OperateAlarms),
             may_work: may(Right::WorkTickets),
-            may_plan: may(Right::PlanWork),
+            may_swap: may(Right::PlanWork) && actor.as_ref().is_some_and(|a| a.limits.is_none()),
             may_write_knowledge: may(Right::WriteKnowledge),
             may_release_knowledge: may(Right::ReleaseKnowledge),
             may_book_stock: may(Right::BookStock),

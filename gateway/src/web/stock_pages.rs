@@ -9,6 +9,7 @@ use super::extract::{Asked, Form, InPath, State, needed, slice, ticket_id};
 use super::forms::local;
 use super::pages::{Page, Visit};
 use super::problem::Problem;
+use axum::http::StatusCode;
 use axum::response::Redirect;
 use dashboards::page;
 use dashboards::view::MovementKind;
@@ -113,6 +114,19 @@ pub(super) async fn reserve<B: Backend>(
             quantity,
         },
     };
-    app.backend.reserve_parts(order, ticket_id(&id)?, reservation).await?;
+    let ticket = ticket_id(&id)?;
+    if let Reservation::Keep { part, quantity, .. } = &reservation {
+        // pressed twice is meant once; who wants more than the repair takes says so by the API
+        let shown = app.backend.ticket(ticket).await?;
+        let own = shown.stock.iter().find(|own| own.part == *part);
+        let has = own.map_or(0, |own| {
+            own.reserved.iter().map(|held| held.quantity).sum::<u32>() + own.used
+        });
+        if own.is_some_and(|own| has.saturating_add(*quantity) > own.needed) {
+            let detail = format!("the ticket has {has} of {part} already");
+            return Err(Problem::new(StatusCode::CONFLICT, detail));
+        }
+    }
+    app.backend.reserve_parts(order, ticket, reservation).await?;
     Ok(Redirect::to(&local(&form.back)))
 }
