@@ -390,19 +390,23 @@ fn check(config: Config, file: &Path, text: &str) -> Result<Checked, Vec<FilePro
         .collect();
     let files = named_files(&config);
     problems.extend(files.problems);
-    if let Ok(policy) = config.alerting.check() {
+    let policy = config.alerting.check();
+    let policy = policy.map(|policy| policy.with_topology(Topology::of(&files.registry)));
+    if let Ok(policy) = &policy {
         let unreleased = files
             .profiles
             .iter()
             .flat_map(|profile| policy.alarms.unreleased(profile));
-        problems.extend(unreleased.map(|problem| FileProblem {
+        let found = unreleased.chain(policy.contradictions()).map(within("alerting"));
+        let mut found: Vec<Problem> = found.collect();
+        locate(text, &mut found);
+        problems.extend(found.into_iter().map(|problem| FileProblem {
             file: file.to_owned(),
-            problem: within("alerting")(problem),
+            problem,
         }));
     }
-    match (config.alerting.check(), problems.is_empty()) {
-        (Ok(policy), true) => {
-            let mut policy = policy.with_topology(Topology::of(&files.registry));
+    match (policy, problems.is_empty()) {
+        (Ok(mut policy), true) => {
             policy.parts = files.parts;
             Ok(Checked {
                 config,

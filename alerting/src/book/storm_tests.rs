@@ -359,3 +359,45 @@ fn an_incident_that_grows_rises_to_the_level_above_and_gets_no_more_time() {
     let after = level(&site);
     assert_eq!((after.level.as_str(), after.respond_by), ("major", before.respond_by));
 }
+
+#[test]
+fn where_nobody_stands_behind_a_level_the_next_one_is_told() {
+    let mut config = AlertingConfig::default();
+    for level in &mut config.events {
+        level.tell.clear();
+    }
+    let mut site = Site::new(30, &config);
+    (0..30).for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(1);
+    let people: Vec<_> = told_to(&site).into_iter().map(|(_, people, _)| people).collect();
+    assert_eq!(people, [["group:managers"]]);
+}
+
+#[test]
+fn an_incident_that_was_told_before_there_were_levels_is_not_late_at_once() {
+    let mut before = AlertingConfig::default();
+    before.events.clear();
+    let mut site = Site::new(30, &before);
+    (0..25).for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(5 * 60);
+    let after = AlertingConfig::default().check().expect("sound");
+    site.book = Book::restore(Arc::new(after), site.book.snapshot());
+    site.clear(0, "no_data");
+    let incident = site.book.incidents().next().expect("it lasts");
+    let response = incident.response.clone().expect("graded");
+    assert_eq!((response.since, response.told_late), (Timestamp(site.now), vec![]));
+}
+
+#[test]
+fn of_two_incidents_of_a_cause_the_newer_takes_in_what_shows_now_whatever_happens_to_the_older() {
+    let mut site = Site::new(20, &AlertingConfig::default());
+    (0..6).for_each(|machine| site.raise(machine, "no_data"));
+    site.wait(30);
+    (6..12).for_each(|machine| site.raise(machine, "no_data"));
+    let ids: Vec<_> = site.book.incidents().map(|i| (i.id.0, i.members)).collect();
+    assert_eq!(ids, [(1, 6), (2, 6)]);
+    site.clear(0, "no_data");
+    site.raise(13, "no_data");
+    let members: Vec<_> = site.book.incidents().map(|i| i.members).collect();
+    assert_eq!(members, [6, 7]);
+}

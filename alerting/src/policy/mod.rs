@@ -175,6 +175,24 @@ impl Policy {
         Policy { topology, ..self }
     }
 
+    /// Rules that say the opposite of the tree: a parent that hangs on one of its own children. Both would hide the other.
+    pub fn contradictions(&self) -> Vec<Problem> {
+        let rules = self.alarms.parents().iter().enumerate();
+        let turned = rules.filter_map(|(i, rule)| {
+            // what profiles and customers cover is known only when a machine is heard
+            let by_name = rule.children.profiles.is_empty() && rule.children.customers.is_empty();
+            let above = self.topology.ancestors(&rule.parent);
+            let covers = |machine: &&DeviceKey| rule.children.covers(machine, "", &Asset::default());
+            let turned = above.iter().find(covers).filter(|_| by_name)?;
+            let message = format!(
+                "{turned} is among them, and by the registry {} hangs on it",
+                rule.parent
+            );
+            Some(Problem::at(format!("alarms.parents[{i}].children"), message))
+        });
+        turned.collect()
+    }
+
     /// Clocks and working hours under a contract; of the whole site without one, and where the contract is no longer known.
     pub fn terms(&self, contract: Option<&str>) -> &Terms {
         let known = contract.and_then(|name| self.contracts.iter().find(|c| c.name == name));

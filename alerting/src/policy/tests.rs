@@ -18,6 +18,22 @@ fn the_defaults_are_sound() {
 }
 
 #[test]
+fn a_parent_that_hangs_on_its_own_child_by_the_registry_is_told() {
+    let rule = |children: &str| {
+        let text = format!(
+            "[[alarms.parents]]\nparent = {{ site = \"hall\", device = \"ups\" }}\nchildren = {{ {children} }}\n"
+        );
+        let config: AlertingConfig = from_tree(tree_of(&text).unwrap()).unwrap();
+        let registry = "[[device]]\nsite=\"hall\"\ndevice=\"ups\"\nprofile=\"p\"\nparent=\"gateway\"\n";
+        let registry = domain::registry::Registry::parse(registry).unwrap();
+        let policy = config.check().unwrap().with_topology(domain::Topology::of(&registry));
+        policy.contradictions().into_iter().map(|p| p.path).collect::<Vec<_>>()
+    };
+    assert_eq!(rule("devices = [\"gateway\"]"), ["alarms.parents[0].children"]);
+    assert_eq!(rule("devices = [\"pump-*\"]"), Vec::<String>::new());
+}
+
+#[test]
 fn all_mistakes_come_at_once() {
     let text = r#"
         [risk]
